@@ -1,0 +1,53 @@
+# make demo   shows the whole flow: create an endpoint, publish, deliver, verify
+# make test   every test with the race detector
+# make check  before every commit: format, vet, lint, test
+
+GO ?= go
+
+# Tools run at these versions through "go run", so that nothing is installed.
+GOFUMPT      = $(GO) run mvdan.cc/gofumpt@v0.12.0
+STATICCHECK  = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOLANGCI     = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+# PKG narrows test, bench, fuzz and faults to some packages.
+PKG        ?= ./...
+BENCH      ?= .
+FUZZTIME   ?= 10s
+# FAULT_RUNS is what the long fault runs read; empty, each test runs its short version.
+FAULT_RUNS ?= long
+FAULT_TIME ?= 60m
+
+.DEFAULT_GOAL := test
+.PHONY: demo test check format lint bench fuzz faults
+
+demo:
+	$(GO) run ./examples/quickstart
+
+test:
+	$(GO) test -race -timeout 15m $(PKG)
+
+check: format lint test
+
+format:
+	@files="$$($(GOFUMPT) -l .)" || exit 1; \
+	if [ -n "$$files" ]; then echo "gofumpt would change:"; echo "$$files"; exit 1; fi
+
+lint:
+	$(GO) vet ./...
+	$(STATICCHECK) ./...
+	$(GOLANGCI) run ./...
+
+bench:
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)
+
+# Every fuzz target for FUZZTIME; a finding is left in the package's testdata/fuzz.
+fuzz:
+	@set -e; for pkg in $$($(GO) list $(PKG)); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "$$pkg $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; \
+	done
+
+faults:
+	POSTRIDER_FAULTS=$(FAULT_RUNS) $(GO) test -count 1 -timeout $(FAULT_TIME) -v -run 'Fault' $(PKG)

@@ -1,0 +1,272 @@
+package postrider_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/postrider/postrider"
+
+// A rule says what the code of a package, tests aside, may import beside the
+// standard library and its own sub-packages. It holds for sub-packages without a
+// rule of their own too.
+type rule struct {
+	local   []string // our packages, exactly
+	modules []string // third-party modules; "*" for any
+}
+
+// rules is the picture of the architecture (see CONTRIBUTING.md):
+//
+//	signer ← webhook ← store ← dispatcher ← manage ← httpapi, console
+//
+// A new entry or a new word in one is a change of design. Packages that are
+// still to come are listed already.
+var rules = map[string]rule{
+	"": {},
+
+	"signer":     {},
+	"signer/jwe": {local: []string{"signer", "webhook"}, modules: []string{"github.com/go-jose/go-jose/v4"}},
+
+	"webhook":         {local: []string{"signer"}, modules: []string{"github.com/cenkalti/backoff/v4", "github.com/oklog/ulid/v2"}},
+	"webhook/schema":  {local: []string{"webhook"}, modules: []string{"github.com/santhosh-tekuri/jsonschema/v6"}},
+	"webhook/celexpr": {local: []string{"webhook"}, modules: []string{"cel.dev/cel-go"}},
+	"webhook/catalog": {local: []string{"webhook", "webhook/schema"}, modules: []string{"github.com/invopop/jsonschema"}},
+
+	"store":           {local: []string{"signer", "webhook"}},
+	"store/storetest": {local: []string{"signer", "webhook", "store"}},
+	"store/memstore":  {local: []string{"signer", "webhook", "store"}},
+	"store/sqlstore":  {local: []string{"signer", "webhook", "store"}, modules: []string{"github.com/pressly/goose/v3"}},
+	"store/sqlite":    {local: []string{"signer", "webhook", "store", "store/sqlstore"}, modules: []string{"modernc.org/sqlite", "github.com/pressly/goose/v3", "golang.org/x/sys"}},
+	"store/postgres":  {local: []string{"signer", "webhook", "store", "store/sqlstore"}, modules: []string{"github.com/jackc/pgx/v5", "github.com/pressly/goose/v3"}},
+	"store/sharded":   {local: []string{"signer", "webhook", "store"}},
+
+	"dispatcher/transport": {local: []string{"signer", "webhook"}, modules: []string{"golang.org/x/net", "golang.org/x/oauth2", "github.com/go-jose/go-jose/v4"}},
+	"dispatcher/seal":      {local: []string{"signer", "webhook"}},
+	"dispatcher/lane":      {local: []string{"webhook"}},
+	"dispatcher": {
+		local: []string{"signer", "webhook", "webhook/schema", "store", "dispatcher/transport", "dispatcher/transport/guard", "dispatcher/seal", "dispatcher/lane"},
+		modules: []string{
+			"github.com/cenkalti/backoff/v4", "go.uber.org/zap", "golang.org/x/time", "golang.org/x/sync",
+			"github.com/maypok86/otter/v2", "go.opentelemetry.io/otel",
+		},
+	},
+	"dispatcher/manage": {
+		local:   []string{"signer", "webhook", "webhook/schema", "webhook/catalog", "store", "dispatcher", "dispatcher/transport", "dispatcher/transport/guard", "dispatcher/seal"},
+		modules: []string{"go.uber.org/zap", "golang.org/x/time"},
+	},
+	"dispatcher/httpapi": {
+		local:   []string{"signer", "webhook", "webhook/schema", "webhook/catalog", "store", "dispatcher", "dispatcher/manage"},
+		modules: []string{"github.com/danielgtaylor/huma/v2", "github.com/go-chi/chi/v5", "github.com/evanphx/json-patch/v5", "github.com/go-jose/go-jose/v4", "go.uber.org/zap", "golang.org/x/time"},
+	},
+	"dispatcher/console": {
+		local:   []string{"signer", "webhook", "webhook/schema", "webhook/catalog", "store", "dispatcher", "dispatcher/manage"},
+		modules: []string{"go.uber.org/zap", "golang.org/x/time"},
+	},
+
+	"webhook/webhooktest": {
+		local: []string{
+			"signer", "signer/jwe", "webhook", "webhook/schema", "webhook/celexpr", "webhook/catalog", "store", "store/memstore", "store/storetest",
+			"dispatcher", "dispatcher/transport", "dispatcher/seal", "dispatcher/manage", "dispatcher/httpapi", "dispatcher/console",
+		},
+		modules: []string{"github.com/google/go-cmp"},
+	},
+	"examples": {local: []string{"*"}, modules: []string{"*"}},
+}
+
+// lastInChain may import much, and nothing may import it.
+var lastInChain = []string{"examples", "webhook/webhooktest"}
+
+// drivers are linked only by those who chose the database.
+var (
+	drivers     = []string{"modernc.org/sqlite", "github.com/jackc/pgx", "github.com/lib/pq", "github.com/mattn/go-sqlite3"}
+	mayHaveThem = []string{"store/sqlite", "store/postgres", "examples"}
+)
+
+// pkg is one package as "go list" knows it. Deps are all it links, directly or
+// not.
+type pkg struct {
+	ImportPath    string
+	Imports, Deps []string
+}
+
+func TestArchitecture(t *testing.T) {
+	pkgs, err := list()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(pkgs) < 3 {
+		t.Fatalf("go list found %d packages; want all of the module", len(pkgs))
+	}
+	for _, v := range violations(pkgs) {
+		t.Error(v)
+	}
+}
+
+// list returns the packages of the module. A package that is broken in another
+// way, which its own test says, is listed with the imports that could be read.
+func list() ([]pkg, error) {
+	out, err := exec.Command("go", "list", "-e", "-json=ImportPath,Imports,Deps", "./...").Output()
+	if err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			return nil, fmt.Errorf("go list: %w: %s", err, exit.Stderr)
+		}
+		return nil, fmt.Errorf("go list: %w", err)
+	}
+	var pkgs []pkg
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		if err := dec.Decode(&p); err == io.EOF {
+			return pkgs, nil
+		} else if err != nil {
+			return nil, fmt.Errorf("read go list: %w", err)
+		}
+		pkgs = append(pkgs, p)
+	}
+}
+
+// violations returns a sentence for every import that the rules do not allow.
+func violations(pkgs []pkg) []string {
+	var found []string
+	for _, p := range pkgs {
+		name := localName(p.ImportPath)
+		owner, ok := ruleOf(name)
+		if !ok {
+			found = append(found, fmt.Sprintf("%s has no rule in arch_test.go: say what it may import", name))
+			continue
+		}
+		for _, imp := range p.Imports {
+			if why := forbidden(name, owner, imp); why != "" {
+				found = append(found, fmt.Sprintf("%s imports %s: %s", name, imp, why))
+			}
+		}
+		for _, d := range drivers {
+			if within(name, mayHaveThem) {
+				break
+			}
+			if slices.ContainsFunc(p.Deps, func(dep string) bool { return dep == d || strings.HasPrefix(dep, d+"/") }) {
+				found = append(found, fmt.Sprintf("%s links the driver %s: only %s may", name, d, strings.Join(mayHaveThem, ", ")))
+			}
+		}
+	}
+	return found
+}
+
+// forbidden returns why package name, under the rule of owner, must not import
+// imp, or "".
+func forbidden(name, owner, imp string) string {
+	r := rules[owner]
+	if !isLocal(imp) {
+		if isStandard(imp) || slices.ContainsFunc(r.modules, func(m string) bool { return m == "*" || imp == m || strings.HasPrefix(imp, m+"/") }) {
+			return ""
+		}
+		return "the module is not on the package's list"
+	}
+	target := localName(imp)
+	targetOwner, _ := ruleOf(target)
+	switch {
+	case within(target, lastInChain) && owner != targetOwner:
+		return "it is the end of the chain, which nothing imports"
+	case targetOwner == owner, slices.Contains(r.local, target), slices.Contains(r.local, "*"):
+		return ""
+	}
+	return "the arrow points the wrong way"
+}
+
+// ruleOf returns the nearest package at or above name that has a rule.
+func ruleOf(name string) (owner string, ok bool) {
+	for owner = name; owner != ""; {
+		if _, ok := rules[owner]; ok {
+			return owner, true
+		}
+		i := strings.LastIndexByte(owner, '/')
+		if i < 0 {
+			return "", false
+		}
+		owner = owner[:i]
+	}
+	return "", true // the root package
+}
+
+// within reports whether name is one of the packages or below one.
+func within(name string, packages []string) bool {
+	return slices.ContainsFunc(packages, func(p string) bool { return name == p || strings.HasPrefix(name, p+"/") })
+}
+
+func isLocal(path string) bool { return path == module || strings.HasPrefix(path, module+"/") }
+
+func localName(path string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(path, module), "/")
+}
+
+func isStandard(path string) bool {
+	first, _, _ := strings.Cut(path, "/")
+	return !strings.Contains(first, ".")
+}
+
+// TestArchitectureCanFail shows the rules graphs that they must refuse, each
+// with one fault.
+func TestArchitectureCanFail(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		pkg  pkg
+	}{
+		{"signer imports webhook", fake("signer", module+"/webhook")},
+		{"signer imports a module", fake("signer", "go.uber.org/zap")},
+		{"webhook imports store", fake("webhook", module+"/store")},
+		{"webhook imports its test kit", fake("webhook", module+"/webhook/webhooktest")},
+		{"store imports dispatcher", fake("store", module+"/dispatcher")},
+		{"a store imports dispatcher", fake("store/memstore", module+"/dispatcher")},
+		{"a store imports seal", fake("store/sqlite", module+"/dispatcher/seal")},
+		{"memstore imports sqlstore", fake("store/memstore", module+"/store/sqlstore")},
+		{"sqlstore imports memstore", fake("store/sqlstore", module+"/store/memstore")},
+		{"sqlstore imports a driver", fake("store/sqlstore", "modernc.org/sqlite")},
+		{"sqlstore links a driver", pkg{ImportPath: module + "/store/sqlstore", Deps: []string{"github.com/jackc/pgx/v5/pgconn"}}},
+		{"dispatcher links a driver", pkg{ImportPath: module + "/dispatcher", Deps: []string{"modernc.org/sqlite/lib"}}},
+		{"storetest imports a module", fake("store/storetest", "github.com/google/go-cmp/cmp")},
+		{"transport imports store", fake("dispatcher/transport", module+"/store")},
+		{"a part of transport imports dispatcher", fake("dispatcher/transport/guard", module+"/dispatcher")},
+		{"seal imports store", fake("dispatcher/seal", module+"/store")},
+		{"lane imports store", fake("dispatcher/lane", module+"/store")},
+		{"dispatcher imports a store", fake("dispatcher", module+"/store/memstore")},
+		{"dispatcher imports manage", fake("dispatcher", module+"/dispatcher/manage")},
+		{"manage imports httpapi", fake("dispatcher/manage", module+"/dispatcher/httpapi")},
+		{"httpapi imports console", fake("dispatcher/httpapi", module+"/dispatcher/console")},
+		{"console imports an example", fake("dispatcher/console", module+"/examples/server")},
+		{"dispatcher imports the test kit", fake("dispatcher", module+"/webhook/webhooktest")},
+		{"an example imports the test kit", fake("examples/server", module+"/webhook/webhooktest")},
+		{"the root imports something", fake("", module+"/webhook")},
+		{"a module of a like name", fake("webhook", "github.com/oklog/ulid/v2x")},
+		{"a package without a rule", fake("internal/pkg")},
+	} {
+		if got := violations([]pkg{tt.pkg}); len(got) != 1 {
+			t.Errorf("%s: violations = %q; want one", tt.name, got)
+		}
+	}
+
+	good := []pkg{
+		fake(""),
+		fake("signer", "crypto/hmac", "net/http"),
+		fake("webhook", "time", module+"/signer", "github.com/oklog/ulid/v2"),
+		fake("store/sqlite", module+"/store/sqlstore", "modernc.org/sqlite"),
+		{ImportPath: module + "/store/sqlite", Deps: []string{"modernc.org/sqlite"}},
+		fake("dispatcher/transport", module+"/dispatcher/transport/guard"),
+		fake("dispatcher/transport/guard", "golang.org/x/net/idna"),
+		fake("dispatcher", module+"/store", module+"/dispatcher/lane", "go.uber.org/zap/zapcore"),
+		fake("webhook/webhooktest", module+"/dispatcher/manage", module+"/store/memstore"),
+		fake("examples/server", module+"/dispatcher/console", module+"/examples/receiver", "github.com/gin-gonic/gin"),
+	}
+	for _, v := range violations(good) {
+		t.Errorf("a graph without fault: %s", v)
+	}
+}
+
+func fake(name string, imports ...string) pkg {
+	return pkg{ImportPath: strings.TrimSuffix(module+"/"+name, "/"), Imports: imports}
+}
