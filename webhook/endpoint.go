@@ -1,0 +1,205 @@
+package webhook
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// EndpointStatus says whether an endpoint is sent to.
+type EndpointStatus string
+
+// The states of an endpoint. Deliveries for a paused one wait.
+const (
+	EndpointActive EndpointStatus = "active"
+	EndpointPaused EndpointStatus = "paused"
+)
+
+// PauseCause says who or what paused an endpoint.
+type PauseCause string
+
+// The causes of a pause. Only an endpoint that was paused automatically may be
+// resumed automatically.
+const (
+	PausedByHand     PauseCause = "manual"
+	PausedByFailures PauseCause = "failures"
+	PausedByGone     PauseCause = "gone"
+)
+
+// SignatureScheme is how deliveries to an endpoint are signed.
+type SignatureScheme string
+
+// The schemes of Standard Webhooks 1.0.0.
+const (
+	SchemeV1  SignatureScheme = "v1"  // HMAC-SHA256, a shared secret
+	SchemeV1a SignatureScheme = "v1a" // Ed25519, receivers hold a public key
+)
+
+// Endpoint is where a tenant wants events sent, and how. REST and the console
+// call it a webhook.
+type Endpoint struct {
+	// ID is "ep_" and a ULID; the library assigns it.
+	ID string
+	// Tenant is the host's key for who owns the endpoint.
+	Tenant string
+	// URL is the receiver, in normal form (ASCII host, no default port).
+	URL string
+	// Description is for people. At most 1,000 bytes.
+	Description string
+	// Labels group endpoints for people. At most 20 of 64 bytes.
+	Labels []string
+	// EventTypes are the subscribed patterns: a type, "a.*" or "*". nil at
+	// creation means "*"; an empty list that is not nil matches nothing.
+	EventTypes []string
+	// Headers are sent with every delivery. At most 20 of 4 KiB each; names
+	// that the library or HTTP needs are refused (see CheckHeaders).
+	Headers map[string]string
+	// Timeout bounds a whole attempt, from DNS to the last byte of the
+	// response. 1 to 60 seconds. Defaults to 15 seconds.
+	Timeout time.Duration
+	// Retry says when a failed delivery is tried again. The zero value is the
+	// default schedule of ten attempts over 75 hours.
+	Retry RetryPolicy
+	// MaxInFlight bounds the deliveries under way to this endpoint at once.
+	// Defaults to 8, growing to 64 while the endpoint answers well.
+	MaxInFlight int
+	// AutoPauseAfter is how many attempts must fail in a row until the
+	// endpoint is paused. Negative means never. Defaults to 100.
+	AutoPauseAfter int
+	// Signature is the scheme of the endpoint's secrets. Defaults to v1.
+	Signature SignatureScheme
+	// DiscardResponses keeps response headers and bodies out of the attempt
+	// log. Defaults to keeping up to 16 KiB.
+	DiscardResponses bool
+	// Metadata is for the host alone. At most 4 KiB in all.
+	Metadata map[string]string
+
+	// Status is active or paused. Defaults to active.
+	Status EndpointStatus
+	// PauseCause and StatusReason say why a paused endpoint is paused: the
+	// cause for code, the reason as a sentence for people.
+	PauseCause   PauseCause
+	StatusReason string
+
+	// Revision orders the changes of all endpoints of a tenant; Version counts
+	// the changes of this one. Both are the store's.
+	Revision, Version int64
+	// CreatedAt and UpdatedAt are the store's.
+	CreatedAt, UpdatedAt time.Time
+	// DeletedAt is when the endpoint was deleted, or zero. Deleted endpoints
+	// are only seen by the engine.
+	DeletedAt time.Time
+}
+
+// The defaults and bounds of an endpoint.
+const (
+	DefaultTimeout        = 15 * time.Second
+	MinTimeout            = time.Second
+	MaxTimeout            = 60 * time.Second
+	DefaultAutoPauseAfter = 100
+	DefaultMinInFlight    = 8
+	DefaultMaxInFlight    = 64
+
+	maxDescriptionLen = 1000
+	maxLabels         = 20
+	maxLabelLen       = 64
+	maxPatterns       = 100
+	maxInFlightLimit  = 1000
+	maxURLLen         = 2048
+)
+
+// WithDefaults returns the endpoint with every default filled in.
+func (ep Endpoint) WithDefaults() Endpoint {
+	if ep.EventTypes == nil {
+		ep.EventTypes = []string{"*"}
+	}
+	if ep.Timeout == 0 {
+		ep.Timeout = DefaultTimeout
+	}
+	if ep.AutoPauseAfter == 0 {
+		ep.AutoPauseAfter = DefaultAutoPauseAfter
+	}
+	if ep.Signature == "" {
+		ep.Signature = SchemeV1
+	}
+	if ep.Status == "" {
+		ep.Status = EndpointActive
+	}
+	if ep.Status == EndpointPaused && ep.PauseCause == "" {
+		ep.PauseCause, ep.StatusReason = PausedByHand, "Webhook paused by hand."
+	}
+	return ep
+}
+
+// Validate returns nil, or an *InvalidError that names every field at fault.
+// It judges everything but the URL's address, which is the transport's guard.
+func (ep Endpoint) Validate() error {
+	var inv InvalidError
+	inv.text("tenant", ep.Tenant, MaxTenantLen)
+	if ep.URL == "" || len(ep.URL) > maxURLLen || !cleanText(ep.URL) {
+		inv.Add("url", CodeURLInvalid, "Endpoint must be a valid HTTPS URL.")
+	}
+	inv.text("description", ep.Description, maxDescriptionLen)
+	ep.validateLabels(&inv)
+	ep.validatePatterns(&inv)
+	inv.Fields = append(inv.Fields, CheckHeaders(ep.Headers)...)
+	if ep.Timeout != 0 && (ep.Timeout < MinTimeout || ep.Timeout > MaxTimeout) {
+		inv.Add("timeout_seconds", CodeInvalidField, "Must be 1 to 60 seconds.")
+	}
+	ep.Retry.validate(&inv)
+	if ep.MaxInFlight < 0 || ep.MaxInFlight > maxInFlightLimit {
+		inv.Add("max_in_flight", CodeInvalidField, fmt.Sprintf("Must be 1 to %d.", maxInFlightLimit))
+	}
+	if ep.Signature != "" && ep.Signature != SchemeV1 && ep.Signature != SchemeV1a {
+		inv.Add("signature", CodeInvalidField, "Must be v1 or v1a.")
+	}
+	if ep.Status != "" && ep.Status != EndpointActive && ep.Status != EndpointPaused {
+		inv.Add("status", CodeInvalidField, "Must be active or paused.")
+	}
+	inv.text("status_reason", ep.StatusReason, maxDescriptionLen)
+	inv.metadata("metadata", ep.Metadata)
+	return inv.Err()
+}
+
+func (ep Endpoint) validateLabels(inv *InvalidError) {
+	if len(ep.Labels) > maxLabels {
+		inv.Add("labels", CodeInvalidField, fmt.Sprintf("At most %d labels.", maxLabels))
+		return
+	}
+	for _, l := range ep.Labels {
+		if l == "" || len(l) > maxLabelLen || !cleanText(l) {
+			inv.Add("labels", CodeInvalidField, fmt.Sprintf("Each must be 1 to %d bytes of UTF-8 text without control characters.", maxLabelLen))
+			return
+		}
+	}
+}
+
+func (ep Endpoint) validatePatterns(inv *InvalidError) {
+	if len(ep.EventTypes) > maxPatterns {
+		inv.Add("event_types", CodeInvalidField, fmt.Sprintf("At most %d patterns.", maxPatterns))
+		return
+	}
+	for _, p := range ep.EventTypes {
+		if !ValidPattern(p) {
+			inv.Add("event_types", CodeInvalidField, "Must be event types, event types followed by \".*\", or \"*\".")
+			return
+		}
+	}
+}
+
+// Matches reports whether the endpoint subscribes to events of this type.
+func (ep *Endpoint) Matches(eventType string) bool { return MatchAny(ep.EventTypes, eventType) }
+
+// Deleted reports whether the endpoint is a tombstone.
+func (ep *Endpoint) Deleted() bool { return !ep.DeletedAt.IsZero() }
+
+// Clone returns a copy that shares nothing with ep.
+func (ep Endpoint) Clone() Endpoint {
+	ep.Labels = slices.Clone(ep.Labels)
+	ep.EventTypes = slices.Clone(ep.EventTypes)
+	ep.Headers = maps.Clone(ep.Headers)
+	ep.Retry.Schedule = slices.Clone(ep.Retry.Schedule)
+	ep.Metadata = maps.Clone(ep.Metadata)
+	return ep
+}

@@ -1,0 +1,26 @@
+package webhook
+
+// Role is what a principal may do.
+type Role string
+
+// The roles, from most to least.
+const (
+	RoleAdmin     Role = "admin"
+	RoleDeveloper Role = "developer"
+	RoleViewer    Role = "viewer"
+)
+
+// Valid reports whether r is one of the three roles.
+func (r Role) Valid() bool { return r == RoleAdmin || r == RoleDeveloper || r == RoleViewer }
+
+// Principal is who acts: what the host's authentication found out.
+type Principal struct {
+	// Tenant is the only tenant that the principal can see.
+	Tenant string
+	Role   Role
+	// Actor names the person or program in the audit log.
+	Actor string
+	// Scopes open what no role opens, such as "publish". An empty list opens
+	// none of it.
+	Scopes []string
+}
