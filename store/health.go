@@ -1,0 +1,59 @@
+package store
+
+import (
+	"time"
+
+	"github.com/postrider/postrider/webhook"
+)
+
+// HealthChange is what a batch of settled items means for one endpoint.
+type HealthChange struct {
+	// Reset sets the failures to zero before Failures is added: the batch has
+	// a success, and Failures counts what came after it.
+	Reset           bool
+	Failures, Trips int
+	// LastSuccessAt and LastFailureAt replace the stored times unless zero.
+	LastSuccessAt, LastFailureAt time.Time
+}
+
+// FoldHealth sums up the effects of settled items by endpoint. Stores call it
+// with the items that they accepted, so that a repeated settle counts nothing
+// twice.
+func FoldHealth(items []Settled) map[Lane]HealthChange {
+	var changes map[Lane]HealthChange
+	for i := range items {
+		it := &items[i]
+		if it.Health == HealthUnchanged || it.Attempt == nil {
+			continue
+		}
+		if changes == nil {
+			changes = make(map[Lane]HealthChange)
+		}
+		key := Lane{Tenant: it.Tenant, Endpoint: it.Endpoint}
+		c := changes[key]
+		if c.Trips = it.Trips; it.Health == HealthSuccess {
+			c.Reset, c.Failures, c.LastSuccessAt = true, 0, it.Attempt.At
+		} else {
+			c.Failures++
+			c.LastFailureAt = it.Attempt.At
+		}
+		changes[key] = c
+	}
+	return changes
+}
+
+// Apply returns the health after the change.
+func (c HealthChange) Apply(h webhook.Health) webhook.Health {
+	if c.Reset {
+		h.Failures = 0
+	}
+	h.Failures += c.Failures
+	h.Trips = c.Trips
+	if !c.LastSuccessAt.IsZero() {
+		h.LastSuccessAt = c.LastSuccessAt
+	}
+	if !c.LastFailureAt.IsZero() {
+		h.LastFailureAt = c.LastFailureAt
+	}
+	return h
+}

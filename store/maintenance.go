@@ -1,0 +1,50 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// Maintenance keeps the database bounded.
+type Maintenance interface {
+	// Prune removes some of what is past its retention, oldest first, at most
+	// about limit rows of each kind, in transactions short enough that claims
+	// and publishes do not notice. A delivery that is still pending, and not
+	// leased, when its payload is removed is canceled, reason expired; an event
+	// with a leased delivery is left whole for a later call, so that nothing is
+	// sent without its payload or pending for ever.
+	// It removes nothing that is within its retention, and no tombstone of an
+	// endpoint that has deliveries in the queue; lane and health go with the
+	// tombstone.
+	Prune(ctx context.Context, now time.Time, r Retention, limit int) (Pruned, error)
+}
+
+// Retention says how long things are kept, counted from the event's time of
+// publishing (statistics: from the minute they are of).
+type Retention struct {
+	// Payloads bounds payloads and attempts.
+	Payloads time.Duration
+	// Deliveries bounds deliveries and events, at least as long as Payloads.
+	Deliveries time.Duration
+	// Statistics bounds the statistics by day.
+	Statistics time.Duration
+	// Tombstones bounds what is left of deleted endpoints.
+	Tombstones time.Duration
+}
+
+// Pruned counts what a call removed.
+type Pruned struct {
+	Events, Payloads, Deliveries, Attempts, IdempotencyKeys, Statistics, Endpoints int
+	// Expired counts the deliveries that were canceled.
+	Expired int
+	// More says that there is more to remove.
+	More bool
+}
+
+// Settings keeps a few small values that all processes must agree on.
+type Settings interface {
+	// Setting returns the value of that name. If there is none, initial is
+	// stored and returned; of several first callers one wins and all get the
+	// winner's value.
+	Setting(ctx context.Context, name string, initial []byte) ([]byte, error)
+}

@@ -1,0 +1,153 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/postrider/postrider/webhook"
+)
+
+// Queue holds the pending deliveries.
+type Queue interface {
+	// Poll looks at waiting rows that are due, in the order they fell due, at
+	// most limit. For each it asks admit, once and in that order, and leases
+	// the row or parks it, all in one transaction. A lane that gets a parked
+	// row is due at the earlier of its time and the gate's. It returns what
+	// was leased, and when the next row or lane is due, or the zero time if
+	// none is; a time in the past says that there is more. Nothing due is not
+	// an error and writes nothing. admit must not block; a store that fails
+	// does not repeat the transaction itself, since admit has been asked.
+	Poll(ctx context.Context, now time.Time, epoch int64, limit int, admit func(Waiting) Admission) ([]Claimed, time.Time, error)
+
+	// Start marks leased rows as started, durably, before they are sent. It is
+	// used for rows that a process died with, so that a crash counts for the
+	// delivery that caused it. Rows whose fence is not the given one are left
+	// alone and not returned.
+	Start(ctx context.Context, epoch int64, rows []Held) ([]Held, error)
+
+	// Settle writes outcomes in one transaction: the attempt, the state of the
+	// delivery, the queue row, lane gates, health and statistics. An item whose
+	// row is not leased under the item's fence changes nothing at all, not
+	// even a count, and is returned as lost. Repeating a settle after
+	// ErrUnknown is safe: what had been written is then reported as lost.
+	Settle(ctx context.Context, now time.Time, s Settlement) (SettleResult, error)
+
+	// Redeliver puts a delivery that has ended back to pending, due at once,
+	// with a fresh schedule; its number of attempts goes on, and so does the
+	// number of claims, so that a settle from before finds another fence. A
+	// delivery that is pending is left as it is, which is not an error.
+	// ErrNotFound; ErrPayloadGone.
+	Redeliver(ctx context.Context, now time.Time, tenant, delivery string) error
+}
+
+// Waiting is a row that is due and asks to be admitted.
+type Waiting struct {
+	Tenant, Endpoint, Delivery string
+	Crashes                    int
+}
+
+// Admission is the answer for a waiting row: lease it, or park it behind the
+// gate.
+type Admission struct {
+	Lease bool
+	Gate  Gate
+}
+
+// Gate is a lane's next time: when its parked rows are looked at again.
+type Gate struct {
+	Tenant, Endpoint string
+	// Next is when, or the zero time for not before the endpoint changes.
+	Next time.Time
+	// Revision is the endpoint's revision that the decision rests on. If the
+	// endpoint has moved on, the gate is set to now instead: a pause that was
+	// just lifted must not shut a lane for ever. Zero says that the decision
+	// rests on no configuration, and Next is taken as it is.
+	Revision int64
+}
+
+// Claimed is a row that was leased.
+type Claimed struct {
+	Tenant, Delivery, Endpoint, Event string
+	// Claim and the epoch it was claimed under are the row's fence.
+	Claim int64
+	// Attempts is how many attempts were made; Base how many of them belong to
+	// earlier schedules (see Redeliver).
+	Attempts, Base int
+	// Crashes is how many processes died with the delivery in hand.
+	Crashes int
+}
+
+// Settlement is a batch of outcomes and what goes with them.
+type Settlement struct {
+	Epoch int64
+	Items []Settled
+	// Gates has one for each lane that an item is parked behind.
+	Gates []Gate
+}
+
+// SettleResult is the answer to a settlement.
+type SettleResult struct {
+	// Lost are the items whose fence was not the present one.
+	Lost []Held
+	// Health is what became of the health of each endpoint that an accepted
+	// item had an effect on.
+	Health []webhook.Health
+}
+
+// Settled is the outcome of one claim. For an item without an attempt that stays
+// pending only the queue row changes, and only Delivery, Claim, Due and Park
+// are looked at.
+type Settled struct {
+	Tenant, Delivery, Endpoint, EventType string
+	// Claim is the fence.
+	Claim int64
+	// Attempt is what was tried, or nil if nothing was sent.
+	Attempt *webhook.Attempt
+	// Status is the delivery's state from now on, Reason why it ended.
+	Status webhook.DeliveryStatus
+	Reason webhook.Reason
+	// Due is when a pending delivery is tried again.
+	Due time.Time
+	// Park parks a pending delivery at once; the settlement has a gate for its
+	// lane. Otherwise it waits.
+	Park bool
+	// Health is what the attempt means for the endpoint's health, and Trips
+	// how many probes have failed since its breaker opened.
+	Health HealthEffect
+	Trips  int
+}
+
+// HealthEffect is what an attempt means for its endpoint's health.
+type HealthEffect int
+
+// The effects on health. A success that changes nothing but the time of the
+// last success has none, unless that time is due to be written.
+const (
+	HealthUnchanged HealthEffect = iota
+	HealthSuccess                // no failures in a row any more
+	HealthFailure                // one more failure in a row
+)
+
+// Lanes holds one row per endpoint that has, or had, parked deliveries.
+type Lanes interface {
+	// Take gives a turn to lanes whose time has come, longest due first, at
+	// most limit of them, and to those that ask for one, due or not. For each
+	// lane it asks turn once, leases parked rows of the lane, oldest first, at
+	// most Max, and sets the lane's time: to the turn's gate if parked rows
+	// remain, leased or locked ones aside, and else to none. All of that is one
+	// transaction; no lane due and none asking is not an error and writes
+	// nothing. turn must not block.
+	Take(ctx context.Context, now time.Time, epoch int64, limit int, asking []Lane, turn func(Lane) Turn) ([]Claimed, error)
+}
+
+// Lane names a lane.
+type Lane struct {
+	Tenant, Endpoint string
+}
+
+// Turn is a lane's share of a round of claims.
+type Turn struct {
+	Max int
+	// Gate is the lane's next time if it is not empty after the turn.
+	Gate Gate
+}

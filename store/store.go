@@ -1,0 +1,75 @@
+package store
+
+import "errors"
+
+// Store is everything that the engine and the management need of a database.
+type Store interface {
+	Publishing
+	Directory
+	Endpoints
+	Secrets
+	Leases
+	Queue
+	Lanes
+	Events
+	Deliveries
+	Statistics
+	Maintenance
+	Settings
+}
+
+// Volatile marks a store that keeps nothing when the process ends. Secrets in it
+// need no key of the host's.
+type Volatile interface {
+	Volatile()
+}
+
+// The errors that callers can act on.
+var (
+	// ErrUnavailable says that the database could not be reached or refused
+	// to work, and that nothing was written.
+	ErrUnavailable = errors.New("store unavailable")
+	// ErrUnknown says that the outcome of a commit is not known: it may have
+	// happened or not. Repeating the call is safe where the method says so.
+	ErrUnknown = errors.New("store outcome unknown")
+	// ErrNotFound says that the tenant has nothing of that id; something of
+	// another tenant is not found either.
+	ErrNotFound = errors.New("not found")
+	// ErrVersion says that an update was based on a version that is no longer
+	// the present one. Read again and repeat.
+	ErrVersion = errors.New("version is not current")
+	// ErrSchemaTooNew says that the database was migrated by a newer version
+	// of the library. Nothing is read or written.
+	ErrSchemaTooNew = errors.New("database schema is newer than this library")
+	// ErrLeaseHeld says that another process delivers from this database and
+	// that the database allows only one.
+	ErrLeaseHeld = errors.New("lease is held by another process")
+	// ErrLeaseLost says that the epoch's lease was reaped: its rows belong to
+	// others now.
+	ErrLeaseLost = errors.New("lease was lost")
+	// ErrPayloadGone says that a delivery cannot be sent again because the
+	// retention of its event's payload has ended.
+	ErrPayloadGone = errors.New("payload is no longer kept")
+)
+
+// MaxPage is the most that a list returns at once, whatever its caller asks.
+const MaxPage = 1000
+
+// Page selects a part of a list. Lists are ordered by id, newest first.
+type Page struct {
+	// After is the last id of the previous page, or "" for the first.
+	After string
+	// Limit is the most entries to return, 1 to MaxPage. Defaults to 50.
+	Limit int
+}
+
+// Size returns the limit within its bounds.
+func (p Page) Size() int {
+	switch {
+	case p.Limit <= 0:
+		return 50
+	case p.Limit > MaxPage:
+		return MaxPage
+	}
+	return p.Limit
+}
