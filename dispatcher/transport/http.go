@@ -1,0 +1,159 @@
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/postrider/postrider/dispatcher/transport/guard"
+	"github.com/postrider/postrider/webhook"
+)
+
+const (
+	connectTimeout = 5 * time.Second
+	tlsTimeout     = 5 * time.Second
+	// An endpoint has at most 64 deliveries in flight by default; each keeps
+	// its connection.
+	maxIdlePerHost = 64
+	maxIdle        = 1024
+	idleTimeout    = 90 * time.Second
+	tlsSessions    = 512
+	userAgent      = "Postrider"
+)
+
+// HTTPConfig configures an HTTP transport. The zero value is safe: https to
+// public addresses, certificates of the system's roots.
+type HTTPConfig struct {
+	// Guard says where deliveries may go.
+	// Defaults to https and public addresses only.
+	Guard guard.Config
+	// RootCAs are the authorities that receivers' certificates must chain to.
+	// To add one's own, start from x509.SystemCertPool.
+	// Defaults to the system's.
+	RootCAs *x509.CertPool
+	// Resolver looks names up.
+	// Defaults to net.DefaultResolver.
+	Resolver *net.Resolver
+}
+
+// HTTP is the Transport that speaks HTTP/1.1 and HTTP/2. Connections are shared
+// by all deliveries to a host and kept for 90 seconds, 64 per host and 1,024 in
+// all. Create it with NewHTTP.
+type HTTP struct {
+	guard  *guard.Guard
+	dialer net.Dialer
+	rt     *http.Transport
+}
+
+var _ Transport = (*HTTP)(nil)
+
+// NewHTTP returns an HTTP transport, or the error of guard.New.
+func NewHTTP(cfg HTTPConfig) (*HTTP, error) {
+	g, err := guard.New(cfg.Guard)
+	if err != nil {
+		return nil, err
+	}
+	h := &HTTP{guard: g}
+	h.dialer = net.Dialer{Timeout: connectTimeout, Resolver: cfg.Resolver, ControlContext: g.Control}
+	h.rt = &http.Transport{
+		Proxy:                  nil, // the environment must not choose where deliveries go
+		DialContext:            h.dial,
+		DisableCompression:     true,
+		ForceAttemptHTTP2:      true,
+		TLSHandshakeTimeout:    tlsTimeout,
+		MaxIdleConns:           maxIdle,
+		MaxIdleConnsPerHost:    maxIdlePerHost,
+		IdleConnTimeout:        idleTimeout,
+		MaxResponseHeaderBytes: MaxHeaderRead,
+		TLSClientConfig: &tls.Config{
+			MinVersion:         tls.VersionTLS12,
+			RootCAs:            cfg.RootCAs,
+			ClientSessionCache: tls.NewLRUClientSessionCache(tlsSessions),
+		},
+		HTTP2: &http.HTTP2Config{
+			// Without pings a connection that died silently would time out
+			// every delivery to its host for as long as TCP takes to notice.
+			SendPingTimeout: 15 * time.Second,
+			PingTimeout:     5 * time.Second,
+			// What a receiver can make us buffer. The defaults are 4 MiB a
+			// stream and 1 GiB a connection.
+			MaxReceiveBufferPerStream:     MaxBodyRead,
+			MaxReceiveBufferPerConnection: 1 << 20,
+		},
+	}
+	return h, nil
+}
+
+// CheckURL judges the URL of an endpoint with the guard that will judge its
+// deliveries; see guard.Guard.CheckURL.
+func (h *HTTP) CheckURL(raw string) (string, error) { return h.guard.CheckURL(raw) }
+
+// CloseIdleConnections closes the connections that no delivery is using. The
+// transport stays usable.
+func (h *HTTP) CloseIdleConnections() { h.rt.CloseIdleConnections() }
+
+// Send implements Transport. A context without a deadline is given the longest
+// that an endpoint can have, webhook.MaxTimeout.
+func (h *HTTP) Send(ctx context.Context, req *Request) (*Response, error) {
+	x := &exchange{start: time.Now()}
+	u, err := h.guard.ParseURL(req.URL)
+	if err != nil {
+		// It passed when the endpoint was created: the guard has been
+		// tightened since, and fails closed.
+		return nil, x.fail(webhook.ClassBlockedAddress, guard.ErrBlocked)
+	}
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, webhook.MaxTimeout)
+		defer cancel()
+	}
+	resp, err := h.rt.RoundTrip(x.request(ctx, req, u))
+	if err != nil {
+		return nil, x.classify(ctx, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		// Nobody asked for it, and its body is the bare connection, which the
+		// context does not bound.
+		return nil, x.fail(webhook.ClassProtocol, errSwitched)
+	}
+	body, truncated, err := readBody(resp.Body)
+	if err != nil && ctx.Err() != nil {
+		return nil, x.classify(ctx, err)
+	}
+	out := &Response{
+		StatusCode: resp.StatusCode,
+		Header:     keepHeader(resp.Header),
+		Body:       body,
+		Truncated:  truncated,
+	}
+	out.RemoteAddr, out.Timings = x.finish()
+	return out, nil
+}
+
+var errSwitched = errors.New("receiver switched protocols")
+
+// dial connects for http.Transport, past the guard, and records what it took
+// for the exchange that asked for the connection.
+func (h *HTTP) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	if h.guard.Public() && net.ParseIP(host) == nil {
+		// The dot keeps the resolver's search list out: below a search domain
+		// a public name could mean a machine inside.
+		addr = net.JoinHostPort(host+".", port)
+	}
+	x, _ := ctx.Value(exchangeKey{}).(*exchange)
+	if x == nil {
+		return h.dialer.DialContext(ctx, network, addr)
+	}
+	return x.dial(ctx, func(ctx context.Context) (net.Conn, error) {
+		return h.dialer.DialContext(ctx, network, addr)
+	})
+}
