@@ -1,0 +1,297 @@
+package lane
+
+import "time"
+
+// Queue bounds: how many deliveries a lane keeps in memory before they start.
+const (
+	minQueue     = 256
+	queuePerSlot = 4
+	// loadingQueue bounds what is taken in before it is known whether the
+	// endpoint can be sent to at all.
+	loadingQueue = 64
+	// stalled is how long attempts may be under way without one ending until
+	// the endpoint looks bad.
+	stalled = time.Second
+	// fullRecheck is when a full lane's parked rows are looked at again if
+	// this process, which asks for them as soon as it has room, should die.
+	fullRecheck = time.Second
+)
+
+// Config is what an endpoint's configuration means for its lane.
+type Config struct {
+	// Paused shuts the lane until the configuration changes.
+	Paused bool
+	// Deleted lets everything through at once, to be canceled unsent.
+	Deleted bool
+	// StartInFlight and MaxInFlight bound the deliveries under way.
+	StartInFlight, MaxInFlight int
+}
+
+// Health is what is remembered of an endpoint from before the lane began.
+type Health struct {
+	Failures, Trips int
+	LastFailure     time.Time
+}
+
+// Result is what an attempt says about the endpoint.
+type Result int
+
+// The results of an attempt.
+const (
+	// Succeeded: the endpoint took the delivery.
+	Succeeded Result = iota
+	// Failed: it did not.
+	Failed
+	// Throttled: it did not, and it may have been too much for it.
+	Throttled
+	// Neutral: the attempt says nothing about the endpoint.
+	Neutral
+)
+
+// Effect is what the shell must do after a change. The zero value is nothing.
+type Effect struct {
+	// Release says that queued deliveries must go back to the store, parked
+	// behind the lane's gate.
+	Release bool
+	// Reopen says that stored deliveries may be asked for now.
+	Reopen bool
+}
+
+// Verdict is the answer to a stored delivery that asks to come in.
+type Verdict struct {
+	Admit bool
+	// Next is when a lane that does not admit should be asked again; zero
+	// means not before its configuration changes.
+	Next time.Time
+}
+
+// Lane is the state of one endpoint in one process. The zero value is a lane
+// that is loading: it takes in a few deliveries and starts none.
+type Lane struct {
+	loaded   bool
+	cfg      Config
+	breaker  breaker
+	window   window
+	queued   int
+	inFlight int
+	backlog  bool // due deliveries are, or may be, waiting in the store
+	timeouts bool // the last attempt was too much for the endpoint
+	// progress is when an attempt last ended, or the first of those under way
+	// began.
+	progress time.Time
+}
+
+// Load gives the lane its configuration, and its endpoint's health from before
+// the lane began. A lane that was loaded already keeps its own health.
+func (l *Lane) Load(now time.Time, cfg Config, health Health) Effect {
+	first := !l.loaded && l.window.size == 0
+	l.loaded = true
+	if first {
+		l.cfg = cfg
+		l.window = newWindow(cfg.StartInFlight, cfg.MaxInFlight)
+		if health.Failures > 0 {
+			l.breaker.failures, l.breaker.trips = health.Failures, health.Trips
+			if !l.breaker.closed() {
+				l.breaker.until = health.LastFailure.Add(ProbeWait(health.Trips))
+			}
+		}
+		return l.settled(now)
+	}
+	return l.configure(now, cfg)
+}
+
+// Outdate makes the lane load again before anything more is started, because
+// its endpoint has changed. What the change already says takes effect at once.
+func (l *Lane) Outdate(now time.Time, cfg Config) Effect {
+	if l.window.size == 0 {
+		return Effect{} // it has not loaded yet
+	}
+	effect := l.configure(now, cfg)
+	l.loaded = false
+	return effect
+}
+
+func (l *Lane) configure(now time.Time, cfg Config) Effect {
+	resumed := l.cfg.Paused && !cfg.Paused
+	l.cfg = cfg
+	l.window.setCeiling(cfg.MaxInFlight)
+	if resumed {
+		l.breaker = breaker{}
+	}
+	return l.settled(now)
+}
+
+// settled returns what follows from the state that a change has led to.
+func (l *Lane) settled(now time.Time) Effect {
+	if l.shut(now) {
+		return Effect{Release: l.queued > 0}
+	}
+	return Effect{Reopen: l.backlog}
+}
+
+// shut reports whether nothing may be started, whatever there is.
+func (l *Lane) shut(now time.Time) bool {
+	return !l.cfg.Deleted && (l.cfg.Paused || l.breaker.open(now))
+}
+
+// Gate returns when a lane that is shut should be looked at again; zero means
+// not before its configuration changes.
+func (l *Lane) Gate(now time.Time) time.Time {
+	switch {
+	case l.cfg.Deleted:
+		return now
+	case l.cfg.Paused:
+		return time.Time{}
+	case l.breaker.open(now):
+		return l.breaker.until
+	case !l.breaker.closed(): // a probe is under way or about to be
+		return now.Add(ProbeWait(l.breaker.trips))
+	}
+	return now.Add(fullRecheck)
+}
+
+func (l *Lane) queueLimit() int {
+	if l.window.size == 0 {
+		return loadingQueue
+	}
+	return max(minQueue, queuePerSlot*l.window.size)
+}
+
+// Reserve takes one place for a delivery that is being published, and reports
+// whether there was one. Stored work goes first: while some is due, new
+// deliveries are stored too.
+func (l *Lane) Reserve(now time.Time) bool {
+	if l.backlog || l.cfg.Deleted || l.shut(now) || !l.breaker.closed() || l.queued >= l.queueLimit() {
+		l.backlog = true
+		return false
+	}
+	l.queued++
+	return true
+}
+
+// Admit takes one place for a stored delivery that is due, or says when to ask
+// again.
+func (l *Lane) Admit(now time.Time) Verdict {
+	if l.Turn(now) == 0 {
+		l.backlog = true
+		return Verdict{Next: l.Gate(now)}
+	}
+	l.queued++
+	return Verdict{Admit: true}
+}
+
+// Turn returns how many parked deliveries the lane would take now.
+func (l *Lane) Turn(now time.Time) int {
+	switch {
+	case l.shut(now):
+		return 0
+	case !l.cfg.Deleted && !l.breaker.closed(): // half open
+		if l.queued+l.inFlight > 0 {
+			return 0
+		}
+		return 1
+	}
+	return max(l.queueLimit()-l.queued, 0)
+}
+
+// Taken records the answer to a turn: got deliveries of the asked for came.
+func (l *Lane) Taken(asked, got int) {
+	l.queued += got
+	l.backlog = got >= asked
+}
+
+// Wants reports whether the lane has stored work and enough room to ask for it.
+func (l *Lane) Wants(now time.Time) bool {
+	if !l.backlog || !l.loaded {
+		return false
+	}
+	turn := l.Turn(now)
+	return turn > 0 && (turn >= l.queueLimit()/2 || !l.breaker.closed())
+}
+
+// Drop gives back places that were taken and not started.
+func (l *Lane) Drop(n int) { l.queued -= n }
+
+// Stored records that deliveries of this lane were left in the store.
+func (l *Lane) Stored() { l.backlog = true }
+
+// Ready reports whether a queued delivery may start now.
+func (l *Lane) Ready(now time.Time) bool {
+	switch {
+	case !l.loaded || l.queued == 0 || l.shut(now):
+		return false
+	case l.cfg.Deleted:
+		return true
+	case !l.breaker.closed():
+		return l.inFlight == 0 && !l.breaker.probing
+	}
+	return l.inFlight < l.window.size
+}
+
+// Start moves a delivery from the queue into flight and reports whether it is
+// the probe of a half-open breaker. The lane must be Ready.
+func (l *Lane) Start(now time.Time) (probe bool) {
+	if l.inFlight == 0 {
+		l.progress = now
+	}
+	l.queued--
+	l.inFlight++
+	probe = !l.breaker.closed() && !l.cfg.Deleted
+	l.breaker.probing = probe
+	return probe
+}
+
+// Finish records the result of a delivery that was started.
+func (l *Lane) Finish(now time.Time, r Result, probe bool) Effect {
+	l.inFlight--
+	l.progress = now
+	if probe {
+		l.breaker.probing = false
+	}
+	switch r {
+	case Neutral:
+		return Effect{}
+	case Succeeded:
+		wasClosed := l.breaker.closed()
+		l.breaker.succeed()
+		l.window.succeed()
+		l.timeouts = false
+		return Effect{Reopen: !wasClosed}
+	case Throttled:
+		l.window.throttle()
+		l.timeouts = true
+	case Failed:
+		l.timeouts = false
+	}
+	if l.breaker.fail(now, probe) || probe {
+		l.backlog = l.backlog || l.queued > 0
+		return Effect{Release: l.queued > 0}
+	}
+	return Effect{}
+}
+
+// Suspect reports whether the endpoint looks bad: such lanes share a part of
+// the process's slots, so that they cannot slow the others.
+func (l *Lane) Suspect(now time.Time) bool {
+	return !l.breaker.closed() || l.timeouts || l.inFlight > 0 && now.Sub(l.progress) > stalled
+}
+
+// Idle reports whether the lane holds nothing and remembers nothing that its
+// endpoint's health in the store would not say.
+func (l *Lane) Idle() bool { return l.queued == 0 && l.inFlight == 0 }
+
+// Trips returns how many probes failed since the breaker opened.
+func (l *Lane) Trips() int { return l.breaker.trips }
+
+// Failures returns how many attempts failed in a row.
+func (l *Lane) Failures() int { return l.breaker.failures }
+
+// InFlight and Queued return how many deliveries are under way and how many
+// are about to be.
+func (l *Lane) InFlight() int { return l.inFlight }
+
+// Queued returns how many places of the queue are taken.
+func (l *Lane) Queued() int { return l.queued }
+
+// Loaded reports whether the lane has its present configuration.
+func (l *Lane) Loaded() bool { return l.loaded }

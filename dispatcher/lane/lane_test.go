@@ -1,0 +1,284 @@
+package lane_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/postrider/postrider/dispatcher/lane"
+)
+
+var t0 = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func config() lane.Config { return lane.Config{StartInFlight: 8, MaxInFlight: 64} }
+
+func loaded(t *testing.T) *lane.Lane {
+	t.Helper()
+	l := new(lane.Lane)
+	l.Load(t0, config(), lane.Health{})
+	return l
+}
+
+// fill takes n places in the lane's queue.
+func fill(t *testing.T, l *lane.Lane, at time.Time, n int) {
+	t.Helper()
+	for i := range n {
+		if !l.Admit(at).Admit {
+			t.Fatalf("Admit %d of %d = no, want yes", i+1, n)
+		}
+	}
+}
+
+// attempt starts one delivery and ends it.
+func attempt(t *testing.T, l *lane.Lane, at time.Time, r lane.Result) lane.Effect {
+	t.Helper()
+	if !l.Ready(at) {
+		t.Fatalf("Ready = false with %d queued and %d in flight, want true", l.Queued(), l.InFlight())
+	}
+	return l.Finish(at, r, l.Start(at))
+}
+
+func TestLoadingLaneTakesFewAndStartsNone(t *testing.T) {
+	l := new(lane.Lane)
+	n := 0
+	for l.Reserve(t0) {
+		n++
+	}
+	if n == 0 || n > 64 {
+		t.Errorf("a loading lane took %d deliveries, want 1 to 64", n)
+	}
+	if l.Ready(t0) {
+		t.Error("Ready while loading = true; it would send without knowing whether the endpoint is paused")
+	}
+}
+
+func TestLoadingFindsThePauseAndReleases(t *testing.T) {
+	l := new(lane.Lane)
+	l.Reserve(t0)
+	cfg := config()
+	cfg.Paused = true
+	if e := l.Load(t0, cfg, lane.Health{}); !e.Release {
+		t.Error("Load of a paused endpoint does not release what was queued")
+	}
+	if !l.Gate(t0).IsZero() {
+		t.Errorf("Gate of a paused lane = %v, want none: only a change opens it", l.Gate(t0))
+	}
+}
+
+func TestInFlightGrowsAndShrinks(t *testing.T) {
+	l := loaded(t)
+	fill(t, l, t0, 200)
+	started := func() (n int) {
+		for l.Ready(t0) {
+			l.Start(t0)
+			n++
+		}
+		return n
+	}
+	if n := started(); n != 8 {
+		t.Fatalf("a new lane starts %d at once, want 8", n)
+	}
+	for range 8 {
+		l.Finish(t0, lane.Succeeded, false)
+	}
+	if n := started(); n != 16 {
+		t.Errorf("after 8 successes it starts %d at once, want 16", n)
+	}
+	l.Finish(t0, lane.Throttled, false)
+	if n := l.InFlight(); n != 15 {
+		t.Fatalf("in flight = %d, want 15", n)
+	}
+	for range 8 {
+		l.Finish(t0, lane.Succeeded, false)
+	}
+	if l.Ready(t0) && l.InFlight() >= 9 {
+		t.Errorf("after being throttled at 16 it has %d in flight and starts more, want at most 9", l.InFlight())
+	}
+}
+
+func TestCeilingHolds(t *testing.T) {
+	l := new(lane.Lane)
+	l.Load(t0, lane.Config{StartInFlight: 2, MaxInFlight: 3}, lane.Health{})
+	fill(t, l, t0, 100)
+	for range 90 {
+		for l.Ready(t0) {
+			l.Start(t0)
+		}
+		if l.InFlight() > 3 {
+			t.Fatalf("in flight = %d over a ceiling of 3", l.InFlight())
+		}
+		l.Finish(t0, lane.Succeeded, false)
+	}
+	if l.InFlight()+1 != 3 {
+		t.Errorf("in flight = %d, want the ceiling of 3 to be used", l.InFlight()+1)
+	}
+}
+
+func TestBreakerOpensProbesAndCloses(t *testing.T) {
+	l := loaded(t)
+	fill(t, l, t0, 20)
+	for i := range lane.OpensAfter {
+		e := attempt(t, l, t0, lane.Failed)
+		if last := i == lane.OpensAfter-1; e.Release != last {
+			t.Fatalf("failure %d: Release = %v, want %v", i+1, e.Release, last)
+		}
+	}
+	l.Drop(l.Queued()) // what the shell does on Release
+	if l.Reserve(t0) || l.Admit(t0).Admit {
+		t.Fatal("an open breaker takes deliveries in")
+	}
+	gate := l.Gate(t0)
+	if want := t0.Add(lane.FirstProbe); !gate.Equal(want) {
+		t.Fatalf("Gate = %v, want %v", gate, want)
+	}
+	wait := lane.FirstProbe
+	for trip := 1; trip <= 8; trip++ {
+		if l.Turn(gate) != 1 {
+			t.Fatalf("trip %d: Turn at the gate = %d, want 1 probe", trip, l.Turn(gate))
+		}
+		l.Taken(1, 1)
+		if l.Turn(gate) != 0 {
+			t.Fatal("a second probe is let in beside the first")
+		}
+		if probe := l.Start(gate); !probe {
+			t.Fatal("Start in a half-open lane is not a probe")
+		}
+		if l.Ready(gate) {
+			t.Fatal("Ready beside a probe")
+		}
+		l.Finish(gate, lane.Throttled, true)
+		if l.Trips() != trip {
+			t.Fatalf("Trips = %d, want %d", l.Trips(), trip)
+		}
+		wait = min(2*wait, lane.MaxProbe)
+		if next := l.Gate(gate); !next.Equal(gate.Add(wait)) {
+			t.Fatalf("after probe %d the gate is %v away, want %v", trip, next.Sub(gate), wait)
+		}
+		gate = l.Gate(gate)
+	}
+	l.Taken(1, 1)
+	if e := attempt(t, l, gate, lane.Succeeded); !e.Reopen {
+		t.Error("a probe that succeeds does not reopen the lane")
+	}
+	if l.Turn(gate) < 100 || l.Failures() != 0 || l.Trips() != 0 {
+		t.Errorf("after a good probe: Turn %d, failures %d, trips %d; want a closed breaker", l.Turn(gate), l.Failures(), l.Trips())
+	}
+}
+
+// A row of failures that were under way when the breaker opened must not push
+// the first probe into the future.
+func TestStragglersDoNotProlongTheWait(t *testing.T) {
+	l := loaded(t)
+	fill(t, l, t0, 8)
+	for l.Ready(t0) {
+		l.Start(t0)
+	}
+	for i := range 8 {
+		l.Finish(t0.Add(time.Duration(i)*time.Second), lane.Failed, false)
+	}
+	want := t0.Add(4 * time.Second).Add(lane.FirstProbe)
+	if gate := l.Gate(t0.Add(7 * time.Second)); !gate.Equal(want) {
+		t.Errorf("Gate = %v, want %v: the fifth failure opened the breaker", gate, want)
+	}
+	if l.Trips() != 0 {
+		t.Errorf("Trips = %d, want 0: no probe was sent", l.Trips())
+	}
+}
+
+func TestHealthSurvivesTheProcess(t *testing.T) {
+	l := new(lane.Lane)
+	l.Load(t0, config(), lane.Health{Failures: 9, Trips: 2, LastFailure: t0})
+	if l.Turn(t0) != 0 {
+		t.Fatal("a lane whose endpoint was dead before a restart is open after it")
+	}
+	if want := t0.Add(20 * time.Second); !l.Gate(t0).Equal(want) {
+		t.Errorf("Gate = %v, want %v (two failed probes)", l.Gate(t0), want)
+	}
+}
+
+func TestNeutralProbeLeavesTheLaneHalfOpen(t *testing.T) {
+	l := new(lane.Lane)
+	l.Load(t0, config(), lane.Health{Failures: 5, LastFailure: t0.Add(-time.Hour)})
+	l.Taken(1, 1)
+	attempt(t, l, t0, lane.Neutral)
+	if l.Turn(t0) != 1 {
+		t.Errorf("Turn after a probe that says nothing = %d, want 1 more probe", l.Turn(t0))
+	}
+	if gate := l.Gate(t0); !gate.After(t0) {
+		t.Errorf("Gate of a half-open lane = %v, want a time to come: a crash must not shut it for ever", gate)
+	}
+}
+
+func TestStoredWorkGoesFirst(t *testing.T) {
+	l := loaded(t)
+	l.Stored()
+	if l.Reserve(t0) {
+		t.Error("Reserve while stored work is due = true: new deliveries would overtake it")
+	}
+	if !l.Wants(t0) {
+		t.Error("Wants = false with stored work and an empty queue")
+	}
+	l.Taken(l.Turn(t0), 3)
+	if !l.Reserve(t0) {
+		t.Error("Reserve after the last stored delivery was taken = false")
+	}
+}
+
+func TestPauseAndResume(t *testing.T) {
+	l := loaded(t)
+	fill(t, l, t0, 3)
+	for range 4 {
+		fill(t, l, t0, 1)
+		attempt(t, l, t0, lane.Failed)
+	}
+	cfg := config()
+	cfg.Paused = true
+	if e := l.Outdate(t0, cfg); !e.Release {
+		t.Error("a pause does not release what is queued")
+	}
+	l.Drop(l.Queued())
+	if l.Ready(t0) {
+		t.Error("Ready while paused")
+	}
+	l.Load(t0, cfg, lane.Health{})
+	l.Stored()
+	if e := l.Outdate(t0, config()); !e.Reopen {
+		t.Error("a resume does not ask for what is stored")
+	}
+	if l.Failures() != 0 {
+		t.Errorf("failures after a resume = %d, want 0: the first new failure would open the breaker", l.Failures())
+	}
+	if l.Loaded() {
+		t.Error("a changed endpoint is still loaded: it would be sent to with the old secret")
+	}
+}
+
+func TestDeletedLaneLetsEverythingThrough(t *testing.T) {
+	l := loaded(t)
+	cfg := config()
+	cfg.Deleted = true
+	fill(t, l, t0, 100)
+	l.Load(t0, cfg, lane.Health{})
+	n := 0
+	for l.Ready(t0) {
+		l.Start(t0)
+		n++
+	}
+	if n != 100 {
+		t.Errorf("a deleted lane starts %d of 100, want all of them, to be canceled", n)
+	}
+	if l.Reserve(t0) {
+		t.Error("Reserve on a deleted lane")
+	}
+}
+
+func TestStalledLaneIsSuspect(t *testing.T) {
+	l := loaded(t)
+	fill(t, l, t0, 2)
+	l.Start(t0)
+	if l.Suspect(t0.Add(500 * time.Millisecond)) {
+		t.Error("suspect after half a second")
+	}
+	if !l.Suspect(t0.Add(1100 * time.Millisecond)) {
+		t.Error("not suspect after a second without an end")
+	}
+}
