@@ -81,7 +81,8 @@ type Claimed struct {
 type Settlement struct {
 	Epoch int64
 	Items []Settled
-	// Gates has one for each lane that an item is parked behind.
+	// Gates has one for each lane that an item is parked behind. As in Poll,
+	// the lane is due at the earlier of its time and the gate's.
 	Gates []Gate
 }
 

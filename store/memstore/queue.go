@@ -1,0 +1,172 @@
+package memstore
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
+)
+
+// Poll implements store.Queue. admit is called under the store's mutex: it must
+// not call the store.
+func (s *Store) Poll(ctx context.Context, now time.Time, epoch int64, limit int, admit func(store.Waiting) store.Admission) ([]store.Claimed, time.Time, error) {
+	if err := s.begin(ctx, "poll"); err != nil {
+		return nil, time.Time{}, err
+	}
+	defer s.mu.Unlock()
+	now = instant(now)
+	var claimed []store.Claimed
+	for range limit {
+		if s.waiting.len() == 0 || s.waiting.first().due.After(now) {
+			break
+		}
+		r := s.waiting.first()
+		answer := admit(store.Waiting{
+			Tenant: r.delivery.Tenant, Endpoint: r.delivery.EndpointID, Delivery: r.delivery.ID, Crashes: r.crashes,
+		})
+		if answer.Lease {
+			s.lease(r, epoch)
+			claimed = append(claimed, r.claimed())
+			continue
+		}
+		s.park(r)
+		s.earlier(r.lane(), now, answer.Gate)
+	}
+	return claimed, s.nextDue(), nil
+}
+
+// nextDue returns when the next row or lane is due, or the zero time.
+func (s *Store) nextDue() time.Time {
+	var next time.Time
+	if s.waiting.len() > 0 {
+		next = s.waiting.first().due
+	}
+	if s.due.len() > 0 {
+		if l := s.due.first(); next.IsZero() || l.next.Before(next) {
+			next = l.next
+		}
+	}
+	return next
+}
+
+// Start implements store.Queue.
+func (s *Store) Start(ctx context.Context, epoch int64, rows []store.Held) ([]store.Held, error) {
+	if err := s.begin(ctx, "mark as started"); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	var started []store.Held
+	for _, h := range rows {
+		if r := s.leasedUnder(epoch, h.Delivery, h.Claim); r != nil {
+			r.started = true
+			started = append(started, h)
+		}
+	}
+	return started, nil
+}
+
+// Settle implements store.Queue.
+func (s *Store) Settle(ctx context.Context, now time.Time, st store.Settlement) (store.SettleResult, error) {
+	if err := s.begin(ctx, "settle"); err != nil {
+		return store.SettleResult{}, err
+	}
+	defer s.mu.Unlock()
+	now = instant(now)
+	var result store.SettleResult
+	accepted := make([]store.Settled, 0, len(st.Items))
+	for i := range st.Items {
+		it := &st.Items[i]
+		r := s.leasedUnder(st.Epoch, it.Delivery, it.Claim)
+		if r == nil {
+			result.Lost = append(result.Lost, store.Held{Delivery: it.Delivery, Claim: it.Claim})
+			continue
+		}
+		s.settle(now, r, it)
+		accepted = append(accepted, *it)
+	}
+	for _, g := range st.Gates {
+		s.earlier(store.Lane{Tenant: g.Tenant, Endpoint: g.Endpoint}, now, g)
+	}
+	result.Health = s.changeHealth(store.FoldHealth(accepted))
+	s.count(store.Tally(accepted))
+	return result, nil
+}
+
+// settle writes the outcome of one claim whose fence is the present one.
+func (s *Store) settle(now time.Time, r *row, it *store.Settled) {
+	d := r.delivery
+	if it.Attempt != nil {
+		d.attempts = append(d.attempts, cloneAttempt(*it.Attempt))
+		d.Attempts++
+		d.UpdatedAt = now
+	}
+	if it.Status != webhook.DeliveryPending {
+		d.end(now, it.Status, it.Reason)
+		s.dequeue(r)
+		return
+	}
+	if r.due = instant(it.Due); r.due.IsZero() {
+		r.due = now
+	}
+	if it.Attempt != nil {
+		d.NextAttemptAt = r.due
+	}
+	// A row's due time must not change while it is in a heap: leave comes first.
+	if it.Park {
+		s.park(r)
+	} else {
+		s.wait(r)
+	}
+}
+
+// changeHealth applies changes and returns what became of them, by key.
+func (s *Store) changeHealth(changes map[store.Lane]store.HealthChange) []webhook.Health {
+	if len(changes) == 0 {
+		return nil
+	}
+	lanes := slices.SortedFunc(maps.Keys(changes), func(a, b store.Lane) int {
+		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Endpoint, b.Endpoint))
+	})
+	result := make([]webhook.Health, 0, len(lanes))
+	for _, key := range lanes {
+		h := webhook.Health{Tenant: key.Tenant, EndpointID: key.Endpoint}
+		ep := s.endpoints[key]
+		if ep != nil {
+			h = ep.health
+		}
+		h = changes[key].Apply(h)
+		h.LastSuccessAt, h.LastFailureAt = instant(h.LastSuccessAt), instant(h.LastFailureAt)
+		if ep != nil {
+			ep.health = h
+		}
+		result = append(result, h)
+	}
+	return result
+}
+
+// Redeliver implements store.Queue.
+func (s *Store) Redeliver(ctx context.Context, now time.Time, tenant, delivery string) error {
+	if err := s.begin(ctx, "redeliver"); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	d := s.delivery(tenant, delivery)
+	switch {
+	case d == nil:
+		return fmt.Errorf("redeliver: %w", store.ErrNotFound)
+	case d.Status == webhook.DeliveryPending:
+		return nil
+	case d.event.expired:
+		return fmt.Errorf("redeliver: %w", store.ErrPayloadGone)
+	}
+	now = instant(now)
+	d.Status, d.Reason = webhook.DeliveryPending, ""
+	d.NextAttemptAt, d.UpdatedAt = now, now
+	s.wait(s.enqueue(d, now))
+	return nil
+}

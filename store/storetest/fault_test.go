@@ -1,0 +1,164 @@
+package storetest_test
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/store/memstore"
+	"github.com/postrider/postrider/store/storetest"
+)
+
+// faults are stores that are broken in one way each, and the cases that must
+// notice. A suite that passes them proves nothing.
+var faults = map[string]struct {
+	wrap     func(st *memstore.Store) storetest.Harness
+	caughtBy []string
+}{
+	"no fence in Settle": {
+		wrap: each(func(st store.Store) store.Store { return &unfenced{Store: st} }),
+		caughtBy: []string{
+			"Fences/WrongClaim", "Fences/WrongEpoch", "Fences/StaleSettle", "Fences/RepeatedSettle", "Fences/OtherProcess",
+			"Reap/FreesTheRowsOfTheDead", "Redeliver/OldFenceIsGone",
+		},
+	},
+	"deliveries of a refused event are written": {
+		wrap:     each(func(st store.Store) store.Store { return &writesRefused{st} }),
+		caughtBy: []string{"Publishing/StaleWritesNothing", "Publishing/BatchStoresWhatIsNotRefused", "Idempotency/OtherContentConflicts"},
+	},
+	"a batch is written one by one": {
+		wrap:     each(func(st store.Store) store.Store { return &oneByOne{st} }),
+		caughtBy: []string{"Publishing/ErrorWritesNothing"},
+	},
+	"idempotency per process": {
+		wrap:     each(func(st store.Store) store.Store { return &ownKeys{Store: st} }),
+		caughtBy: []string{"Idempotency/KeyIsSharedByProcesses", "Idempotency/OneOfManyCallersStores"},
+	},
+	"payloads are compacted": {
+		wrap:     each(func(st store.Store) store.Store { return &compacting{st} }),
+		caughtBy: []string{"Publishing/PayloadByteForByte"},
+	},
+	"a row is claimed twice": {
+		wrap:     each(func(st store.Store) store.Store { return &claimsTwice{Store: st} }),
+		caughtBy: []string{"Poll/LeasedIsNotPolledAgain", "Poll/ProcessesNeverShareARow"},
+	},
+	"rows are polled in any order": {
+		wrap:     each(func(st store.Store) store.Store { return &unorderedPoll{st} }),
+		caughtBy: []string{"Poll/OrderIsByDue", "Poll/AdmitIsAskedOnceInOrder"},
+	},
+	"gates are taken for current": {
+		wrap:     each(func(st store.Store) store.Store { return &oldGates{st} }),
+		caughtBy: []string{"Gates/OutdatedIsNow"},
+	},
+	"anyone reaps at once": {
+		wrap:     each(func(st store.Store) store.Store { return &hastyReaper{st} }),
+		caughtBy: []string{"Reap/NeedsALeaseOfItsOwn", "Reap/NotAfterAGapOfItsOwn"},
+	},
+	"every crash counts for everything": {
+		wrap:     each(func(st store.Store) store.Store { return &blamesAll{Store: st} }),
+		caughtBy: []string{"Crashes/LaterOnesCountForStarted", "Crashes/StartIsForgottenWithItsClaim"},
+	},
+	"any tenant reads a delivery": {
+		wrap:     each(func(st store.Store) store.Store { return &tenantless{st} }),
+		caughtBy: []string{"Deliveries/TenantsAreSeparate"},
+	},
+	"a page skips an entry": {
+		wrap:     each(func(st store.Store) store.Store { return &skippingPages{st} }),
+		caughtBy: []string{"Deliveries/ListPages", "Deliveries/ListPagesFiltered", "Deliveries/ListWhileOthersPublish"},
+	},
+	"the cursor of changes runs ahead": {
+		wrap:     each(func(st store.Store) store.Store { return &hastyCursor{st} }),
+		caughtBy: []string{"Directory/ChangedEndpointsPages", "Directory/ChangedEndpointsOfAllTenants"},
+	},
+	"updates of old versions win": {
+		wrap:     each(func(st store.Store) store.Store { return &lastUpdateWins{st} }),
+		caughtBy: []string{"Endpoints/UpdateOfOldVersion", "Endpoints/OneOfManyUpdatesWins", "Secrets/RotationSetsTheScheme"},
+	},
+	"lost items are counted": {
+		wrap:     each(func(st store.Store) store.Store { return &countsLost{Store: st} }),
+		caughtBy: []string{"Statistics/CountWhatSettleAccepted", "Fences/WrongClaim"},
+	},
+	"what is within retention is pruned": {
+		wrap:     each(func(st store.Store) store.Store { return &eagerPrune{st} }),
+		caughtBy: []string{"Maintenance/NothingWithinRetention"},
+	},
+	"the last setting wins": {
+		wrap:     each(func(st store.Store) store.Store { return &lastSettingWins{st} }),
+		caughtBy: []string{"Settings/FirstWins", "Settings/OneOfManyCallersWins"},
+	},
+	"canceled calls are carried out": {
+		wrap: each(func(st store.Store) store.Store { return &deaf{st} }),
+		caughtBy: []string{
+			"Publishing/CanceledWritesNothing", "Poll/CanceledLeasesNothing", "Settle/CanceledWritesNothing", "Lanes/TakeCanceledLeasesNothing",
+		},
+	},
+	"a host's transaction is not its own": {
+		wrap: func(st *memstore.Store) storetest.Harness {
+			h := harness(st, st, st)
+			h.Begin = func(*testing.T) storetest.HostTx {
+				none := func() error { return nil }
+				return storetest.HostTx{Tx: st, Commit: none, Rollback: none}
+			}
+			return h
+		},
+		caughtBy: []string{"Tx/RollbackWritesNothing", "Tx/NotSeenBeforeCommit", "Tx/RollbackLeavesItsKeyFree"},
+	},
+}
+
+// each wraps the store of either process.
+func each(wrap func(store.Store) store.Store) func(*memstore.Store) storetest.Harness {
+	return func(st *memstore.Store) storetest.Harness { return harness(st, wrap(st), wrap(st)) }
+}
+
+func harness(st *memstore.Store, first, second store.Store) storetest.Harness {
+	return storetest.Harness{
+		Store:  first,
+		Second: func(*testing.T) store.Store { return second },
+		Begin: func(*testing.T) storetest.HostTx {
+			tx := st.Begin()
+			return storetest.HostTx{Tx: tx, Commit: tx.Commit, Rollback: tx.Rollback}
+		},
+	}
+}
+
+// faultEnv names the fault that TestFaultyStore runs with.
+const faultEnv = "STORETEST_FAULT"
+
+// TestFaultyStore fails, in a process of its own that TestFaultsAreCaught
+// starts.
+func TestFaultyStore(t *testing.T) {
+	fault, ok := faults[os.Getenv(faultEnv)]
+	if !ok {
+		t.Skip("run by TestFaultsAreCaught")
+	}
+	storetest.Run(t, func(*testing.T) storetest.Harness { return fault.wrap(memstore.New()) })
+}
+
+func TestFaultsAreCaught(t *testing.T) {
+	for name, fault := range faults {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cmd := exec.Command(os.Args[0], "-test.run=^TestFaultyStore$")
+			cmd.Env = append(os.Environ(), faultEnv+"="+name)
+			out, err := cmd.CombinedOutput()
+			var exit *exec.ExitError
+			if !errors.As(err, &exit) {
+				t.Fatalf("Run with a store in which %s: error %v; want a failure: the suite cannot fail", name, err)
+			}
+			if strings.Contains(string(out), "panic:") {
+				t.Errorf("Run with a store in which %s panicked; want failures that say what is wrong", name)
+			}
+			for _, c := range fault.caughtBy {
+				if !strings.Contains(string(out), "--- FAIL: TestFaultyStore/"+c+" ") {
+					t.Errorf("Run with a store in which %s: case %s passed; want it to fail", name, c)
+				}
+			}
+			if t.Failed() {
+				t.Logf("the suite said:\n%s", out)
+			}
+		})
+	}
+}

@@ -1,0 +1,304 @@
+package storetest_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
+)
+
+// epochs is how many epochs a faulty store looks at; no case has more.
+const epochs = 40
+
+// unfenced settles whatever it is given under the fence that the row has.
+type unfenced struct{ store.Store }
+
+func (s *unfenced) Settle(ctx context.Context, now time.Time, st store.Settlement) (store.SettleResult, error) {
+	result, err := s.Store.Settle(ctx, now, st)
+	if err != nil {
+		return result, err
+	}
+	result.Lost = slices.DeleteFunc(result.Lost, func(lost store.Held) bool {
+		i := slices.IndexFunc(st.Items, func(it store.Settled) bool { return it.Delivery == lost.Delivery && it.Claim == lost.Claim })
+		item := st.Items[i]
+		for epoch := range int64(epochs) {
+			held, _ := s.Held(ctx, epoch, "", store.MaxPage)
+			for _, h := range held {
+				if item.Claim = h.Claim; h.Delivery == item.Delivery {
+					again, err := s.Store.Settle(ctx, now, store.Settlement{Epoch: epoch, Items: []store.Settled{item}})
+					result.Health = append(result.Health, again.Health...)
+					return err == nil && len(again.Lost) == 0
+				}
+			}
+		}
+		return false
+	})
+	return result, nil
+}
+
+// writesRefused writes event and deliveries before it judges the key.
+type writesRefused struct{ store.Store }
+
+func (s *writesRefused) Publish(ctx context.Context, now time.Time, pubs []store.Publication) ([]store.PublishResult, error) {
+	results, err := s.Store.Publish(ctx, now, pubs)
+	for i, r := range results {
+		if r.Outcome == store.PublishConflict || r.Outcome == store.PublishStale {
+			p := pubs[i]
+			p.Event.IdempotencyKey, p.Revision = "", math.MaxInt64
+			if _, err := s.Store.Publish(ctx, now, []store.Publication{p}); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return results, err
+}
+
+// oneByOne has no transaction around a batch.
+type oneByOne struct{ store.Store }
+
+func (s *oneByOne) Publish(ctx context.Context, now time.Time, pubs []store.Publication) ([]store.PublishResult, error) {
+	var results []store.PublishResult
+	for i := range pubs {
+		r, err := s.Store.Publish(ctx, now, pubs[i:i+1])
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, r...)
+	}
+	return results, nil
+}
+
+// ownKeys remembers keys in the process.
+type ownKeys struct{ store.Store }
+
+func (s *ownKeys) Publish(ctx context.Context, now time.Time, pubs []store.Publication) ([]store.PublishResult, error) {
+	pubs = slices.Clone(pubs)
+	for i := range pubs {
+		if key := &pubs[i].Event.IdempotencyKey; *key != "" {
+			*key = fmt.Sprintf("%s of %p", *key, s)
+		}
+	}
+	return s.Store.Publish(ctx, now, pubs)
+}
+
+// compacting keeps payloads in a column of the type JSON.
+type compacting struct{ store.Store }
+
+func (s *compacting) Publish(ctx context.Context, now time.Time, pubs []store.Publication) ([]store.PublishResult, error) {
+	pubs = slices.Clone(pubs)
+	for i := range pubs {
+		var b bytes.Buffer
+		if json.Compact(&b, pubs[i].Event.Data) == nil {
+			pubs[i].Event.Data = b.Bytes()
+		}
+	}
+	return s.Store.Publish(ctx, now, pubs)
+}
+
+// claimsTwice selects and updates in two transactions.
+type claimsTwice struct {
+	store.Store
+	mu   sync.Mutex
+	last []store.Claimed
+}
+
+func (s *claimsTwice) Poll(ctx context.Context, now time.Time, epoch int64, limit int, admit func(store.Waiting) store.Admission) ([]store.Claimed, time.Time, error) {
+	claimed, next, err := s.Store.Poll(ctx, now, epoch, limit, admit)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	last := s.last
+	s.last = slices.Clone(claimed)
+	return append(claimed, last...), next, err
+}
+
+// unorderedPoll has no ORDER BY.
+type unorderedPoll struct{ store.Store }
+
+func (s *unorderedPoll) Poll(ctx context.Context, now time.Time, epoch int64, limit int, admit func(store.Waiting) store.Admission) ([]store.Claimed, time.Time, error) {
+	var rows []store.Waiting
+	claimed, next, err := s.Store.Poll(ctx, now, epoch, limit, func(w store.Waiting) store.Admission {
+		rows = append(rows, w)
+		return store.Admission{Lease: true}
+	})
+	parked := map[string]store.Gate{}
+	for _, row := range slices.Backward(rows) {
+		if a := admit(row); !a.Lease {
+			parked[row.Delivery] = a.Gate
+		}
+	}
+	slices.Reverse(claimed)
+	claimed = slices.DeleteFunc(claimed, func(c store.Claimed) bool {
+		gate, ok := parked[c.Delivery]
+		if ok {
+			item := store.Settled{Delivery: c.Delivery, Claim: c.Claim, Status: webhook.DeliveryPending, Due: now, Park: true}
+			_, err = s.Settle(ctx, now, store.Settlement{Epoch: epoch, Items: []store.Settled{item}, Gates: []store.Gate{gate}})
+		}
+		return ok
+	})
+	return claimed, next, err
+}
+
+// oldGates does not look at the revision of gates.
+type oldGates struct{ store.Store }
+
+func (s *oldGates) Poll(ctx context.Context, now time.Time, epoch int64, limit int, admit func(store.Waiting) store.Admission) ([]store.Claimed, time.Time, error) {
+	return s.Store.Poll(ctx, now, epoch, limit, func(w store.Waiting) store.Admission {
+		a := admit(w)
+		a.Gate.Revision = 0
+		return a
+	})
+}
+
+// hastyReaper does not ask how long the caller's lease was valid.
+type hastyReaper struct{ store.Store }
+
+func (s *hastyReaper) Reap(ctx context.Context, now time.Time, epoch int64, _ time.Duration, limit int) (int, error) {
+	return s.Store.Reap(ctx, now, epoch, 0, limit)
+}
+
+// blamesAll counts a crash for all that a dead process had leased.
+type blamesAll struct{ store.Store }
+
+func (s *blamesAll) Reap(ctx context.Context, now time.Time, epoch int64, ttl time.Duration, limit int) (int, error) {
+	for owner := range int64(epochs) {
+		held, err := s.Held(ctx, owner, "", store.MaxPage)
+		if err != nil {
+			return 0, err
+		}
+		if _, err := s.Start(ctx, owner, held); err != nil {
+			return 0, err
+		}
+	}
+	return s.Store.Reap(ctx, now, epoch, ttl, limit)
+}
+
+// tenantless looks deliveries up by their id alone.
+type tenantless struct{ store.Store }
+
+func (s *tenantless) Delivery(ctx context.Context, tenant, id string) (d webhook.Delivery, err error) {
+	for _, t := range []string{tenant, "acme", "globex", ""} {
+		if d, err = s.Store.Delivery(ctx, t, id); err == nil {
+			return d, nil
+		}
+	}
+	return d, err
+}
+
+// skippingPages begins a page one entry too late.
+type skippingPages struct{ store.Store }
+
+func (s *skippingPages) ListDeliveries(ctx context.Context, tenant string, f store.DeliveryFilter, page store.Page) ([]webhook.Delivery, error) {
+	if page.After == "" {
+		return s.Store.ListDeliveries(ctx, tenant, f, page)
+	}
+	page.Limit = page.Size() + 1
+	list, err := s.Store.ListDeliveries(ctx, tenant, f, page)
+	return list[min(1, len(list)):], err
+}
+
+// hastyCursor counts a change that is not there yet.
+type hastyCursor struct{ store.Store }
+
+func (s *hastyCursor) ChangedEndpoints(ctx context.Context, cursor int64, limit int) ([]store.EndpointRecord, int64, error) {
+	list, next, err := s.Store.ChangedEndpoints(ctx, cursor, limit)
+	if len(list) > 0 {
+		next++
+	}
+	return list, next, err
+}
+
+// lastUpdateWins does not compare versions.
+type lastUpdateWins struct{ store.Store }
+
+func (s *lastUpdateWins) UpdateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord) (store.EndpointRecord, error) {
+	for {
+		got, err := s.Store.UpdateEndpoint(ctx, now, ep)
+		if !errors.Is(err, store.ErrVersion) {
+			return got, err
+		}
+		present, err := s.Endpoint(ctx, ep.Tenant, ep.ID)
+		if err != nil {
+			return got, err
+		}
+		ep.Version = present.Version
+	}
+}
+
+// countsLost writes statistics of what it was given, not of what it accepted.
+type countsLost struct {
+	store.Store
+	mu   sync.Mutex
+	lost []store.Settled
+}
+
+func (s *countsLost) Settle(ctx context.Context, now time.Time, st store.Settlement) (store.SettleResult, error) {
+	result, err := s.Store.Settle(ctx, now, st)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, it := range st.Items {
+		if slices.Contains(result.Lost, store.Held{Delivery: it.Delivery, Claim: it.Claim}) {
+			s.lost = append(s.lost, it)
+		}
+	}
+	return result, err
+}
+
+func (s *countsLost) Stats(ctx context.Context, tenant string, scope store.StatScope, from, to time.Time) ([]store.Stat, error) {
+	stats, err := s.Store.Stats(ctx, tenant, scope, from, to)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, counts := range store.Tally(s.lost) {
+		if key.Tenant != tenant || key.StatScope != scope {
+			continue
+		}
+		if i := slices.IndexFunc(stats, func(st store.Stat) bool { return st.Start.Equal(key.Minute) }); i >= 0 {
+			stats[i].Counts.Merge(*counts)
+		} else {
+			stats = append(stats, store.Stat{Start: key.Minute, Counts: *counts})
+		}
+	}
+	return stats, err
+}
+
+// eagerPrune takes a retention for half of what it is.
+type eagerPrune struct{ store.Store }
+
+func (s *eagerPrune) Prune(ctx context.Context, now time.Time, r store.Retention, limit int) (store.Pruned, error) {
+	r.Payloads /= 2
+	return s.Store.Prune(ctx, now, r, limit)
+}
+
+// lastSettingWins writes without looking.
+type lastSettingWins struct{ store.Store }
+
+func (s *lastSettingWins) Setting(ctx context.Context, name string, initial []byte) ([]byte, error) {
+	_, err := s.Store.Setting(ctx, name, initial)
+	return initial, err
+}
+
+// deaf does not hand contexts on.
+type deaf struct{ store.Store }
+
+func (s *deaf) Publish(ctx context.Context, now time.Time, pubs []store.Publication) ([]store.PublishResult, error) {
+	return s.Store.Publish(context.WithoutCancel(ctx), now, pubs)
+}
+
+func (s *deaf) Poll(ctx context.Context, now time.Time, epoch int64, limit int, admit func(store.Waiting) store.Admission) ([]store.Claimed, time.Time, error) {
+	return s.Store.Poll(context.WithoutCancel(ctx), now, epoch, limit, admit)
+}
+
+func (s *deaf) Settle(ctx context.Context, now time.Time, st store.Settlement) (store.SettleResult, error) {
+	return s.Store.Settle(context.WithoutCancel(ctx), now, st)
+}
+
+func (s *deaf) Take(ctx context.Context, now time.Time, epoch int64, limit int, asking []store.Lane, turn func(store.Lane) store.Turn) ([]store.Claimed, error) {
+	return s.Store.Take(context.WithoutCancel(ctx), now, epoch, limit, asking, turn)
+}
