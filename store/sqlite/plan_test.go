@@ -1,0 +1,228 @@
+package sqlite
+
+import (
+	"fmt"
+	"maps"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/store/sqlstore"
+	"github.com/postrider/postrider/webhook"
+)
+
+// scanned matches the step of a plan that reads a table, or an index of it, from
+// one end to the other, or all of one owner or tenant.
+var scanned = regexp.MustCompile(`^(SCAN (postrider_|[edpq]\b)|SEARCH (postrider_queue|q) .*\(owner=\?\)$|SEARCH (postrider_deliveries|postrider_events|d|e) .*\(tenant=\?\)$)`)
+
+// scansAllowed are parts of the statements that may, with what bounds them.
+var scansAllowed = map[string]string{
+	"ORDER BY due\n\t\tLIMIT 1":                                     "the first entry of an index",
+	"ORDER BY next_at\n\t\tLIMIT 1":                                 "the first entry of an index",
+	"SELECT DISTINCT tenant":                                        "only when a tombstone has come of age",
+	"FROM postrider_idempotency\n\t\t\tORDER BY seq\n\t\t\tLIMIT ?": "pages of a table by its key",
+	"SET owner = 0, parked = 0, started = 0":                        "what one process holds",
+}
+
+// TestPlans runs everything once and asks SQLite how it would run each statement
+// that was prepared.
+func TestPlans(t *testing.T) {
+	st, err := Open(t.Context(), filepath.Join(t.TempDir(), "webhooks.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	runEverything(t, st)
+	texts := map[string]bool{}
+	for _, c := range append(st.readers.idle, st.writer.conn) {
+		for text := range c.stmts {
+			texts[text] = true
+		}
+	}
+	if len(texts) < 50 {
+		t.Errorf("%d statements were prepared; the test should run them all", len(texts))
+	}
+	for _, text := range slices.Sorted(maps.Keys(texts)) {
+		if keyword := strings.Fields(text)[0]; !slices.Contains([]string{"SELECT", "INSERT", "UPDATE", "DELETE"}, keyword) {
+			continue
+		}
+		for _, step := range explain(t, st, text) {
+			if scanned.MatchString(step) && !allowed(text) {
+				t.Errorf("%s\nreads more than it needs: %s", text, step)
+			}
+		}
+	}
+}
+
+func allowed(text string) bool {
+	for part := range scansAllowed {
+		if strings.Contains(text, part) {
+			return true
+		}
+	}
+	return false
+}
+
+func explain(t *testing.T, st *Store, text string) []string {
+	t.Helper()
+	args := make([]any, strings.Count(text, "?"))
+	for i := range args {
+		args[i] = 1
+	}
+	var steps []string
+	if err := st.writer.conn.Query(t.Context(), `EXPLAIN QUERY PLAN `+text, args, func(r sqlstore.Row) error {
+		var id, parent, unused int
+		var detail string
+		err := r.Scan(&id, &parent, &unused, &detail)
+		steps = append(steps, detail)
+		return err
+	}); err != nil {
+		t.Fatalf("EXPLAIN %s = %v", text, err)
+	}
+	return steps
+}
+
+// runEverything calls every method in a way that reaches its statements.
+func runEverything(t *testing.T, st *Store) {
+	t.Helper()
+	ctx, now := t.Context(), time.Now()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	epoch, err := st.Acquire(ctx, now, store.Process{}, time.Hour)
+	must(err)
+	must(st.Renew(ctx, now, epoch, time.Hour))
+	ep := store.EndpointRecord{Endpoint: webhook.Endpoint{ID: webhook.NewID(webhook.PrefixEndpoint), Tenant: "acme"}}
+	secret := store.SecretRecord{ID: webhook.NewID(webhook.PrefixSecret), Tenant: "acme", Endpoint: ep.ID}
+	ep, err = st.CreateEndpoint(ctx, now, ep, secret)
+	must(err)
+	ep.Status = webhook.EndpointPaused
+	ep, err = st.UpdateEndpoint(ctx, now, ep)
+	must(err)
+	ep.Status = webhook.EndpointActive
+	ep, err = st.UpdateEndpoint(ctx, now, ep)
+	must(err)
+	secret.ID = webhook.NewID(webhook.PrefixSecret)
+	must(st.RotateSecret(ctx, now, secret, now))
+	_, revision, err := st.TenantEndpoints(ctx, "acme", 0)
+	must(err)
+	var pubs []store.Publication
+	for i := range 8 {
+		pubs = append(pubs, store.Publication{
+			Event: webhook.Event{
+				ID: webhook.NewID(webhook.PrefixEvent), Tenant: "acme", Type: "a.b", Data: []byte("1"), Timestamp: now,
+				IdempotencyKey: fmt.Sprint(i),
+			},
+			KeyExpires: now, Revision: revision, Epoch: epoch,
+			Deliveries: []store.NewDelivery{{ID: webhook.NewID(webhook.PrefixDelivery), Endpoint: ep.ID}},
+		})
+	}
+	_, err = st.Publish(ctx, now, pubs)
+	must(err)
+	again := pubs[0] // whose key has expired
+	again.Event.ID, again.Deliveries = webhook.NewID(webhook.PrefixEvent), nil
+	_, err = st.Publish(ctx, now, []store.Publication{again})
+	must(err)
+	key := store.EventKey{Tenant: "acme", ID: pubs[0].Event.ID}
+	_, err = st.Published(ctx, []store.EventKey{key})
+	must(err)
+	gate := store.Gate{Tenant: "acme", Endpoint: ep.ID, Next: now, Revision: ep.Revision}
+	n := 0
+	claimed, _, err := st.Poll(ctx, now, epoch, 6, func(store.Waiting) store.Admission {
+		n++
+		return store.Admission{Lease: n%2 == 0, Gate: gate}
+	})
+	must(err)
+	more, err := st.Take(ctx, now, epoch, 10, []store.Lane{{Tenant: "acme", Endpoint: ep.ID}}, func(store.Lane) store.Turn {
+		return store.Turn{Max: 2, Gate: gate}
+	})
+	must(err)
+	_, err = st.Take(ctx, now.Add(-time.Hour), epoch, 10, nil, nil)
+	must(err)
+	claimed = append(claimed, more...)
+	_, err = st.Start(ctx, epoch, []store.Held{{Delivery: claimed[0].Delivery, Claim: claimed[0].Claim}})
+	must(err)
+	settleEverything(t, st, epoch, claimed, gate)
+	must(st.Redeliver(ctx, now, "acme", claimed[0].Delivery))
+	_, err = st.Held(ctx, epoch, "", 10)
+	must(err)
+	_, err = st.Reap(ctx, now, epoch, time.Hour, 10)
+	must(err)
+	readEverything(t, st, ep, key, claimed[0].Delivery)
+	_, err = st.Reap(ctx, now.Add(2*time.Hour), epoch, 0, 10) // its own lease has expired
+	must(err)
+	must(st.DeleteEndpoint(ctx, now, "acme", ep.ID))
+	must(st.Resign(ctx, now, epoch))
+	for range 2 {
+		_, err = st.Prune(ctx, now.Add(time.Hour), store.Retention{}, 10)
+		must(err)
+	}
+}
+
+func settleEverything(t *testing.T, st *Store, epoch int64, claimed []store.Claimed, gate store.Gate) {
+	t.Helper()
+	now := time.Now()
+	var items []store.Settled
+	for i, c := range claimed {
+		it := store.Settled{Tenant: "acme", Delivery: c.Delivery, Endpoint: c.Endpoint, EventType: "a.b", Claim: c.Claim,
+			Status: webhook.DeliveryDelivered, Attempt: &webhook.Attempt{N: 1, At: now}, Health: store.HealthSuccess}
+		if i == 1 {
+			it.Status, it.Due, it.Attempt.Class, it.Health = webhook.DeliveryPending, now, webhook.ClassDNS, store.HealthFailure
+		}
+		if i == 2 {
+			it.Status, it.Attempt, it.Park = webhook.DeliveryPending, nil, true
+		}
+		items = append(items, it)
+	}
+	if _, err := st.Settle(t.Context(), now, store.Settlement{Epoch: epoch, Items: items, Gates: []store.Gate{gate}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func readEverything(t *testing.T, st *Store, ep store.EndpointRecord, event store.EventKey, delivery string) {
+	t.Helper()
+	ctx, now := t.Context(), time.Now()
+	for i, read := range []func() error{
+		func() error { _, err := st.Endpoint(ctx, "acme", ep.ID); return err },
+		func() error { _, err := st.ListEndpoints(ctx, "acme", store.Page{}); return err },
+		func() error { _, _, err := st.ChangedEndpoints(ctx, 0, 10); return err },
+		func() error { _, err := st.LatestChange(ctx); return err },
+		func() error {
+			_, err := st.EngineEndpoints(ctx, []store.Lane{{Tenant: "acme", Endpoint: ep.ID}})
+			return err
+		},
+		func() error { _, err := st.Secrets(ctx, "acme", ep.ID); return err },
+		func() error { _, err := st.Event(ctx, "acme", event.ID); return err },
+		func() error { _, err := st.ListEvents(ctx, "acme", store.Page{}); return err },
+		func() error { _, err := st.Delivery(ctx, "acme", delivery); return err },
+		func() error { _, err := st.Attempts(ctx, "acme", delivery); return err },
+		func() error {
+			_, err := st.Stats(ctx, "acme", store.StatScope{}, now.Add(-time.Hour), now)
+			return err
+		},
+		func() error { _, err := st.Setting(ctx, "name", []byte("value")); return err },
+	} {
+		if err := read(); err != nil {
+			t.Fatalf("read %d = %v", i, err)
+		}
+	}
+	for _, status := range []webhook.DeliveryStatus{"", webhook.DeliveryPending, webhook.DeliveryDelivered, webhook.DeliveryFailed} {
+		for _, endpoint := range []string{"", ep.ID} {
+			for _, eventID := range []string{"", event.ID} {
+				for _, from := range []time.Time{{}, now.Add(-time.Hour)} {
+					f := store.DeliveryFilter{Endpoint: endpoint, Event: eventID, Status: status, From: from}
+					if _, err := st.ListDeliveries(ctx, "acme", f, store.Page{}); err != nil {
+						t.Fatalf("ListDeliveries(%+v) = %v", f, err)
+					}
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,209 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
+)
+
+// endpointColumns are what scanEndpoint reads.
+const endpointColumns = `tenant, id, revision, version, config, sealed, created_at, updated_at, deleted_at`
+
+func scanEndpoint(r Row, ep *store.EndpointRecord) error {
+	var config string
+	if err := r.Scan(&ep.Tenant, &ep.ID, &ep.Revision, &ep.Version, &config, &ep.Sealed,
+		&ep.CreatedAt, &ep.UpdatedAt, &ep.DeletedAt); err != nil {
+		return err
+	}
+	return decodeConfig(config, &ep.Endpoint)
+}
+
+// queryEndpoints runs a query that selects endpointColumns.
+func queryEndpoints(ctx context.Context, c Conn, query string, args ...any) ([]store.EndpointRecord, error) {
+	var list []store.EndpointRecord
+	err := c.Query(ctx, query, args, func(r Row) error {
+		var ep store.EndpointRecord
+		err := scanEndpoint(r, &ep)
+		list = append(list, ep)
+		return err
+	})
+	return list, err
+}
+
+// liveEndpoint returns an endpoint that is not deleted.
+func liveEndpoint(ctx context.Context, c Conn, tenant, id string) (store.EndpointRecord, error) {
+	list, err := queryEndpoints(ctx, c, `
+		SELECT `+endpointColumns+`
+		FROM postrider_endpoints
+		WHERE tenant = ?
+		AND id = ?
+		AND deleted_at IS NULL`, tenant, id)
+	if err == nil && len(list) == 0 {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return store.EndpointRecord{}, err
+	}
+	return list[0], nil
+}
+
+// CreateEndpoint implements store.Endpoints.
+func (s *Store) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord) (store.EndpointRecord, error) {
+	ep = ep.Clone()
+	err := s.db.Write(ctx, func(ctx context.Context, c Conn) error {
+		now, err := s.now(ctx, c, now)
+		if err != nil {
+			return err
+		}
+		ep.Headers, ep.Version, ep.DeletedAt = nil, 1, time.Time{}
+		ep.CreatedAt, ep.UpdatedAt = whole(now), whole(now)
+		if ep.Revision, err = nextRevision(ctx, c, ep.Tenant); err != nil {
+			return err
+		}
+		config, err := encodeConfig(&ep.Endpoint)
+		if err != nil {
+			return err
+		}
+		if _, err := c.Exec(ctx, `
+			INSERT INTO postrider_endpoints (tenant, id, revision, version, config, sealed, created_at, updated_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+			ep.Tenant, ep.ID, ep.Revision, ep.Version, config, bytesOrNull(ep.Sealed),
+			ep.CreatedAt.UnixMicro(), ep.UpdatedAt.UnixMicro()); err != nil {
+			return err
+		}
+		return insertSecret(ctx, c, secret)
+	})
+	if err != nil {
+		return store.EndpointRecord{}, fmt.Errorf("create endpoint: %w", err)
+	}
+	return ep, nil
+}
+
+// nextRevision returns the next revision of all and makes it the tenant's.
+func nextRevision(ctx context.Context, c Conn, tenant string) (int64, error) {
+	revision, err := nextValue(ctx, c, "revision")
+	if err != nil {
+		return 0, err
+	}
+	_, err = c.Exec(ctx, `
+		INSERT INTO postrider_tenants (tenant, revision)
+		VALUES (?, ?)
+		ON CONFLICT (tenant) DO UPDATE
+		SET revision = excluded.revision`, tenant, revision)
+	return revision, err
+}
+
+// UpdateEndpoint implements store.Endpoints.
+func (s *Store) UpdateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord) (store.EndpointRecord, error) {
+	ep = ep.Clone()
+	err := s.db.Write(ctx, func(ctx context.Context, c Conn) error {
+		now, err := s.now(ctx, c, now)
+		if err != nil {
+			return err
+		}
+		old, err := liveEndpoint(ctx, c, ep.Tenant, ep.ID)
+		if err != nil {
+			return err
+		}
+		if old.Version != ep.Version {
+			return store.ErrVersion
+		}
+		ep.Headers, ep.CreatedAt, ep.DeletedAt = nil, old.CreatedAt, time.Time{}
+		if old.Status == webhook.EndpointPaused && ep.Status == webhook.EndpointActive {
+			if _, err := c.Exec(ctx, `
+				UPDATE postrider_health
+				SET failures = 0, trips = 0
+				WHERE tenant = ?
+				AND endpoint = ?`, ep.Tenant, ep.ID); err != nil {
+				return err
+			}
+		}
+		return changeEndpoint(ctx, c, now, &ep)
+	})
+	if err != nil {
+		return store.EndpointRecord{}, fmt.Errorf("update endpoint: %w", err)
+	}
+	return ep, nil
+}
+
+// changeEndpoint writes an endpoint that exists, under its next version and a
+// new revision, and makes its lane due.
+func changeEndpoint(ctx context.Context, c Conn, now time.Time, ep *store.EndpointRecord) error {
+	revision, err := nextRevision(ctx, c, ep.Tenant)
+	if err != nil {
+		return err
+	}
+	ep.Revision, ep.Version, ep.UpdatedAt = revision, ep.Version+1, whole(now)
+	config, err := encodeConfig(&ep.Endpoint)
+	if err != nil {
+		return err
+	}
+	if _, err := c.Exec(ctx, `
+		UPDATE postrider_endpoints
+		SET revision = ?, version = ?, config = ?, sealed = ?, updated_at = ?, deleted_at = ?
+		WHERE tenant = ?
+		AND id = ?`,
+		ep.Revision, ep.Version, config, bytesOrNull(ep.Sealed), ep.UpdatedAt.UnixMicro(), micros(ep.DeletedAt),
+		ep.Tenant, ep.ID); err != nil {
+		return err
+	}
+	_, err = c.Exec(ctx, `
+		UPDATE postrider_lanes
+		SET next_at = ?
+		WHERE tenant = ?
+		AND endpoint = ?`, now.UnixMicro(), ep.Tenant, ep.ID)
+	return err
+}
+
+// DeleteEndpoint implements store.Endpoints.
+func (s *Store) DeleteEndpoint(ctx context.Context, now time.Time, tenant, id string) error {
+	err := s.db.Write(ctx, func(ctx context.Context, c Conn) error {
+		now, err := s.now(ctx, c, now)
+		if err != nil {
+			return err
+		}
+		ep, err := liveEndpoint(ctx, c, tenant, id)
+		if err != nil {
+			return err
+		}
+		if _, err := c.Exec(ctx, `
+			DELETE FROM postrider_secrets
+			WHERE tenant = ?
+			AND endpoint = ?`, tenant, id); err != nil {
+			return err
+		}
+		ep.DeletedAt = now
+		return changeEndpoint(ctx, c, now, &ep)
+	})
+	return wrap("delete endpoint", err)
+}
+
+// Endpoint implements store.Endpoints.
+func (s *Store) Endpoint(ctx context.Context, tenant, id string) (store.EndpointRecord, error) {
+	var ep store.EndpointRecord
+	err := s.db.Read(ctx, func(ctx context.Context, c Conn) (err error) {
+		ep, err = liveEndpoint(ctx, c, tenant, id)
+		return err
+	})
+	return ep, wrap("read endpoint", err)
+}
+
+// ListEndpoints implements store.Endpoints.
+func (s *Store) ListEndpoints(ctx context.Context, tenant string, page store.Page) ([]store.EndpointRecord, error) {
+	var list []store.EndpointRecord
+	err := s.db.Read(ctx, func(ctx context.Context, c Conn) (err error) {
+		list, err = queryEndpoints(ctx, c, `
+			SELECT `+endpointColumns+`
+			FROM postrider_endpoints
+			WHERE tenant = ?
+			AND id < ?
+			AND deleted_at IS NULL
+			ORDER BY id DESC
+			LIMIT ?`, tenant, before(page), page.Size())
+		return err
+	})
+	return list, wrap("list endpoints", err)
+}

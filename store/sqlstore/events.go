@@ -1,0 +1,96 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
+)
+
+// Event implements store.Events.
+func (s *Store) Event(ctx context.Context, tenant, id string) (webhook.Event, error) {
+	events, err := s.EventsByKey(ctx, []store.EventKey{{Tenant: tenant, ID: id}})
+	switch {
+	case err != nil:
+		return webhook.Event{}, err
+	case len(events) == 0:
+		return webhook.Event{}, fmt.Errorf("read event: %w", store.ErrNotFound)
+	}
+	return events[0], nil
+}
+
+// EventsByKey implements store.Events.
+func (s *Store) EventsByKey(ctx context.Context, keys []store.EventKey) ([]webhook.Event, error) {
+	var events []webhook.Event
+	err := s.db.Read(ctx, func(ctx context.Context, c Conn) error {
+		return eachTenant(keys, func(tenant string, ids []string) error {
+			seen := make(map[string]bool, len(ids))
+			return selectEvents.query(ctx, c, []any{tenant}, len(ids), func(args []any, i int) []any {
+				return append(args, ids[i])
+			}, func(r Row) error {
+				ev := webhook.Event{Tenant: tenant}
+				err := scanEvent(r, &ev, (*[]byte)(&ev.Data))
+				if !seen[ev.ID] {
+					seen[ev.ID] = true
+					events = append(events, ev)
+				}
+				return err
+			})
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read events: %w", err)
+	}
+	return events, nil
+}
+
+var selectEvents = newMulti(`
+	SELECT e.id, e.type, e.subject, e.idempotency_key, e.meta, e.occurred_at, p.data
+	FROM postrider_events e
+	LEFT JOIN postrider_payloads p ON p.seq = e.seq
+	WHERE e.tenant = ?
+	AND e.id IN (`, `?`, `)`)
+
+// scanEvent reads the columns of an event, and those of more.
+func scanEvent(r Row, ev *webhook.Event, more ...any) error {
+	var meta string
+	dest := append([]any{&ev.ID, &ev.Type, &ev.Subject, &ev.IdempotencyKey, &meta, &ev.Timestamp}, more...)
+	err := r.Scan(dest...)
+	if err != nil {
+		return err
+	}
+	ev.Metadata, err = fromJSON(meta)
+	return err
+}
+
+// ListEvents implements store.Events.
+func (s *Store) ListEvents(ctx context.Context, tenant string, page store.Page) ([]webhook.Event, error) {
+	var events []webhook.Event
+	err := s.db.Read(ctx, func(ctx context.Context, c Conn) error {
+		return c.Query(ctx, `
+			SELECT id, type, subject, idempotency_key, meta, occurred_at
+			FROM postrider_events
+			WHERE tenant = ?
+			AND id < ?
+			ORDER BY id DESC
+			LIMIT ?`, []any{tenant, before(page), page.Size()}, func(r Row) error {
+			ev := webhook.Event{Tenant: tenant}
+			err := scanEvent(r, &ev)
+			events = append(events, ev)
+			return err
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list events: %w", err)
+	}
+	return events, nil
+}
+
+// before returns what the ids of a page are smaller than.
+func before(page store.Page) string {
+	if page.After == "" {
+		return "~" // greater than any id: prefixes are letters
+	}
+	return page.After
+}

@@ -1,0 +1,64 @@
+package sqlstore
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
+)
+
+// changeHealth applies changes and returns what became of them, by key.
+func changeHealth(ctx context.Context, c Conn, changes map[store.Lane]store.HealthChange) ([]webhook.Health, error) {
+	if len(changes) == 0 {
+		return nil, nil
+	}
+	lanes := make([]store.Lane, 0, len(changes))
+	for lane := range changes {
+		lanes = append(lanes, lane)
+	}
+	slices.SortFunc(lanes, compareLanes)
+	result := make([]webhook.Health, 0, len(lanes))
+	for _, lane := range lanes {
+		h, err := readHealth(ctx, c, lane.Tenant, lane.Endpoint)
+		if err != nil {
+			return nil, err
+		}
+		h = changes[lane].Apply(h)
+		h.LastSuccessAt, h.LastFailureAt = whole(h.LastSuccessAt), whole(h.LastFailureAt)
+		if err := writeHealth(ctx, c, h); err != nil {
+			return nil, err
+		}
+		result = append(result, h)
+	}
+	return result, nil
+}
+
+func compareLanes(a, b store.Lane) int {
+	return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Endpoint, b.Endpoint))
+}
+
+func readHealth(ctx context.Context, c Conn, tenant, endpoint string) (webhook.Health, error) {
+	h := webhook.Health{Tenant: tenant, EndpointID: endpoint}
+	_, err := queryOne(ctx, c, `
+		SELECT failures, trips, last_success_at, last_failure_at
+		FROM postrider_health
+		WHERE tenant = ?
+		AND endpoint = ?`, []any{tenant, endpoint},
+		&h.Failures, &h.Trips, &h.LastSuccessAt, &h.LastFailureAt)
+	return h, err
+}
+
+func writeHealth(ctx context.Context, c Conn, h webhook.Health) error {
+	_, err := c.Exec(ctx, `
+		INSERT INTO postrider_health (tenant, endpoint, failures, trips, last_success_at, last_failure_at)
+		VALUES (?, ?, ?, ?, ?, ?)
+		ON CONFLICT (tenant, endpoint) DO UPDATE
+		SET failures = excluded.failures,
+			trips = excluded.trips,
+			last_success_at = excluded.last_success_at,
+			last_failure_at = excluded.last_failure_at`,
+		h.Tenant, h.EndpointID, h.Failures, h.Trips, micros(h.LastSuccessAt), micros(h.LastFailureAt))
+	return err
+}

@@ -1,0 +1,187 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/postrider/postrider/store"
+)
+
+// Take implements store.Lanes.
+func (s *Store) Take(ctx context.Context, now time.Time, epoch int64, limit int, asking []store.Lane, turn func(store.Lane) store.Turn) ([]store.Claimed, error) {
+	idle := false
+	var err error
+	if len(asking) == 0 {
+		// An idle process only reads, so that it never waits for a writer.
+		err = s.db.Read(ctx, func(ctx context.Context, c Conn) error {
+			now, err := s.now(ctx, c, now)
+			if err != nil {
+				return err
+			}
+			lanes, err := s.dueLanes(ctx, c, now, 1, "")
+			idle = len(lanes) == 0
+			return err
+		})
+	}
+	var claimed []store.Claimed
+	if err == nil && !idle {
+		err = s.db.Write(ctx, func(ctx context.Context, c Conn) error {
+			now, err := s.now(ctx, c, now)
+			if err != nil {
+				return err
+			}
+			claimed, err = s.take(ctx, c, now, epoch, limit, asking, turn)
+			return err
+		})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("take: %w", err)
+	}
+	return claimed, nil
+}
+
+func (s *Store) take(ctx context.Context, c Conn, now time.Time, epoch int64, limit int, asking []store.Lane, turn func(store.Lane) store.Turn) ([]store.Claimed, error) {
+	lanes, err := s.dueLanes(ctx, c, now, limit, s.dialect.SkipLocked)
+	if err != nil {
+		return nil, err
+	}
+	asked := make(map[store.Lane]bool, len(lanes)+len(asking))
+	var all []store.Claimed
+	for _, lane := range slices.Concat(lanes, asking) {
+		if asked[lane] {
+			continue
+		}
+		asked[lane] = true
+		t := turn(lane)
+		rows, err := s.takeLane(ctx, c, now, lane, t)
+		if err != nil {
+			return nil, err
+		}
+		if err := lease(ctx, c, epoch, rows); err != nil {
+			return nil, err
+		}
+		all = append(all, rows...)
+	}
+	return all, nil
+}
+
+// dueLanes returns lanes whose time has come, longest due first.
+func (s *Store) dueLanes(ctx context.Context, c Conn, now time.Time, limit int, lock string) ([]store.Lane, error) {
+	var lanes []store.Lane
+	err := c.Query(ctx, `
+		SELECT tenant, endpoint
+		FROM postrider_lanes
+		WHERE next_at <= ?
+		ORDER BY next_at
+		LIMIT ?`+lock, []any{now.UnixMicro(), limit}, func(r Row) error {
+		var lane store.Lane
+		err := r.Scan(&lane.Tenant, &lane.Endpoint)
+		lanes = append(lanes, lane)
+		return err
+	})
+	return lanes, err
+}
+
+// takeLane returns the rows of a lane that its turn leases, and sets the lane's
+// time.
+func (s *Store) takeLane(ctx context.Context, c Conn, now time.Time, lane store.Lane, turn store.Turn) ([]store.Claimed, error) {
+	var rows []store.Claimed
+	most := max(turn.Max, 0)
+	// One more than may be leased says whether the lane is empty after it.
+	err := c.Query(ctx, `
+		SELECT `+claimColumns+`
+		FROM postrider_queue`+s.index("postrider_queue_lane")+`
+		WHERE owner = 0
+		AND parked = 1
+		AND tenant = ?
+		AND endpoint = ?
+		ORDER BY seq
+		LIMIT ?`+s.dialect.SkipLocked, []any{lane.Tenant, lane.Endpoint, most + 1}, func(r Row) error {
+		var row store.Claimed
+		err := scanClaim(r, &row)
+		rows = append(rows, row)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	next := int64(never)
+	if len(rows) > most {
+		rows = rows[:most]
+		turn.Gate.Tenant, turn.Gate.Endpoint = lane.Tenant, lane.Endpoint
+		if next, err = gateTime(ctx, c, now, turn.Gate); err != nil {
+			return nil, err
+		}
+	}
+	_, err = c.Exec(ctx, `
+		UPDATE postrider_lanes
+		SET next_at = ?
+		WHERE tenant = ?
+		AND endpoint = ?`, next, lane.Tenant, lane.Endpoint)
+	return rows, err
+}
+
+// gateTime returns a gate's time, or now if the endpoint has moved on.
+func gateTime(ctx context.Context, c Conn, now time.Time, gate store.Gate) (int64, error) {
+	if gate.Revision != 0 {
+		var revision int64
+		if _, err := queryOne(ctx, c, `
+			SELECT revision
+			FROM postrider_endpoints
+			WHERE tenant = ?
+			AND id = ?`, []any{gate.Tenant, gate.Endpoint}, &revision); err != nil {
+			return 0, err
+		}
+		if revision != gate.Revision {
+			return now.UnixMicro(), nil
+		}
+	}
+	if gate.Next.IsZero() {
+		return never, nil
+	}
+	return gate.Next.UnixMicro(), nil
+}
+
+// shutLanes moves the times of lanes to their gates, where those are earlier.
+func shutLanes(ctx context.Context, c Conn, now time.Time, gates []store.Gate) error {
+	if len(gates) == 0 {
+		return nil
+	}
+	type row struct {
+		lane store.Lane
+		next int64
+	}
+	known := make(map[store.Gate]bool, len(gates))
+	at := make(map[store.Lane]int64, len(gates))
+	for _, g := range gates {
+		if known[g] {
+			continue
+		}
+		known[g] = true
+		next, err := gateTime(ctx, c, now, g)
+		if err != nil {
+			return err
+		}
+		lane := store.Lane{Tenant: g.Tenant, Endpoint: g.Endpoint}
+		if old, ok := at[lane]; !ok || next < old {
+			at[lane] = next
+		}
+	}
+	rows := make([]row, 0, len(at))
+	for lane, next := range at {
+		rows = append(rows, row{lane, next})
+	}
+	slices.SortFunc(rows, func(a, b row) int { return compareLanes(a.lane, b.lane) })
+	return upsertLanes.exec(ctx, c, nil, len(rows), func(args []any, i int) []any {
+		return append(args, rows[i].lane.Tenant, rows[i].lane.Endpoint, rows[i].next)
+	})
+}
+
+var upsertLanes = newMulti(`
+	INSERT INTO postrider_lanes (tenant, endpoint, next_at)
+	VALUES `, `(?, ?, ?)`, `
+	ON CONFLICT (tenant, endpoint) DO UPDATE
+	SET next_at = excluded.next_at
+	WHERE excluded.next_at < postrider_lanes.next_at`)

@@ -1,0 +1,225 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/postrider/postrider/store"
+)
+
+// Acquire implements store.Leases. In an exclusive dialect the caller holds the
+// database's lock.
+func (s *Store) Acquire(ctx context.Context, now time.Time, p store.Process, ttl time.Duration) (int64, error) {
+	var epoch int64
+	err := s.db.Write(ctx, func(ctx context.Context, c Conn) error {
+		now, err := s.now(ctx, c, now)
+		if err != nil {
+			return err
+		}
+		if epoch, err = nextValue(ctx, c, "epoch"); err != nil {
+			return err
+		}
+		since := now
+		if s.dialect.Exclusive {
+			// Nobody else lives, so there is no outage to wait out.
+			since = now.Add(-ttl)
+			if _, err := c.Exec(ctx, `
+				DELETE FROM postrider_processes
+				WHERE epoch < ?`, epoch); err != nil {
+				return err
+			}
+		}
+		_, err = c.Exec(ctx, `
+			INSERT INTO postrider_processes (epoch, host, pid, version, since, expires_at)
+			VALUES (?, ?, ?, ?, ?, ?)`,
+			epoch, p.Host, int64(p.PID), p.Version, since.UnixMicro(), now.Add(ttl).UnixMicro())
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("acquire lease: %w", err)
+	}
+	return epoch, nil
+}
+
+// Renew implements store.Leases.
+func (s *Store) Renew(ctx context.Context, now time.Time, epoch int64, ttl time.Duration) error {
+	err := s.db.Write(ctx, func(ctx context.Context, c Conn) error {
+		now, err := s.now(ctx, c, now)
+		if err != nil {
+			return err
+		}
+		n, err := c.Exec(ctx, `
+			UPDATE postrider_processes
+			SET since = CASE WHEN expires_at < ? THEN ? ELSE since END,
+				expires_at = ?
+			WHERE epoch = ?`,
+			now.UnixMicro(), now.UnixMicro(), now.Add(ttl).UnixMicro(), epoch)
+		if err == nil && n == 0 {
+			err = store.ErrLeaseLost
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("renew lease: %w", err)
+	}
+	return nil
+}
+
+// Resign implements store.Leases.
+func (s *Store) Resign(ctx context.Context, _ time.Time, epoch int64) error {
+	err := s.db.Write(ctx, func(ctx context.Context, c Conn) error {
+		if epoch <= 0 {
+			return nil
+		}
+		if _, err := c.Exec(ctx, `
+			DELETE FROM postrider_processes
+			WHERE epoch = ?`, epoch); err != nil {
+			return err
+		}
+		_, err := c.Exec(ctx, `
+			UPDATE postrider_queue
+			SET owner = 0, parked = 0, started = 0
+			WHERE owner = ?`, epoch)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("resign lease: %w", err)
+	}
+	return nil
+}
+
+// Held implements store.Leases.
+func (s *Store) Held(ctx context.Context, epoch int64, after string, limit int) ([]store.Held, error) {
+	var held []store.Held
+	err := s.db.Read(ctx, func(ctx context.Context, c Conn) error {
+		if epoch <= 0 {
+			return nil
+		}
+		return c.Query(ctx, `
+			SELECT delivery, claims
+			FROM postrider_queue
+			WHERE owner = ?
+			AND delivery > ?
+			ORDER BY delivery
+			LIMIT ?`, []any{epoch, after, limit}, func(r Row) error {
+			var h store.Held
+			err := r.Scan(&h.Delivery, &h.Claim)
+			held = append(held, h)
+			return err
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read leased rows: %w", err)
+	}
+	return held, nil
+}
+
+// Reap implements store.Leases.
+func (s *Store) Reap(ctx context.Context, now time.Time, epoch int64, ttl time.Duration, limit int) (int, error) {
+	idle := false
+	if s.dialect.Now == nil {
+		err := s.db.Read(ctx, func(ctx context.Context, c Conn) (err error) {
+			owners, err := deadOwners(ctx, c, now)
+			idle = len(owners) == 0
+			return err
+		})
+		if err != nil || idle {
+			return 0, wrap("reap", err)
+		}
+	}
+	total := 0
+	err := s.db.Write(ctx, func(ctx context.Context, c Conn) error {
+		now, err := s.now(ctx, c, now)
+		if err != nil {
+			return err
+		}
+		if ok, err := mayReap(ctx, c, now, epoch, ttl); err != nil || !ok {
+			return err
+		}
+		owners, err := deadOwners(ctx, c, now)
+		if err != nil {
+			return err
+		}
+		for _, owner := range owners {
+			n, err := reapOwner(ctx, c, owner, limit-total)
+			if err != nil {
+				return err
+			}
+			total += n
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, wrap("reap", err)
+	}
+	return total, nil
+}
+
+func wrap(operation string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", operation, err)
+}
+
+// mayReap reports whether a lease has been valid without a gap for ttl.
+func mayReap(ctx context.Context, c Conn, now time.Time, epoch int64, ttl time.Duration) (bool, error) {
+	var since, expires time.Time
+	found, err := queryOne(ctx, c, `
+		SELECT since, expires_at
+		FROM postrider_processes
+		WHERE epoch = ?`, []any{epoch}, &since, &expires)
+	return found && !expires.Before(now) && now.Sub(since) >= ttl, err
+}
+
+// deadOwners returns the owners of rows who have no valid lease.
+func deadOwners(ctx context.Context, c Conn, now time.Time) ([]int64, error) {
+	var dead []int64
+	for owner := int64(0); ; {
+		var next, expires int64
+		if _, err := queryOne(ctx, c, `
+			SELECT min(owner)
+			FROM postrider_queue
+			WHERE owner > ?`, []any{owner}, &next); err != nil || next == 0 {
+			return dead, err
+		}
+		found, err := queryOne(ctx, c, `
+			SELECT expires_at
+			FROM postrider_processes
+			WHERE epoch = ?`, []any{next}, &expires)
+		if err != nil {
+			return nil, err
+		}
+		if !found || expires < now.UnixMicro() {
+			dead = append(dead, next)
+		}
+		owner = next
+	}
+}
+
+// reapOwner ends a dead owner's lease and lets up to limit of its rows wait.
+func reapOwner(ctx context.Context, c Conn, owner int64, limit int) (int, error) {
+	if _, err := c.Exec(ctx, `
+		DELETE FROM postrider_processes
+		WHERE epoch = ?`, owner); err != nil {
+		return 0, err
+	}
+	if limit <= 0 {
+		return 0, nil
+	}
+	n, err := c.Exec(ctx, `
+		UPDATE postrider_queue
+		SET owner = 0,
+			parked = 0,
+			crashes = CASE WHEN started = 1 OR crashes = 0 THEN crashes + 1 ELSE crashes END,
+			started = 0
+		WHERE owner = ?
+		AND delivery IN (
+			SELECT delivery
+			FROM postrider_queue
+			WHERE owner = ?
+			ORDER BY delivery
+			LIMIT ?)`, owner, owner, limit)
+	return int(n), err
+}

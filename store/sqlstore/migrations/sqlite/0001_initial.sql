@@ -1,0 +1,181 @@
+-- +goose Up
+
+CREATE TABLE postrider_sequences (
+	name  TEXT    NOT NULL PRIMARY KEY,
+	value INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE postrider_settings (
+	name  TEXT NOT NULL PRIMARY KEY,
+	value BLOB NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE postrider_tenants (
+	tenant   TEXT    NOT NULL PRIMARY KEY,
+	revision INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE postrider_endpoints (
+	tenant     TEXT    NOT NULL,
+	id         TEXT    NOT NULL,
+	revision   INTEGER NOT NULL,
+	version    INTEGER NOT NULL,
+	config     TEXT    NOT NULL,
+	sealed     BLOB,
+	created_at INTEGER NOT NULL,
+	updated_at INTEGER NOT NULL,
+	deleted_at INTEGER,
+	PRIMARY KEY (tenant, id)
+);
+CREATE UNIQUE INDEX postrider_endpoints_revision ON postrider_endpoints (revision);
+CREATE INDEX postrider_endpoints_tenant ON postrider_endpoints (tenant, revision);
+CREATE INDEX postrider_endpoints_deleted ON postrider_endpoints (deleted_at) WHERE deleted_at IS NOT NULL;
+
+CREATE TABLE postrider_secrets (
+	tenant      TEXT    NOT NULL,
+	endpoint    TEXT    NOT NULL,
+	id          TEXT    NOT NULL,
+	scheme      TEXT    NOT NULL,
+	sealed      BLOB    NOT NULL,
+	fingerprint TEXT    NOT NULL,
+	created_at  INTEGER NOT NULL,
+	until       INTEGER,
+	PRIMARY KEY (tenant, endpoint, id)
+) WITHOUT ROWID;
+
+CREATE TABLE postrider_health (
+	tenant          TEXT    NOT NULL,
+	endpoint        TEXT    NOT NULL,
+	failures        INTEGER NOT NULL,
+	trips           INTEGER NOT NULL,
+	last_success_at INTEGER,
+	last_failure_at INTEGER,
+	PRIMARY KEY (tenant, endpoint)
+) WITHOUT ROWID;
+
+-- next_at of a lane that only a change of its endpoint opens is the greatest integer.
+CREATE TABLE postrider_lanes (
+	tenant   TEXT    NOT NULL,
+	endpoint TEXT    NOT NULL,
+	next_at  INTEGER NOT NULL,
+	PRIMARY KEY (tenant, endpoint)
+) WITHOUT ROWID;
+CREATE INDEX postrider_lanes_next ON postrider_lanes (next_at);
+
+-- seq numbers events in the order they were written.
+CREATE TABLE postrider_events (
+	seq          INTEGER PRIMARY KEY,
+	tenant       TEXT    NOT NULL,
+	id           TEXT    NOT NULL,
+	type         TEXT    NOT NULL,
+	subject      TEXT,
+	idempotency_key TEXT,
+	meta         TEXT,
+	occurred_at  INTEGER NOT NULL,
+	published_at INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX postrider_events_id ON postrider_events (tenant, id);
+
+CREATE TABLE postrider_payloads (
+	seq  INTEGER PRIMARY KEY,
+	data BLOB NOT NULL
+);
+
+CREATE TABLE postrider_idempotency (
+	seq          INTEGER PRIMARY KEY,
+	tenant       TEXT    NOT NULL,
+	key          TEXT    NOT NULL,
+	content_hash BLOB    NOT NULL,
+	event        TEXT    NOT NULL,
+	deliveries   INTEGER NOT NULL,
+	expires_at   INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX postrider_idempotency_key ON postrider_idempotency (tenant, key);
+
+-- owner is the epoch that a row is leased to, or 0. seq is the event's.
+CREATE TABLE postrider_queue (
+	owner    INTEGER NOT NULL,
+	delivery TEXT    NOT NULL,
+	claims   INTEGER NOT NULL,
+	parked   INTEGER NOT NULL,
+	due      INTEGER NOT NULL,
+	seq      INTEGER NOT NULL,
+	tenant   TEXT    NOT NULL,
+	endpoint TEXT    NOT NULL,
+	event    TEXT    NOT NULL,
+	attempts INTEGER NOT NULL,
+	base     INTEGER NOT NULL,
+	crashes  INTEGER NOT NULL,
+	started  INTEGER NOT NULL,
+	PRIMARY KEY (owner, delivery)
+) WITHOUT ROWID;
+CREATE INDEX postrider_queue_due ON postrider_queue (due, seq) WHERE owner = 0 AND parked = 0;
+CREATE INDEX postrider_queue_lane ON postrider_queue (tenant, endpoint, seq) WHERE owner = 0 AND parked = 1;
+
+-- claims is the number of the last claim, so that a redelivery's go on.
+CREATE TABLE postrider_deliveries (
+	tenant     TEXT    NOT NULL,
+	id         TEXT    NOT NULL,
+	event      TEXT    NOT NULL,
+	endpoint   TEXT    NOT NULL,
+	status     TEXT    NOT NULL,
+	reason     TEXT,
+	attempts   INTEGER NOT NULL,
+	claims     INTEGER NOT NULL,
+	next_at    INTEGER,
+	created_at INTEGER NOT NULL,
+	updated_at INTEGER NOT NULL,
+	PRIMARY KEY (tenant, id)
+) WITHOUT ROWID;
+CREATE INDEX postrider_deliveries_endpoint ON postrider_deliveries (tenant, endpoint, id);
+CREATE INDEX postrider_deliveries_event ON postrider_deliveries (tenant, event);
+CREATE INDEX postrider_deliveries_rare ON postrider_deliveries (tenant, status, id) WHERE status <> 'delivered';
+
+-- Times of the phases are microseconds.
+CREATE TABLE postrider_attempts (
+	tenant           TEXT    NOT NULL,
+	delivery         TEXT    NOT NULL,
+	n                INTEGER NOT NULL,
+	id               TEXT    NOT NULL,
+	at               INTEGER NOT NULL,
+	class            TEXT,
+	status_code      INTEGER NOT NULL,
+	truncated        INTEGER NOT NULL,
+	dns              INTEGER NOT NULL,
+	connect          INTEGER NOT NULL,
+	tls              INTEGER NOT NULL,
+	first_byte       INTEGER NOT NULL,
+	total            INTEGER NOT NULL,
+	next_at          INTEGER,
+	remote_addr      TEXT,
+	request_headers  TEXT,
+	response_headers TEXT,
+	response_body    BLOB,
+	PRIMARY KEY (tenant, delivery, n)
+) WITHOUT ROWID;
+
+-- since is when the lease began to be valid without a gap.
+CREATE TABLE postrider_processes (
+	epoch      INTEGER PRIMARY KEY,
+	host       TEXT    NOT NULL,
+	pid        INTEGER NOT NULL,
+	version    TEXT    NOT NULL,
+	since      INTEGER NOT NULL,
+	expires_at INTEGER NOT NULL
+);
+
+-- One row per scope, minute and process, so that processes share none.
+CREATE TABLE postrider_stats (
+	tenant    TEXT    NOT NULL,
+	endpoint  TEXT    NOT NULL,
+	type      TEXT    NOT NULL,
+	start     INTEGER NOT NULL,
+	process   INTEGER NOT NULL,
+	attempts  INTEGER NOT NULL,
+	delivered INTEGER NOT NULL,
+	failed    INTEGER NOT NULL,
+	classes   TEXT,
+	latency   BLOB,
+	PRIMARY KEY (tenant, endpoint, type, start, process)
+) WITHOUT ROWID;
+CREATE INDEX postrider_stats_start ON postrider_stats (start);

@@ -1,0 +1,220 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
+)
+
+// Poll implements store.Queue.
+func (s *Store) Poll(ctx context.Context, now time.Time, epoch int64, limit int, admit func(store.Waiting) store.Admission) ([]store.Claimed, time.Time, error) {
+	var claimed []store.Claimed
+	var next time.Time
+	idle := false
+	// An idle process only reads, so that it never waits for a writer.
+	err := s.db.Read(ctx, func(ctx context.Context, c Conn) error {
+		now, err := s.now(ctx, c, now)
+		if err != nil {
+			return err
+		}
+		due, at, err := s.nextDue(ctx, c)
+		idle, next = due > now.UnixMicro(), at
+		return err
+	})
+	if err == nil && !idle {
+		err = s.db.Write(ctx, func(ctx context.Context, c Conn) error {
+			now, err := s.now(ctx, c, now)
+			if err != nil {
+				return err
+			}
+			if claimed, err = s.poll(ctx, c, now, epoch, limit, admit); err != nil {
+				return err
+			}
+			_, next, err = s.nextDue(ctx, c)
+			return err
+		})
+	}
+	if err != nil {
+		return nil, time.Time{}, fmt.Errorf("poll: %w", err)
+	}
+	return claimed, next, nil
+}
+
+// nextDue returns when the next waiting row is due, or never, and when the next
+// row or lane is, or the zero time.
+func (s *Store) nextDue(ctx context.Context, c Conn) (row int64, next time.Time, err error) {
+	row, lane := int64(never), int64(never)
+	if _, err := queryOne(ctx, c, `
+		SELECT due
+		FROM postrider_queue`+s.index("postrider_queue_due")+`
+		WHERE owner = 0
+		AND parked = 0
+		ORDER BY due
+		LIMIT 1`, nil, &row); err != nil {
+		return 0, time.Time{}, err
+	}
+	if _, err := queryOne(ctx, c, `
+		SELECT next_at
+		FROM postrider_lanes
+		ORDER BY next_at
+		LIMIT 1`, nil, &lane); err != nil {
+		return 0, time.Time{}, err
+	}
+	if first := min(row, lane); first != never {
+		next = fromMicros(first)
+	}
+	return row, next, nil
+}
+
+func (s *Store) poll(ctx context.Context, c Conn, now time.Time, epoch int64, limit int, admit func(store.Waiting) store.Admission) ([]store.Claimed, error) {
+	var claimed []store.Claimed
+	err := c.Query(ctx, `
+		SELECT `+claimColumns+`
+		FROM postrider_queue`+s.index("postrider_queue_due")+`
+		WHERE owner = 0
+		AND parked = 0
+		AND due <= ?
+		ORDER BY due, seq
+		LIMIT ?`+s.dialect.SkipLocked, []any{now.UnixMicro(), limit}, func(r Row) error {
+		var row store.Claimed
+		err := scanClaim(r, &row)
+		claimed = append(claimed, row)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	leased, parked := claimed[:0], []string(nil)
+	var gates []store.Gate
+	for _, row := range claimed {
+		answer := admit(store.Waiting{Tenant: row.Tenant, Endpoint: row.Endpoint, Delivery: row.Delivery, Crashes: row.Crashes})
+		if answer.Lease {
+			leased = append(leased, row)
+			continue
+		}
+		parked = append(parked, row.Delivery)
+		answer.Gate.Tenant, answer.Gate.Endpoint = row.Tenant, row.Endpoint
+		gates = append(gates, answer.Gate)
+	}
+	if err := lease(ctx, c, epoch, leased); err != nil {
+		return nil, err
+	}
+	if err := parkRows.execList(ctx, c, nil, len(parked), func(args []any, i int) []any {
+		return append(args, parked[i])
+	}); err != nil {
+		return nil, err
+	}
+	return leased, shutLanes(ctx, c, now, gates)
+}
+
+// claimColumns are what scanClaim reads.
+const claimColumns = `tenant, delivery, endpoint, event, claims, attempts, base, crashes`
+
+// scanClaim reads a row as it is once lease has leased it.
+func scanClaim(r Row, c *store.Claimed) error {
+	err := r.Scan(&c.Tenant, &c.Delivery, &c.Endpoint, &c.Event, &c.Claim, &c.Attempts, &c.Base, &c.Crashes)
+	c.Claim++
+	return err
+}
+
+// lease leases rows that nobody has.
+func lease(ctx context.Context, c Conn, epoch int64, rows []store.Claimed) error {
+	return leaseRows.execList(ctx, c, []any{epoch}, len(rows), func(args []any, i int) []any {
+		return append(args, rows[i].Delivery)
+	})
+}
+
+var leaseRows = newMulti(`
+	UPDATE postrider_queue
+	SET owner = ?, claims = claims + 1, parked = 0
+	WHERE owner = 0
+	AND delivery IN (`, `?`, `)`)
+
+var parkRows = newMulti(`
+	UPDATE postrider_queue
+	SET parked = 1
+	WHERE owner = 0
+	AND delivery IN (`, `?`, `)`)
+
+// Start implements store.Queue.
+func (s *Store) Start(ctx context.Context, epoch int64, rows []store.Held) ([]store.Held, error) {
+	var started []store.Held
+	err := s.db.Write(ctx, func(ctx context.Context, c Conn) error {
+		for _, row := range rows {
+			n, err := c.Exec(ctx, `
+				UPDATE postrider_queue
+				SET started = 1
+				WHERE owner = ?
+				AND delivery = ?
+				AND claims = ?
+				AND owner <> 0`, epoch, row.Delivery, row.Claim)
+			if err != nil {
+				return err
+			}
+			if n > 0 {
+				started = append(started, row)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("mark as started: %w", err)
+	}
+	return started, nil
+}
+
+// Redeliver implements store.Queue.
+func (s *Store) Redeliver(ctx context.Context, now time.Time, tenant, delivery string) error {
+	err := s.db.Write(ctx, func(ctx context.Context, c Conn) error {
+		now, err := s.now(ctx, c, now)
+		if err != nil {
+			return err
+		}
+		return redeliver(ctx, c, now.UnixMicro(), tenant, delivery)
+	})
+	return wrap("redeliver", err)
+}
+
+func redeliver(ctx context.Context, c Conn, now int64, tenant, delivery string) error {
+	var endpoint, event, status string
+	var attempts, claims, seq int64
+	found, err := queryOne(ctx, c, `
+		SELECT endpoint, event, status, attempts, claims
+		FROM postrider_deliveries
+		WHERE tenant = ?
+		AND id = ?`, []any{tenant, delivery}, &endpoint, &event, &status, &attempts, &claims)
+	switch {
+	case err != nil:
+		return err
+	case !found:
+		return store.ErrNotFound
+	case status == string(webhook.DeliveryPending):
+		return nil
+	}
+	if found, err = queryOne(ctx, c, `
+		SELECT p.seq
+		FROM postrider_events e
+		JOIN postrider_payloads p ON p.seq = e.seq
+		WHERE e.tenant = ?
+		AND e.id = ?`, []any{tenant, event}, &seq); err != nil {
+		return err
+	}
+	if !found {
+		return store.ErrPayloadGone
+	}
+	if _, err := c.Exec(ctx, `
+		INSERT INTO postrider_queue (owner, delivery, claims, parked, due, seq, tenant, endpoint, event, attempts, base, crashes, started)
+		VALUES (0, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, 0, 0)`,
+		delivery, claims, now, seq, tenant, endpoint, event, attempts, attempts); err != nil {
+		return err
+	}
+	_, err = c.Exec(ctx, `
+		UPDATE postrider_deliveries
+		SET status = 'pending', reason = NULL, next_at = ?, updated_at = ?
+		WHERE tenant = ?
+		AND id = ?`, now, now, tenant, delivery)
+	return err
+}

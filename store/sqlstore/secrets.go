@@ -1,0 +1,82 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/postrider/postrider/store"
+)
+
+// Secrets implements store.Secrets.
+func (s *Store) Secrets(ctx context.Context, tenant, endpoint string) ([]store.SecretRecord, error) {
+	var secrets []store.SecretRecord
+	err := s.db.Read(ctx, func(ctx context.Context, c Conn) (err error) {
+		secrets, err = readSecrets(ctx, c, tenant, endpoint)
+		return err
+	})
+	return secrets, wrap("read secrets", err)
+}
+
+func readSecrets(ctx context.Context, c Conn, tenant, endpoint string) ([]store.SecretRecord, error) {
+	var secrets []store.SecretRecord
+	err := c.Query(ctx, `
+		SELECT id, scheme, sealed, fingerprint, created_at, until
+		FROM postrider_secrets
+		WHERE tenant = ?
+		AND endpoint = ?
+		ORDER BY until IS NOT NULL, created_at DESC, id DESC`, []any{tenant, endpoint}, func(r Row) error {
+		sec := store.SecretRecord{Tenant: tenant, Endpoint: endpoint}
+		err := r.Scan(&sec.ID, (*string)(&sec.Scheme), &sec.Sealed, &sec.Fingerprint, &sec.CreatedAt, &sec.Until)
+		secrets = append(secrets, sec)
+		return err
+	})
+	return secrets, err
+}
+
+func insertSecret(ctx context.Context, c Conn, sec store.SecretRecord) error {
+	sealed := sec.Sealed
+	if sealed == nil {
+		sealed = []byte{}
+	}
+	_, err := c.Exec(ctx, `
+		INSERT INTO postrider_secrets (tenant, endpoint, id, scheme, sealed, fingerprint, created_at, until)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		sec.Tenant, sec.Endpoint, sec.ID, string(sec.Scheme), sealed, sec.Fingerprint, sec.CreatedAt.UnixMicro(), micros(sec.Until))
+	return err
+}
+
+// RotateSecret implements store.Secrets.
+func (s *Store) RotateSecret(ctx context.Context, now time.Time, secret store.SecretRecord, oldUntil time.Time) error {
+	err := s.db.Write(ctx, func(ctx context.Context, c Conn) error {
+		now, err := s.now(ctx, c, now)
+		if err != nil {
+			return err
+		}
+		ep, err := liveEndpoint(ctx, c, secret.Tenant, secret.Endpoint)
+		if err != nil {
+			return err
+		}
+		if _, err := c.Exec(ctx, `
+			UPDATE postrider_secrets
+			SET until = ?
+			WHERE tenant = ?
+			AND endpoint = ?
+			AND until IS NULL`, oldUntil.UnixMicro(), secret.Tenant, secret.Endpoint); err != nil {
+			return err
+		}
+		if _, err := c.Exec(ctx, `
+			DELETE FROM postrider_secrets
+			WHERE tenant = ?
+			AND endpoint = ?
+			AND until <= ?`, secret.Tenant, secret.Endpoint, now.UnixMicro()); err != nil {
+			return err
+		}
+		secret.Until = time.Time{}
+		if err := insertSecret(ctx, c, secret); err != nil {
+			return err
+		}
+		ep.Signature = secret.Scheme
+		return changeEndpoint(ctx, c, now, &ep)
+	})
+	return wrap("rotate secret", err)
+}

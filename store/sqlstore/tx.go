@@ -1,0 +1,78 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"time"
+
+	"github.com/postrider/postrider/store"
+)
+
+// Tx returns a store.Tx over the host's transaction.
+func (s *Store) Tx(tx *sql.Tx) store.Tx { return hostTx{s, sqlConn{tx}} }
+
+type hostTx struct {
+	store *Store
+	conn  sqlConn
+}
+
+// Publish implements store.Tx.
+func (t hostTx) Publish(ctx context.Context, now time.Time, pubs []store.Publication) ([]store.PublishResult, error) {
+	return t.store.publish(ctx, t.conn, now, pubs)
+}
+
+// TenantEndpoints implements store.Tx.
+func (t hostTx) TenantEndpoints(ctx context.Context, tenant string, after int64) ([]store.EndpointRecord, int64, error) {
+	return tenantEndpoints(ctx, t.conn, tenant, after)
+}
+
+// sqlConn is a Conn over a transaction of package sql.
+type sqlConn struct {
+	tx *sql.Tx
+}
+
+// Exec implements Conn.
+func (c sqlConn) Exec(ctx context.Context, query string, args ...any) (int64, error) {
+	res, err := c.tx.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+// Query implements Conn.
+func (c sqlConn) Query(ctx context.Context, query string, args []any, each func(Row) error) error {
+	rows, err := c.tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := each(sqlRow{rows}); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+type sqlRow struct {
+	rows *sql.Rows
+}
+
+// Scan implements Row.
+func (r sqlRow) Scan(dest ...any) error {
+	columns := make([]any, len(dest))
+	pointers := make([]any, len(dest))
+	for i := range columns {
+		pointers[i] = &columns[i]
+	}
+	if err := r.rows.Scan(pointers...); err != nil {
+		return err
+	}
+	values := make([]driver.Value, len(dest))
+	for i, v := range columns {
+		values[i] = v
+	}
+	return Assign(dest, values)
+}
