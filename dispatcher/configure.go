@@ -1,0 +1,52 @@
+package dispatcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
+)
+
+// ErrUnchanged is returned by a change function of UpdateEndpoint that finds
+// nothing to do. UpdateEndpoint then writes nothing and returns no error.
+var ErrUnchanged = errors.New("nothing to change")
+
+// UpdateEndpoint reads an endpoint, lets change alter it and writes it back; if
+// somebody else was faster, it does so again. Before it returns, deliveries of
+// this process heed the change. Errors are those of change, and
+// store.ErrNotFound.
+func (d *Dispatcher) UpdateEndpoint(ctx context.Context, tenant, id string, change func(*store.EndpointRecord) error) (store.EndpointRecord, error) {
+	for {
+		rec, err := d.store.Endpoint(ctx, tenant, id)
+		if err != nil {
+			return rec, fmt.Errorf("read endpoint: %w", err)
+		}
+		next := rec.Clone()
+		if err := change(&next); errors.Is(err, ErrUnchanged) {
+			return rec, nil
+		} else if err != nil {
+			return rec, err
+		}
+		next, err = d.store.UpdateEndpoint(ctx, now(), next)
+		if errors.Is(err, store.ErrVersion) && ctx.Err() == nil {
+			continue
+		}
+		if err != nil {
+			return rec, fmt.Errorf("update endpoint: %w", err)
+		}
+		d.Changed(&next.Endpoint)
+		return next, nil
+	}
+}
+
+// Changed makes deliveries and publishes of this process heed a change of an
+// endpoint that was just written. A deleted or paused endpoint is sent nothing
+// more, attempts in flight aside, from the moment that it returns.
+func (d *Dispatcher) Changed(ep *webhook.Endpoint) {
+	d.directory.outdate(ep.Tenant, ep.Revision)
+	if e := d.engine.Load(); e != nil {
+		e.sched.changed(store.Lane{Tenant: ep.Tenant, Endpoint: ep.ID}, ep.Revision, laneConfig(ep))
+	}
+}

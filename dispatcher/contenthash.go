@@ -1,0 +1,32 @@
+package dispatcher
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"maps"
+	"slices"
+
+	"github.com/postrider/postrider/webhook"
+)
+
+// contentHash returns a keyed hash of all that makes two events with the same
+// idempotency key the same event. It is keyed because a plain hash of a small
+// payload could be guessed by anyone who reads the database.
+func contentHash(key []byte, ev *webhook.Event) []byte {
+	h := hmac.New(sha256.New, key)
+	var length [8]byte
+	part := func(b []byte) {
+		binary.BigEndian.PutUint64(length[:], uint64(len(b)))
+		h.Write(length[:])
+		h.Write(b)
+	}
+	part([]byte(ev.Type))
+	part(ev.Data)
+	part([]byte(ev.Subject))
+	for _, name := range slices.Sorted(maps.Keys(ev.Metadata)) {
+		part([]byte(name))
+		part([]byte(ev.Metadata[name]))
+	}
+	return h.Sum(nil)
+}

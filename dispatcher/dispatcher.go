@@ -1,0 +1,286 @@
+package dispatcher
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/postrider/postrider/dispatcher/seal"
+	"github.com/postrider/postrider/dispatcher/transport"
+	"github.com/postrider/postrider/dispatcher/transport/guard"
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
+)
+
+// Version is the version of the library, as receivers see it in User-Agent.
+const Version = "0.1.0"
+
+const userAgent = "Postrider/" + Version
+
+// Config configures a Dispatcher. The zero value works over a store that keeps
+// nothing; a durable store needs a Keyring.
+type Config struct {
+	// Keyring seals secrets and credentials before a store sees them.
+	// Defaults to a key of this process's own over a store that keeps nothing;
+	// required over any other unless AllowPlaintextSecrets is set.
+	Keyring seal.Sealer
+	// AllowPlaintextSecrets lets secrets be stored as they are if there is no
+	// Keyring.
+	// Defaults to false.
+	AllowPlaintextSecrets bool
+	// Logger gets what an operator should know. It never gets a secret, a
+	// payload or the query of a URL.
+	// Defaults to none.
+	Logger *zap.Logger
+	// HTTP says where deliveries may go and whom to trust on the way. Its guard
+	// judges URLs also when Transport is set.
+	// Defaults to https, public addresses and the system's certificates.
+	HTTP transport.HTTPConfig
+	// Transport sends the deliveries.
+	// Defaults to HTTP behind an address guard.
+	Transport transport.Transport
+	// Slots bounds the deliveries under way in this process.
+	// Defaults to 512.
+	Slots int
+	// MaxPayload bounds an event's payload in bytes.
+	// Defaults to 256 KiB.
+	MaxPayload int
+	// DrainTimeout is how long Run lets deliveries that are under way go on
+	// after its context has ended.
+	// Defaults to 30 seconds.
+	DrainTimeout time.Duration
+	// Lease is how long other processes wait for a sign of life from this one
+	// before they take its deliveries over, at least 1 second. It is renewed
+	// every sixth of it.
+	// Defaults to 30 seconds.
+	Lease time.Duration
+	// Retention says how long things are kept.
+	Retention Retention
+	// Entropy is the source of ids and of the seed of all jitter; a test sets
+	// it to be repeatable.
+	// Defaults to crypto/rand.
+	Entropy io.Reader
+}
+
+// Retention says how long things are kept. Statistics outlive what they count.
+type Retention struct {
+	// Payloads is how long payloads and attempts are kept. A delivery that is
+	// still pending then is canceled.
+	// Defaults to 30 days.
+	Payloads time.Duration
+	// Deliveries is how long events and deliveries are kept, at least as long
+	// as payloads.
+	// Defaults to 90 days.
+	Deliveries time.Duration
+	// Statistics is how long the counts of each day are kept.
+	// Defaults to 400 days.
+	Statistics time.Duration
+}
+
+const (
+	day = 24 * time.Hour
+	// idempotencyFor is how long an idempotency key is remembered.
+	idempotencyFor = day
+	// tombstonesFor is how long a deleted endpoint is remembered, so that
+	// every process learns of it (see directory).
+	tombstonesFor = day
+	startTimeout  = 30 * time.Second
+)
+
+func (c Config) withDefaults() Config {
+	if c.Logger == nil {
+		c.Logger = zap.NewNop()
+	}
+	if c.Entropy == nil {
+		c.Entropy = rand.Reader
+	}
+	setDefault(&c.Slots, 512)
+	setDefault(&c.MaxPayload, 256<<10)
+	setDefault(&c.DrainTimeout, 30*time.Second)
+	setDefault(&c.Lease, 30*time.Second)
+	setDefault(&c.Retention.Payloads, 30*day)
+	setDefault(&c.Retention.Deliveries, 90*day)
+	setDefault(&c.Retention.Statistics, 400*day)
+	return c
+}
+
+func setDefault[T ~int | ~int64](field *T, value T) {
+	if *field == 0 {
+		*field = value
+	}
+}
+
+func (c Config) validate() error {
+	switch {
+	case c.Slots < 1:
+		return errors.New("dispatcher: Config.Slots must be at least 1")
+	case c.MaxPayload < 1:
+		return errors.New("dispatcher: Config.MaxPayload must be at least 1 byte")
+	case c.DrainTimeout < 0:
+		return errors.New("dispatcher: Config.DrainTimeout must not be negative")
+	case c.Lease < time.Second:
+		return errors.New("dispatcher: Config.Lease must be at least 1 second")
+	case c.Retention.Payloads < time.Minute || c.Retention.Deliveries < c.Retention.Payloads || c.Retention.Statistics < time.Minute:
+		return errors.New("dispatcher: Config.Retention must be at least a minute, and deliveries at least as long as payloads")
+	}
+	return nil
+}
+
+// The errors of New and Run.
+var (
+	// ErrNoKeyring is returned by New over a durable store without a Keyring.
+	ErrNoKeyring = errors.New("dispatcher: a durable store needs Config.Keyring (or AllowPlaintextSecrets)")
+	// ErrRunning is returned by Run while another Run of the same Dispatcher
+	// has not returned.
+	ErrRunning = errors.New("dispatcher: Run is already running")
+)
+
+// Dispatcher publishes events and delivers them. Create it with New. It is safe
+// for concurrent use.
+type Dispatcher struct {
+	cfg       Config
+	store     store.Store
+	sealer    seal.Sealer
+	guard     *guard.Guard
+	transport transport.Transport
+	log       *zap.Logger
+	entropy   *entropy
+	hashKey   []byte
+
+	directory *directory
+	publishes *batcher[*publication]
+
+	running   atomic.Bool
+	engine    atomic.Pointer[engine]
+	leftovers sync.WaitGroup
+}
+
+// New returns a dispatcher over a store. It reads the store once, to find out
+// whether the keyring is the right one: seal.ErrWrongKey if not. Other errors
+// are ErrNoKeyring, those of a Config that makes no sense, and the store's.
+func New(st store.Store, cfg Config) (*Dispatcher, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	d := &Dispatcher{cfg: cfg, store: st, log: cfg.Logger, transport: cfg.Transport}
+	var err error
+	if d.sealer, err = sealerFor(st, cfg); err != nil {
+		return nil, err
+	}
+	if d.guard, err = guard.New(cfg.HTTP.Guard); err != nil {
+		return nil, err
+	}
+	if d.transport == nil {
+		if d.transport, err = transport.NewHTTP(cfg.HTTP); err != nil {
+			return nil, err
+		}
+	}
+	if d.entropy, err = newEntropy(cfg.Entropy); err != nil {
+		return nil, fmt.Errorf("read entropy: %w", err)
+	}
+	if err := d.start(); err != nil {
+		return nil, err
+	}
+	d.directory = newDirectory(st)
+	d.publishes = newBatcher(maxPublishBatch, d.flushPublications)
+	return d, nil
+}
+
+func sealerFor(st store.Store, cfg Config) (seal.Sealer, error) {
+	if cfg.Keyring != nil {
+		return cfg.Keyring, nil
+	}
+	if cfg.AllowPlaintextSecrets {
+		return seal.Plaintext{}, nil
+	}
+	if _, ok := st.(store.Volatile); ok {
+		return seal.NewKeyring(seal.NewKey())
+	}
+	return nil, ErrNoKeyring
+}
+
+// start checks the keyring against the store and opens the key of content
+// hashes, both of which the first process stores.
+func (d *Dispatcher) start() error {
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	check, err := seal.NewCheck(ctx, d.sealer)
+	if err != nil {
+		return err
+	}
+	if check, err = d.store.Setting(ctx, "keyring.check", check); err != nil {
+		return fmt.Errorf("read keyring check: %w", err)
+	}
+	if err := seal.VerifyCheck(ctx, d.sealer, check); err != nil {
+		return err
+	}
+	place := seal.AssociatedData{Field: "idempotency.key"}
+	key := make([]byte, 32)
+	if _, err := rand.Read(key); err != nil {
+		return err
+	}
+	sealed, err := d.sealer.Seal(ctx, key, place)
+	if err != nil {
+		return fmt.Errorf("seal idempotency key: %w", err)
+	}
+	if sealed, err = d.store.Setting(ctx, "idempotency.key", sealed); err != nil {
+		return fmt.Errorf("read idempotency key: %w", err)
+	}
+	if d.hashKey, err = d.sealer.Open(ctx, sealed, place); err != nil {
+		return fmt.Errorf("open idempotency key: %w", err)
+	}
+	return nil
+}
+
+// Run delivers until ctx ends, then lets what is under way finish for
+// DrainTimeout, gives the rest back and returns nil. While the store is down it
+// waits; where a store allows only one delivering process, it stands by until
+// the other has ended. The only error is ErrRunning.
+func (d *Dispatcher) Run(ctx context.Context) error {
+	if !d.running.CompareAndSwap(false, true) {
+		return ErrRunning
+	}
+	defer d.running.Store(false)
+	defer d.leftovers.Wait()
+	for {
+		e, err := d.acquire(ctx)
+		if err != nil {
+			return nil // ctx ended while standing by
+		}
+		d.engine.Store(e)
+		err = e.run(ctx)
+		d.engine.Store(nil)
+		if err == nil {
+			return nil
+		}
+	}
+}
+
+func (d *Dispatcher) retention() store.Retention {
+	r := d.cfg.Retention
+	return store.Retention{
+		Payloads: r.Payloads, Deliveries: r.Deliveries, Statistics: r.Statistics, Tombstones: tombstonesFor,
+	}
+}
+
+// Store returns the store, for those who build on a dispatcher.
+func (d *Dispatcher) Store() store.Store { return d.store }
+
+// Logger returns the logger, for those who build on a dispatcher.
+func (d *Dispatcher) Logger() *zap.Logger { return d.log }
+
+// NewID returns a fresh id from the dispatcher's source of entropy.
+func (d *Dispatcher) NewID(p webhook.Prefix) (string, error) { return d.entropy.id(p) }
+
+// CheckURL returns the normal form of a receiver's URL, or a
+// *webhook.InvalidError if it is not one, or its address is not allowed. It is
+// the same judgement that every connection is put to.
+func (d *Dispatcher) CheckURL(raw string) (string, error) { return d.guard.CheckURL(raw) }

@@ -1,0 +1,108 @@
+package dispatcher_test
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
+)
+
+// faultyStore is a store as one process sees it, whose connection can fail: it
+// is down while down is set, and fault decides about single calls.
+type faultyStore struct {
+	store.Store
+	down atomic.Bool
+	// fault is asked before and after each call that writes. It returns nil to
+	// let it be, or the error to answer with; after a call the store has done
+	// what it was asked, and the answer is lost.
+	fault func(call string, after bool) error
+}
+
+func (f *faultyStore) do(call string, run func() error) error {
+	if f.down.Load() {
+		return fmt.Errorf("%s: %w", call, store.ErrUnavailable)
+	}
+	if f.fault != nil {
+		if err := f.fault(call, false); err != nil {
+			return err
+		}
+	}
+	if err := run(); err != nil {
+		return err
+	}
+	if f.fault != nil {
+		return f.fault(call, true)
+	}
+	return nil
+}
+
+func (f *faultyStore) Publish(ctx context.Context, now time.Time, pubs []store.Publication) (r []store.PublishResult, err error) {
+	err = f.do("publish", func() (err error) { r, err = f.Store.Publish(ctx, now, pubs); return err })
+	return r, err
+}
+
+func (f *faultyStore) Published(ctx context.Context, keys []store.EventKey) (r []store.EventKey, err error) {
+	err = f.do("published", func() (err error) { r, err = f.Store.Published(ctx, keys); return err })
+	return r, err
+}
+
+func (f *faultyStore) Settle(ctx context.Context, now time.Time, s store.Settlement) (r store.SettleResult, err error) {
+	err = f.do("settle", func() (err error) { r, err = f.Store.Settle(ctx, now, s); return err })
+	return r, err
+}
+
+func (f *faultyStore) Poll(ctx context.Context, now time.Time, epoch int64, limit int, admit func(store.Waiting) store.Admission) (r []store.Claimed, next time.Time, err error) {
+	err = f.do("poll", func() (err error) { r, next, err = f.Store.Poll(ctx, now, epoch, limit, admit); return err })
+	return r, next, err
+}
+
+func (f *faultyStore) Take(ctx context.Context, now time.Time, epoch int64, limit int, asking []store.Lane, turn func(store.Lane) store.Turn) (r []store.Claimed, err error) {
+	err = f.do("take", func() (err error) { r, err = f.Store.Take(ctx, now, epoch, limit, asking, turn); return err })
+	return r, err
+}
+
+func (f *faultyStore) Start(ctx context.Context, epoch int64, rows []store.Held) (r []store.Held, err error) {
+	err = f.do("start", func() (err error) { r, err = f.Store.Start(ctx, epoch, rows); return err })
+	return r, err
+}
+
+func (f *faultyStore) Acquire(ctx context.Context, now time.Time, p store.Process, ttl time.Duration) (epoch int64, err error) {
+	err = f.do("acquire", func() (err error) { epoch, err = f.Store.Acquire(ctx, now, p, ttl); return err })
+	return epoch, err
+}
+
+func (f *faultyStore) Renew(ctx context.Context, now time.Time, epoch int64, ttl time.Duration) error {
+	return f.do("renew", func() error { return f.Store.Renew(ctx, now, epoch, ttl) })
+}
+
+func (f *faultyStore) Resign(ctx context.Context, now time.Time, epoch int64) error {
+	return f.do("resign", func() error { return f.Store.Resign(ctx, now, epoch) })
+}
+
+func (f *faultyStore) Held(ctx context.Context, epoch int64, after string, limit int) (r []store.Held, err error) {
+	err = f.do("held", func() (err error) { r, err = f.Store.Held(ctx, epoch, after, limit); return err })
+	return r, err
+}
+
+func (f *faultyStore) Reap(ctx context.Context, now time.Time, epoch int64, ttl time.Duration, limit int) (n int, err error) {
+	err = f.do("reap", func() (err error) { n, err = f.Store.Reap(ctx, now, epoch, ttl, limit); return err })
+	return n, err
+}
+
+func (f *faultyStore) EngineEndpoints(ctx context.Context, keys []store.Lane) (r []store.EngineEndpoint, err error) {
+	err = f.do("engine endpoints", func() (err error) { r, err = f.Store.EngineEndpoints(ctx, keys); return err })
+	return r, err
+}
+
+func (f *faultyStore) EventsByKey(ctx context.Context, keys []store.EventKey) (r []webhook.Event, err error) {
+	err = f.do("events", func() (err error) { r, err = f.Store.EventsByKey(ctx, keys); return err })
+	return r, err
+}
+
+func (f *faultyStore) TenantEndpoints(ctx context.Context, tenant string, after int64) (r []store.EndpointRecord, rev int64, err error) {
+	err = f.do("tenant endpoints", func() (err error) { r, rev, err = f.Store.TenantEndpoints(ctx, tenant, after); return err })
+	return r, rev, err
+}

@@ -1,0 +1,66 @@
+package dispatcher
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/postrider/postrider/store"
+)
+
+const (
+	maintainEvery = time.Minute
+	pruneLimit    = 1000
+	// pruneRest is how long pruning rests between two bites, so that it never
+	// takes more than a small share of the store's time.
+	pruneRest = 50 * time.Millisecond
+)
+
+// maintain removes what is past its retention and forgets idle lanes, until ctx
+// ends.
+func (e *engine) maintain(ctx context.Context) {
+	ticker := time.NewTicker(maintainEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		e.sched.evict()
+		e.prune(ctx)
+	}
+}
+
+func (e *engine) prune(ctx context.Context) {
+	rest := time.NewTimer(0)
+	defer rest.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-rest.C:
+		}
+		pruned, err := e.pruneOnce(ctx)
+		if err != nil {
+			if ctx.Err() == nil {
+				e.d.log.Warn("prune; trying again later", zap.Error(err))
+			}
+			return
+		}
+		if pruned.Expired > 0 {
+			e.d.log.Warn("deliveries canceled: their payloads expired", zap.Int("deliveries", pruned.Expired))
+		}
+		if !pruned.More {
+			return
+		}
+		rest.Reset(pruneRest)
+	}
+}
+
+func (e *engine) pruneOnce(ctx context.Context) (store.Pruned, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return e.d.store.Prune(ctx, now(), e.d.retention(), pruneLimit)
+}

@@ -1,0 +1,101 @@
+package manage
+
+import (
+	"errors"
+	"maps"
+
+	"github.com/postrider/postrider/webhook"
+)
+
+// newEndpoint checks what a caller gave to be created and fills in defaults.
+// secretErr is what is wrong with the secret that came with it, or nil. The
+// error names every field at fault.
+func (m *Manager) newEndpoint(ep webhook.Endpoint, secretErr error) (webhook.Endpoint, error) {
+	ep = ep.Clone()
+	inv := m.check(&ep)
+	inv.Fields = append(inv.Fields, fieldsOf(secretErr)...)
+	if _, ok := keepHidden(ep.Headers, nil); !ok {
+		inv.Fields = append(inv.Fields, nothingHidden)
+	}
+	for _, field := range differing(&ep, &webhook.Endpoint{Tenant: ep.Tenant}) {
+		inv.Add(field, webhook.CodeInvalidField, "Is set by the library; leave it empty.")
+	}
+	return ep.WithDefaults(), inv.Err()
+}
+
+// changedEndpoint checks what before was changed to and fills in defaults.
+// Headers that were kept get their values back, unless the URL moved to another
+// host. The error names every field at fault.
+func (m *Manager) changedEndpoint(before, ep webhook.Endpoint) (webhook.Endpoint, error) {
+	given := ep.Headers
+	fixed := differing(&ep, &before)
+	ep = ep.Clone().WithDefaults()
+	ep.CreatedAt, ep.UpdatedAt = before.CreatedAt, before.UpdatedAt // to the letter, time zones too
+	headers, ok := keepHidden(given, before.Headers)
+	ep.Headers = headers
+	inv := m.check(&ep)
+	if !ok {
+		inv.Fields = append(inv.Fields, nothingHidden)
+	}
+	if ep.Status != before.Status {
+		inv.Add("status", webhook.CodeInvalidField, "Is changed by pausing and resuming.")
+	}
+	if ep.Signature != before.Signature {
+		inv.Add("signature", webhook.CodeInvalidField, "Is changed by rotating the secret.")
+	}
+	for _, field := range fixed {
+		inv.Add(field, webhook.CodeInvalidField, "Cannot be changed.")
+	}
+	if otherHost(before.URL, ep.URL) {
+		maps.DeleteFunc(ep.Headers, func(name, _ string) bool { return given[name] == Hidden })
+	}
+	return ep, inv.Err()
+}
+
+// check brings an endpoint's URL into its normal form and returns every field at
+// fault, that of the URL first.
+func (m *Manager) check(ep *webhook.Endpoint) *webhook.InvalidError {
+	inv := new(webhook.InvalidError)
+	normal, urlErr := m.d.CheckURL(ep.URL)
+	if urlErr == nil {
+		ep.URL = normal
+	}
+	inv.Fields = append(inv.Fields, fieldsOf(urlErr)...)
+	for _, f := range fieldsOf(ep.Validate()) {
+		if urlErr == nil || f.Field != "url" { // one error about it is enough
+			inv.Fields = append(inv.Fields, f)
+		}
+	}
+	return inv
+}
+
+// fieldsOf returns what an *InvalidError says.
+func fieldsOf(err error) []webhook.FieldError {
+	inv, ok := errors.AsType[*webhook.InvalidError](err)
+	if !ok {
+		return nil
+	}
+	return inv.Fields
+}
+
+// differing returns the fields that are the library's and not the same in both.
+func differing(a, b *webhook.Endpoint) (fields []string) {
+	for _, f := range []struct {
+		name string
+		same bool
+	}{
+		{"id", a.ID == b.ID},
+		{"tenant", a.Tenant == b.Tenant},
+		{"status_reason", a.StatusReason == b.StatusReason && a.PauseCause == b.PauseCause},
+		{"revision", a.Revision == b.Revision},
+		{"version", a.Version == b.Version},
+		{"created_at", a.CreatedAt.Equal(b.CreatedAt)},
+		{"updated_at", a.UpdatedAt.Equal(b.UpdatedAt)},
+		{"deleted_at", a.DeletedAt.Equal(b.DeletedAt)},
+	} {
+		if !f.same {
+			fields = append(fields, f.name)
+		}
+	}
+	return fields
+}

@@ -1,0 +1,30 @@
+// Package manage is what an administrator does: create endpoints and change
+// them, rotate their secrets, test them, and look at what became of deliveries.
+// A [Manager] over a dispatcher has all of it; the management API and the
+// console are built on it.
+//
+// # Tenants
+//
+// Every call is made for one tenant and sees nothing of another. An id of
+// another tenant, an id that nobody has and a text that is no id at all are the
+// same [store.ErrNotFound]; a filter by one finds nothing.
+//
+// # Secrets
+//
+// The signing secret of an endpoint is shown once, as the [Secret] that creating
+// the endpoint or rotating its secret returns. After that only its fingerprint
+// can be read. Custom headers may be credentials too: their values go in and
+// never come out, and [Hidden] stands in their place.
+//
+// # Errors
+//
+// Input that breaks a rule is a *[webhook.InvalidError] with every field at
+// fault, under its name in the REST API, and nothing was stored. Besides what
+// each method names, every method can return [store.ErrUnavailable], and one
+// that writes [store.ErrUnknown]: it may have been written or not. Methods that
+// read or write headers or secrets can return an error of the host's keyring,
+// such as seal.ErrWrongKey. No error holds a secret or repeats the input.
+//
+// What is written takes effect before the call returns for deliveries and
+// publishes of this process, and within a second in every other.
+package manage

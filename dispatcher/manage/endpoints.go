@@ -1,0 +1,164 @@
+package manage
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/postrider/postrider/dispatcher"
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
+)
+
+// CreateEndpoint stores a new endpoint with a secret made for it, and returns
+// both; this is the only time that the secret is shown. Defaults are filled in
+// and the URL is brought into its normal form. An endpoint with Status paused is
+// created paused, by hand.
+//
+// The fields that are the library's (ID, Revision, Version, the times,
+// PauseCause and StatusReason) must be left empty. A *webhook.InvalidError names
+// every field at fault, those of the URL first; then, and on every other error
+// but store.ErrUnknown, nothing was stored. After store.ErrUnknown look whether
+// Endpoints has it; its secret can be rotated.
+func (m *Manager) CreateEndpoint(ctx context.Context, ep webhook.Endpoint) (webhook.Endpoint, Secret, error) {
+	ep, err := m.newEndpoint(ep, nil)
+	if err != nil {
+		return webhook.Endpoint{}, Secret{}, err
+	}
+	key, err := newKey(ep.Signature)
+	if err != nil {
+		return webhook.Endpoint{}, Secret{}, fmt.Errorf("create endpoint: %w", err)
+	}
+	return m.create(ctx, ep, key)
+}
+
+// ImportEndpoint is CreateEndpoint with a secret that receivers have already:
+// "whsec_" and base64 of 24 to 64 bytes, or, if the endpoint's Signature is v1a,
+// "whsk_" and base64 of an Ed25519 private key. Anything else is a
+// *webhook.InvalidError, field secret, code secret_invalid.
+func (m *Manager) ImportEndpoint(ctx context.Context, ep webhook.Endpoint, secret string) (webhook.Endpoint, Secret, error) {
+	key, keyErr := parseKey(ep.WithDefaults().Signature, secret)
+	ep, err := m.newEndpoint(ep, keyErr)
+	if err != nil {
+		return webhook.Endpoint{}, Secret{}, err
+	}
+	return m.create(ctx, ep, key)
+}
+
+// create stores an endpoint that was checked.
+func (m *Manager) create(ctx context.Context, ep webhook.Endpoint, key signingKey) (webhook.Endpoint, Secret, error) {
+	var err error
+	if ep.ID, err = m.d.NewID(webhook.PrefixEndpoint); err != nil {
+		return webhook.Endpoint{}, Secret{}, fmt.Errorf("create endpoint: %w", err)
+	}
+	sealed, err := m.sealKey(ctx, ep.Tenant, ep.ID, key)
+	if err != nil {
+		return webhook.Endpoint{}, Secret{}, fmt.Errorf("create endpoint: %w", err)
+	}
+	rec, err := m.d.SealHeaders(ctx, ep)
+	if err != nil {
+		return webhook.Endpoint{}, Secret{}, fmt.Errorf("create endpoint: %w", err)
+	}
+	if rec, err = m.store.CreateEndpoint(ctx, now(), rec, sealed); err != nil {
+		return webhook.Endpoint{}, Secret{}, err
+	}
+	m.d.Changed(&rec.Endpoint)
+	created := rec.Endpoint
+	created.Headers = hide(ep.Headers)
+	return created, key.shown, nil
+}
+
+// Endpoint returns one endpoint, with Hidden in place of its headers' values.
+// The error is store.ErrNotFound, also after its deletion.
+func (m *Manager) Endpoint(ctx context.Context, tenant, id string) (webhook.Endpoint, error) {
+	rec, err := m.record(ctx, tenant, id)
+	if err != nil {
+		return webhook.Endpoint{}, err
+	}
+	return m.show(ctx, rec)
+}
+
+// Endpoints returns a page of a tenant's endpoints, newest first, with Hidden in
+// place of their headers' values. No endpoints are not an error. The error is a
+// *webhook.InvalidError if page.After is not an endpoint's id.
+func (m *Manager) Endpoints(ctx context.Context, tenant string, page store.Page) ([]webhook.Endpoint, error) {
+	if err := checkPage(webhook.PrefixEndpoint, page); err != nil {
+		return nil, err
+	}
+	if !validTenant(tenant) {
+		return nil, nil
+	}
+	records, err := m.store.ListEndpoints(ctx, tenant, page)
+	if err != nil {
+		return nil, err
+	}
+	eps := make([]webhook.Endpoint, len(records))
+	for i, rec := range records {
+		if eps[i], err = m.show(ctx, rec); err != nil {
+			return nil, err
+		}
+	}
+	return eps, nil
+}
+
+// DeleteEndpoint deletes an endpoint and its secrets. No later event goes to it;
+// its pending deliveries are canceled, attempts under way aside. Its history
+// stays. The error is store.ErrNotFound, also after its deletion.
+func (m *Manager) DeleteEndpoint(ctx context.Context, tenant, id string) error {
+	if err := known(webhook.PrefixEndpoint, tenant, id); err != nil {
+		return err
+	}
+	if err := m.store.DeleteEndpoint(ctx, now(), tenant, id); err != nil {
+		return err
+	}
+	m.announce(ctx, tenant, id)
+	return nil
+}
+
+// Pause stops sends to an endpoint, attempts under way aside; its deliveries
+// wait. Pausing one that is paused changes nothing, not even why it is. The
+// error is store.ErrNotFound.
+func (m *Manager) Pause(ctx context.Context, tenant, id string) (webhook.Endpoint, error) {
+	return m.setStatus(ctx, tenant, id, webhook.Endpoint{Status: webhook.EndpointPaused}.WithDefaults())
+}
+
+// Resume lets deliveries to a paused endpoint go on, with its health forgotten.
+// Resuming one that is active changes nothing. The error is store.ErrNotFound.
+func (m *Manager) Resume(ctx context.Context, tenant, id string) (webhook.Endpoint, error) {
+	return m.setStatus(ctx, tenant, id, webhook.Endpoint{Status: webhook.EndpointActive})
+}
+
+// setStatus gives an endpoint the status of another, with its cause and reason.
+func (m *Manager) setStatus(ctx context.Context, tenant, id string, as webhook.Endpoint) (webhook.Endpoint, error) {
+	if err := known(webhook.PrefixEndpoint, tenant, id); err != nil {
+		return webhook.Endpoint{}, err
+	}
+	rec, err := m.d.UpdateEndpoint(ctx, tenant, id, func(rec *store.EndpointRecord) error {
+		if rec.Status == as.Status {
+			return dispatcher.ErrUnchanged
+		}
+		rec.Status, rec.PauseCause, rec.StatusReason = as.Status, as.PauseCause, as.StatusReason
+		return nil
+	})
+	if err != nil {
+		return webhook.Endpoint{}, err
+	}
+	return m.show(ctx, rec)
+}
+
+// record reads an endpoint as it is stored.
+func (m *Manager) record(ctx context.Context, tenant, id string) (store.EndpointRecord, error) {
+	if err := known(webhook.PrefixEndpoint, tenant, id); err != nil {
+		return store.EndpointRecord{}, err
+	}
+	return m.store.Endpoint(ctx, tenant, id)
+}
+
+// show returns an endpoint as people may see it.
+func (m *Manager) show(ctx context.Context, rec store.EndpointRecord) (webhook.Endpoint, error) {
+	ep, err := m.d.OpenHeaders(ctx, rec)
+	if err != nil {
+		return webhook.Endpoint{}, fmt.Errorf("read endpoint: %w", err)
+	}
+	ep.Headers = hide(ep.Headers)
+	return ep, nil
+}

@@ -1,0 +1,159 @@
+package manage_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"time"
+
+	"github.com/postrider/postrider/dispatcher"
+	"github.com/postrider/postrider/dispatcher/manage"
+	"github.com/postrider/postrider/dispatcher/transport"
+	"github.com/postrider/postrider/dispatcher/transport/guard"
+	"github.com/postrider/postrider/signer"
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/store/memstore"
+	"github.com/postrider/postrider/webhook"
+)
+
+// newManager is a manager as a test has it: nothing is kept, and receivers may be
+// on this machine.
+func newManager() (*manage.Manager, *dispatcher.Dispatcher) {
+	d, err := dispatcher.New(memstore.New(), dispatcher.Config{
+		HTTP: transport.HTTPConfig{Guard: guard.Config{AllowHTTP: true, AllowPrivate: true}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return manage.New(d), d
+}
+
+func ExampleManager_CreateEndpoint() {
+	ctx := context.Background()
+	m, _ := newManager()
+
+	ep, secret, err := m.CreateEndpoint(ctx, webhook.Endpoint{
+		Tenant:     "acme",
+		URL:        "https://Acme.Example/hooks",
+		EventTypes: []string{"invoice.*"},
+		Headers:    map[string]string{"Authorization": "Bearer 12345"},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	// The receiver needs the secret, and this is the only time to show it.
+	show := secret.Reveal()
+	fmt.Println(strings.HasPrefix(show, "whsec_"), ep.URL, ep.Timeout)
+
+	// It does not show itself anywhere else, and neither do credentials.
+	fmt.Println(secret, ep.Headers)
+	// Output:
+	// true https://acme.example/hooks 15s
+	// *** map[Authorization:***]
+}
+
+func ExampleManager_UpdateEndpoint() {
+	ctx := context.Background()
+	m, _ := newManager()
+	ep, _, err := m.CreateEndpoint(ctx, webhook.Endpoint{Tenant: "acme", URL: "https://acme.example/hooks"})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	ep, err = m.UpdateEndpoint(ctx, "acme", ep.ID, func(ep *webhook.Endpoint) error {
+		ep.Description = "Accounting"
+		ep.Labels = append(ep.Labels, "finance")
+		return nil
+	})
+	fmt.Println(ep.Description, ep.Labels, ep.Version, err)
+
+	_, err = m.UpdateEndpoint(ctx, "acme", ep.ID, func(ep *webhook.Endpoint) error {
+		ep.URL, ep.Timeout = "ftp://acme.example", time.Hour
+		return nil
+	})
+	fmt.Println(err)
+	// Output:
+	// Accounting [finance] 2 <nil>
+	// url: Endpoint must be a valid HTTPS URL.; timeout_seconds: Must be 1 to 60 seconds.
+}
+
+func ExampleManager_RotateSecret() {
+	ctx := context.Background()
+	m, _ := newManager()
+	ep, _, err := m.CreateEndpoint(ctx, webhook.Endpoint{Tenant: "acme", URL: "https://acme.example/hooks"})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	// Both secrets sign for a week: time for the receiver to change over.
+	secret, err := m.RotateSecret(ctx, "acme", ep.ID, manage.Rotation{Overlap: 7 * 24 * time.Hour})
+	if err != nil {
+		log.Fatal(err)
+	}
+	infos, err := m.Secrets(ctx, "acme", ep.ID)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, info := range infos {
+		fmt.Println("the new one:", info.Fingerprint == secret.Fingerprint(), "ends:", !info.Until.IsZero())
+	}
+	// Output:
+	// the new one: true ends: false
+	// the new one: false ends: true
+}
+
+func ExampleManager_TestEndpoint() {
+	ctx := context.Background()
+	m, _ := newManager()
+	var receiver http.Handler
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { receiver.ServeHTTP(w, r) }))
+	defer srv.Close()
+	ep, secret, err := m.CreateEndpoint(ctx, webhook.Endpoint{Tenant: "acme", URL: srv.URL, Status: webhook.EndpointPaused})
+	if err != nil {
+		log.Fatal(err)
+	}
+	v, err := signer.NewVerifier(secret.Reveal())
+	if err != nil {
+		log.Fatal(err)
+	}
+	receiver = v.Middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "thank you") }))
+
+	result, err := m.TestEndpoint(ctx, "acme", ep.ID, manage.Test{EventType: "invoice.paid", Data: []byte(`{"total":4200}`)})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%d %s %s\n", result.StatusCode, result.Message, result.ResponseBody)
+	// Output: 200 Delivered. thank you
+}
+
+func ExampleManager_Why() {
+	ctx := context.Background()
+	m, d := newManager()
+	_, _, err := m.CreateEndpoint(ctx, webhook.Endpoint{
+		Tenant: "acme", URL: "https://acme.example/hooks", Status: webhook.EndpointPaused,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	ev, err := webhook.NewEvent("acme", "invoice.paid", map[string]int{"total": 4200})
+	if err != nil {
+		log.Fatal(err)
+	}
+	receipt, err := d.Publish(ctx, ev)
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	list, err := m.Deliveries(ctx, "acme", store.DeliveryFilter{Event: receipt.EventID}, store.Page{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, dlv := range list {
+		why, err := m.Why(ctx, "acme", dlv.ID)
+		fmt.Println(why, err)
+	}
+	// Output: Pending: the endpoint is paused by hand. <nil>
+}

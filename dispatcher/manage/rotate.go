@@ -1,0 +1,160 @@
+package manage
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
+)
+
+// Rotation says how to replace the secret of an endpoint.
+type Rotation struct {
+	// Scheme is that of the new secret; rotating is how an endpoint changes it.
+	// Defaults to the endpoint's.
+	Scheme webhook.SignatureScheme
+	// Secret is the new secret, as ImportEndpoint takes it.
+	// Defaults to one made for it.
+	Secret string
+	// Overlap is how long the old secret goes on signing beside the new one, at
+	// most 7 days; negative is not at all.
+	// Defaults to 24 hours.
+	Overlap time.Duration
+}
+
+const (
+	defaultOverlap = 24 * time.Hour
+	maxOverlap     = 7 * 24 * time.Hour
+	// maxSecrets bounds the signatures that every delivery carries. Receivers
+	// look at the first 16.
+	maxSecrets = 10
+)
+
+// ErrTooManySecrets is returned by RotateSecret while ten secrets sign for the
+// endpoint. Wait until the first of them ends; Secrets says when.
+var ErrTooManySecrets = errors.New("too many secrets are in use")
+
+// RotateSecret gives an endpoint a new secret and returns it; this is the only
+// time that it is shown. The one before goes on signing for the overlap, so that
+// the receiver can change over without missing a delivery; older ones keep the
+// end that they had.
+//
+// Errors are store.ErrNotFound, ErrTooManySecrets and *webhook.InvalidError with
+// the fields scheme, secret (code secret_invalid, also for a secret that signs
+// already) and overlap_seconds. After store.ErrUnknown the new secret may be
+// signing: rotate again.
+func (m *Manager) RotateSecret(ctx context.Context, tenant, endpoint string, r Rotation) (Secret, error) {
+	rec, err := m.record(ctx, tenant, endpoint)
+	if err != nil {
+		return Secret{}, err
+	}
+	at := now()
+	present, err := m.signing(ctx, tenant, endpoint, at)
+	if err != nil {
+		return Secret{}, err
+	}
+	key, err := r.key(rec.Signature, present)
+	if err != nil {
+		return Secret{}, err
+	}
+	if len(present) >= maxSecrets {
+		return Secret{}, fmt.Errorf("rotate secret: %w", ErrTooManySecrets)
+	}
+	sealed, err := m.sealKey(ctx, tenant, endpoint, key)
+	if err != nil {
+		return Secret{}, fmt.Errorf("rotate secret: %w", err)
+	}
+	overlap := max(cmp.Or(r.Overlap, defaultOverlap), 0)
+	if err := m.store.RotateSecret(ctx, at, sealed, at.Add(overlap)); err != nil {
+		return Secret{}, err
+	}
+	m.announce(ctx, tenant, endpoint)
+	return key.shown, nil
+}
+
+// key returns the new key of a rotation, or every field at fault.
+func (r Rotation) key(scheme webhook.SignatureScheme, present []store.SecretRecord) (key signingKey, err error) {
+	var inv webhook.InvalidError
+	scheme = cmp.Or(r.Scheme, scheme)
+	if scheme != webhook.SchemeV1 && scheme != webhook.SchemeV1a {
+		inv.Add("scheme", webhook.CodeInvalidField, "Must be v1 or v1a.")
+	} else if r.Secret != "" {
+		key, err = parseKey(scheme, r.Secret)
+		inv.Fields = append(inv.Fields, fieldsOf(err)...)
+	}
+	for _, s := range present {
+		if s.Fingerprint == key.shown.Fingerprint() {
+			inv.Add("secret", webhook.CodeSecretInvalid, "Is in use already; give another one.")
+		}
+	}
+	if r.Overlap > maxOverlap {
+		inv.Add("overlap_seconds", webhook.CodeInvalidField, "Must be at most 7 days.")
+	}
+	if err := inv.Err(); err != nil {
+		return signingKey{}, err
+	}
+	if r.Secret == "" {
+		return newKey(scheme)
+	}
+	return key, nil
+}
+
+// SecretInfo is what can be read of a secret.
+type SecretInfo struct {
+	// ID is "sec_" and a ULID.
+	ID     string
+	Scheme webhook.SignatureScheme
+	// Fingerprint is that of Secret.Fingerprint.
+	Fingerprint string
+	CreatedAt   time.Time
+	// Until is when the secret stops signing; zero for the present one.
+	Until time.Time
+}
+
+// Secrets returns what can be read of the secrets that sign for an endpoint, the
+// present one first, then older ones, newest first. The error is
+// store.ErrNotFound.
+func (m *Manager) Secrets(ctx context.Context, tenant, endpoint string) ([]SecretInfo, error) {
+	if _, err := m.record(ctx, tenant, endpoint); err != nil {
+		return nil, err
+	}
+	records, err := m.signing(ctx, tenant, endpoint, now())
+	if err != nil {
+		return nil, err
+	}
+	infos := make([]SecretInfo, len(records))
+	for i, s := range records {
+		infos[i] = SecretInfo{ID: s.ID, Scheme: s.Scheme, Fingerprint: s.Fingerprint, CreatedAt: s.CreatedAt, Until: s.Until}
+	}
+	return infos, nil
+}
+
+// signing returns the secrets that have not ended.
+func (m *Manager) signing(ctx context.Context, tenant, endpoint string, at time.Time) ([]store.SecretRecord, error) {
+	records, err := m.store.Secrets(ctx, tenant, endpoint)
+	if err != nil {
+		return nil, err
+	}
+	var live []store.SecretRecord
+	for _, s := range records {
+		if s.Until.IsZero() || at.Before(s.Until) {
+			live = append(live, s)
+		}
+	}
+	return live, nil
+}
+
+// sealKey returns a new secret of an endpoint as a store keeps it.
+func (m *Manager) sealKey(ctx context.Context, tenant, endpoint string, key signingKey) (store.SecretRecord, error) {
+	id, err := m.d.NewID(webhook.PrefixSecret)
+	if err != nil {
+		return store.SecretRecord{}, err
+	}
+	return m.d.SealSecret(ctx, store.SecretRecord{
+		ID: id, Tenant: tenant, Endpoint: endpoint, Scheme: key.scheme,
+		Fingerprint: key.shown.Fingerprint(), CreatedAt: now(),
+	}, key.text())
+}

@@ -1,0 +1,157 @@
+package manage
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/postrider/postrider/webhook"
+)
+
+// Test is what TestEndpoint sends.
+type Test struct {
+	// EventType is the type of the event, whether the endpoint subscribes to it
+	// or not. It must not be under "webhook.".
+	// Defaults to "ping".
+	EventType string
+	// Data is the event's payload: any JSON value in UTF-8.
+	// Defaults to an object with a sentence that says that this is a test.
+	Data json.RawMessage
+}
+
+const (
+	defaultTestType = "ping"
+	defaultTestData = `{"message":"This is a test of your webhook."}`
+)
+
+// TestResult is what came of a test.
+type TestResult struct {
+	// Delivered says that the endpoint answered with 2xx.
+	Delivered bool
+	// StatusCode is the answer's, or 0 if there was none.
+	StatusCode int
+	// Duration is how long it took, from DNS to the last byte of the answer.
+	Duration time.Duration
+	// Class is why it failed, or ClassNone, and Message the same as a sentence
+	// for people.
+	Class   webhook.ErrorClass
+	Message string
+	// RequestHeaders are those that were sent, with Hidden for the values of
+	// the endpoint's own.
+	RequestHeaders map[string]string
+	// ResponseHeaders and ResponseBody are the receiver's, up to 16 KiB each,
+	// and may hold anything; Truncated says that there was more of the body.
+	// They are empty if the endpoint discards responses.
+	ResponseHeaders map[string]string
+	ResponseBody    []byte
+	Truncated       bool
+}
+
+// messageTestTimeout is the sentence for a test that took too long; unlike
+// deliveries, all tests have the same time.
+const messageTestTimeout = "Endpoint did not respond within 5 seconds. Check your server."
+
+// ErrTestLimit is returned by TestEndpoint to a tenant that has made ten tests in
+// quick succession. A second later the next one is allowed.
+var ErrTestLimit = errors.New("too many tests; try again in a second")
+
+// TestEndpoint makes one signed attempt with an event that is not stored and
+// returns what came of it, after at most 5 seconds. It is sent to a paused
+// endpoint too, and leaves the delivery log and the endpoint's health alone.
+//
+// A test that fails is not an error. Errors are store.ErrNotFound, ErrTestLimit,
+// *webhook.InvalidError with the fields event_type and payload, and ctx's error
+// if it ended first.
+func (m *Manager) TestEndpoint(ctx context.Context, tenant, endpoint string, t Test) (TestResult, error) {
+	if err := known(webhook.PrefixEndpoint, tenant, endpoint); err != nil {
+		return TestResult{}, err
+	}
+	if !m.tests.allow(tenant) {
+		return TestResult{}, fmt.Errorf("test endpoint: %w", ErrTestLimit)
+	}
+	ev := webhook.Event{Type: cmp.Or(t.EventType, defaultTestType), Data: t.Data}
+	if ev.Data == nil {
+		ev.Data = json.RawMessage(defaultTestData)
+	}
+	a, err := m.d.TestSend(ctx, tenant, endpoint, ev)
+	if err != nil {
+		return TestResult{}, testFields(err)
+	}
+	if a.StatusCode == 0 && ctx.Err() != nil { // it says nothing about the endpoint
+		return TestResult{}, fmt.Errorf("test endpoint: %w", ctx.Err())
+	}
+	return testResult(a), nil
+}
+
+func testResult(a webhook.Attempt) TestResult {
+	r := TestResult{
+		Delivered:       a.Class == webhook.ClassNone,
+		StatusCode:      a.StatusCode,
+		Duration:        a.Timings.Total,
+		Class:           a.Class,
+		Message:         a.Class.Message(),
+		RequestHeaders:  a.RequestHeaders,
+		ResponseHeaders: a.ResponseHeaders,
+		ResponseBody:    a.ResponseBody,
+		Truncated:       a.Truncated,
+	}
+	if a.Class == webhook.ClassTimeout {
+		r.Message = messageTestTimeout
+	}
+	return r
+}
+
+// testFields gives the fields of an event the names that they have in a test.
+func testFields(err error) error {
+	fields := fieldsOf(err)
+	if fields == nil {
+		return err
+	}
+	names := map[string]string{"type": "event_type", "data": "payload"}
+	var inv webhook.InvalidError
+	for _, f := range fields {
+		inv.Add(cmp.Or(names[f.Field], f.Field), f.Code, f.Message)
+	}
+	return inv.Err()
+}
+
+const (
+	testRate  = rate.Limit(1) // a second
+	testBurst = 10
+	// testTenants is how many tenants' limits are remembered at least.
+	testTenants = 5000
+)
+
+// testLimits limits the tests of each tenant, in bounded memory: tenants that
+// made no test while testTenants others did are forgotten.
+type testLimits struct {
+	mu           sync.Mutex
+	recent, past map[string]*rate.Limiter
+}
+
+func newTestLimits() *testLimits {
+	return &testLimits{recent: make(map[string]*rate.Limiter)}
+}
+
+// allow takes one test of a tenant, or reports false.
+func (l *testLimits) allow(tenant string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	limiter := l.recent[tenant]
+	if limiter == nil {
+		if limiter = l.past[tenant]; limiter == nil {
+			limiter = rate.NewLimiter(testRate, testBurst)
+		}
+		if len(l.recent) >= testTenants {
+			l.recent, l.past = make(map[string]*rate.Limiter), l.recent
+		}
+		l.recent[tenant] = limiter
+	}
+	return limiter.Allow()
+}

@@ -1,0 +1,105 @@
+package manage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+
+	"github.com/postrider/postrider/dispatcher"
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
+)
+
+// errNoChange is returned by UpdateEndpoint without a function.
+var errNoChange = errors.New("update endpoint: there is no change function")
+
+// UpdateEndpoint lets change alter an endpoint and stores the result, which it
+// returns. A field that change sets to its zero value gets its default; if
+// nothing is different in the end, nothing is written.
+//
+// If somebody else was faster, change is called again with what they left: it
+// must do nothing but alter its argument. An error of change is returned as it
+// is, and nothing is written; a change that was meant for one version compares
+// Version and returns store.ErrVersion.
+//
+// Headers have Hidden for values. A header that is left so keeps its value, and
+// one with any other value was sent anew. If the URL moves to another host or
+// port, or from https to http, headers that were not sent anew are dropped,
+// because they may be credentials that the new receiver must not see.
+//
+// What is the library's cannot be changed, neither can Tenant. Status is changed
+// by Pause and Resume, Signature by RotateSecret. Errors are
+// *webhook.InvalidError, which names every field at fault, and
+// store.ErrNotFound.
+func (m *Manager) UpdateEndpoint(ctx context.Context, tenant, id string, change func(*webhook.Endpoint) error) (webhook.Endpoint, error) {
+	if change == nil {
+		return webhook.Endpoint{}, errNoChange
+	}
+	if err := known(webhook.PrefixEndpoint, tenant, id); err != nil {
+		return webhook.Endpoint{}, err
+	}
+	var headers map[string]string
+	rec, err := m.d.UpdateEndpoint(ctx, tenant, id, func(rec *store.EndpointRecord) error {
+		before, err := m.d.OpenHeaders(ctx, *rec)
+		if err != nil {
+			return fmt.Errorf("update endpoint: %w", err)
+		}
+		headers = hide(before.Headers)
+		ep := before.Clone()
+		ep.Headers = hide(before.Headers)
+		if err := change(&ep); err != nil {
+			return err
+		}
+		if ep, err = m.changedEndpoint(before, ep); err != nil {
+			return err
+		}
+		headers = hide(ep.Headers)
+		return m.replace(ctx, rec, before, ep)
+	})
+	if err != nil {
+		return webhook.Endpoint{}, err
+	}
+	updated := rec.Endpoint
+	updated.Headers = headers
+	return updated, nil
+}
+
+// replace makes ep of the record that was before, or returns
+// dispatcher.ErrUnchanged. Headers that stay are not sealed anew.
+func (m *Manager) replace(ctx context.Context, rec *store.EndpointRecord, before, ep webhook.Endpoint) error {
+	if reflect.DeepEqual(plain(before), plain(ep)) {
+		return dispatcher.ErrUnchanged
+	}
+	if maps.Equal(before.Headers, ep.Headers) {
+		ep.Headers = nil
+		rec.Endpoint = ep
+		return nil
+	}
+	sealed, err := m.d.SealHeaders(ctx, ep)
+	if err != nil {
+		return fmt.Errorf("update endpoint: %w", err)
+	}
+	*rec = sealed
+	return nil
+}
+
+// plain returns an endpoint in which nil and empty are the same where they
+// mean the same. An empty subscription is not one to everything.
+func plain(ep webhook.Endpoint) webhook.Endpoint {
+	ep = ep.WithDefaults()
+	if len(ep.Labels) == 0 {
+		ep.Labels = nil
+	}
+	if len(ep.Headers) == 0 {
+		ep.Headers = nil
+	}
+	if len(ep.Metadata) == 0 {
+		ep.Metadata = nil
+	}
+	if len(ep.EventTypes) == 0 {
+		ep.EventTypes = []string{}
+	}
+	return ep
+}

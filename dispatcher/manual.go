@@ -1,0 +1,56 @@
+package dispatcher
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
+)
+
+// testTimeout bounds a test send.
+const testTimeout = 5 * time.Second
+
+// TestSend makes one signed attempt with an event that is not stored, and
+// returns it when it has ended, after at most 5 seconds. It goes out whether the
+// endpoint is paused or not, and changes nothing: not the delivery log, not the
+// endpoint's health. Errors are store.ErrNotFound and the store's and sealer's;
+// a send that fails is not an error.
+func (d *Dispatcher) TestSend(ctx context.Context, tenant, endpoint string, ev webhook.Event) (webhook.Attempt, error) {
+	eps, err := d.store.EngineEndpoints(ctx, []store.Lane{{Tenant: tenant, Endpoint: endpoint}})
+	if err != nil {
+		return webhook.Attempt{}, fmt.Errorf("read endpoint: %w", err)
+	}
+	if len(eps) == 0 || eps[0].Deleted() {
+		return webhook.Attempt{}, fmt.Errorf("test endpoint: %w", store.ErrNotFound)
+	}
+	ev.Tenant = tenant
+	p, err := d.prepare(ev)
+	if err != nil {
+		return webhook.Attempt{}, err
+	}
+	r, err := newRoute(ctx, d.sealer, eps[0])
+	if err != nil {
+		return webhook.Attempt{}, err
+	}
+	x := d.send(ctx, r, newMessage(&p.Event), testTimeout)
+	if x.attempt.ID, err = d.entropy.id(webhook.PrefixAttempt); err != nil {
+		return webhook.Attempt{}, err
+	}
+	x.attempt.Tenant, x.attempt.N = tenant, 1
+	return x.attempt, nil
+}
+
+// Redeliver puts a delivery that has ended back to pending, due at once and with
+// a fresh schedule; its attempts keep their numbers. A delivery that is pending
+// is left as it is. Errors are store.ErrNotFound and store.ErrPayloadGone.
+func (d *Dispatcher) Redeliver(ctx context.Context, tenant, delivery string) error {
+	if err := d.store.Redeliver(ctx, now(), tenant, delivery); err != nil {
+		return fmt.Errorf("redeliver: %w", err)
+	}
+	if e := d.engine.Load(); e != nil {
+		e.claims.wake()
+	}
+	return nil
+}

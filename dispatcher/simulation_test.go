@@ -1,0 +1,368 @@
+package dispatcher_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/postrider/postrider/dispatcher"
+	"github.com/postrider/postrider/dispatcher/manage"
+	"github.com/postrider/postrider/dispatcher/transport"
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/store/memstore"
+	"github.com/postrider/postrider/webhook"
+)
+
+var (
+	simSeeds = flag.Int("sim.seeds", 40, "how many seeds TestSimulation runs")
+	simFirst = flag.Uint64("sim.first", 0, "the first seed of TestSimulation")
+)
+
+// TestSimulation lets processes publish and deliver over one store while the
+// store fails before and after commits, processes die and are cut off, and the
+// network loses requests and answers. Then everything heals, and the ledger must
+// agree with what arrived and with what the store says.
+func TestSimulation(t *testing.T) {
+	for i := range uint64(*simSeeds) {
+		seed := *simFirst + i
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { newSimulation(t, seed).run() })
+		})
+	}
+}
+
+type simulation struct {
+	t     *testing.T
+	store *memstore.Store
+
+	mu       sync.Mutex
+	rnd      *rand.Rand
+	healed   bool
+	faults   int
+	crashes  int
+	arrivals map[string]map[string]string // endpoint URL → event id → body
+	accepted map[string]int               // endpoint URL + event id → 2xx answers sent
+	bodies   map[string]string            // event id → body
+	acked    map[string]webhook.Receipt
+	refused  map[string]bool // by marker, see publish
+	unknown  map[string]webhook.Event
+}
+
+// process is one process of the simulation: it dies when dead is set.
+type process struct {
+	store *faultyStore
+	d     *dispatcher.Dispatcher
+	stop  context.CancelFunc
+	done  chan error
+	dead  chan struct{}
+}
+
+func newSimulation(t *testing.T, seed uint64) *simulation {
+	return &simulation{
+		t: t, store: memstore.New(), rnd: rand.New(rand.NewPCG(seed, 8)),
+		arrivals: map[string]map[string]string{}, accepted: map[string]int{}, bodies: map[string]string{},
+		acked: map[string]webhook.Receipt{}, refused: map[string]bool{}, unknown: map[string]webhook.Event{},
+	}
+}
+
+func (s *simulation) chance(percent int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rnd.IntN(100) < percent
+}
+
+func (s *simulation) between(low, high time.Duration) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return low + time.Duration(s.rnd.Int64N(int64(high-low)))
+}
+
+func (s *simulation) run() {
+	s.createEndpoints(4)
+	procs := []*process{s.start(), s.start()}
+	var publishers sync.WaitGroup
+	for p := range procs {
+		publishers.Go(func() {
+			s.publishFor(time.Minute, func() *process { s.mu.Lock(); defer s.mu.Unlock(); return procs[p] })
+		})
+	}
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); {
+		wait(s.between(time.Second, 20*time.Second))
+		i := s.rnd.IntN(len(procs))
+		if s.chance(50) {
+			s.crash(procs[i])
+			next := s.start()
+			s.mu.Lock()
+			procs[i] = next
+			s.mu.Unlock()
+		} else { // cut off for a while, perhaps for longer than its lease
+			procs[i].store.down.Store(true)
+			wait(s.between(time.Second, 20*time.Second))
+			procs[i].store.down.Store(false)
+		}
+	}
+	publishers.Wait()
+	s.mu.Lock()
+	s.healed = true
+	s.mu.Unlock()
+	s.republishUnknown(procs[0].d)
+	s.settleDown()
+	for _, p := range procs {
+		p.stop()
+		if err := <-p.done; err != nil {
+			s.t.Errorf("Run = %v", err)
+		}
+	}
+	s.check()
+}
+
+func (s *simulation) createEndpoints(n int) {
+	d, err := dispatcher.New(s.store, dispatcher.Config{AllowPlaintextSecrets: true})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	m := manage.New(d)
+	for i := range n {
+		_, _, err := m.CreateEndpoint(s.t.Context(), webhook.Endpoint{
+			Tenant: "acme", URL: fmt.Sprintf("https://e%d.example/", i), Timeout: 2 * time.Second,
+			Retry: webhook.RetryPolicy{Initial: time.Second, MaxInterval: time.Minute, MaxAttempts: 50},
+		})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+func (s *simulation) start() *process {
+	p := &process{store: &faultyStore{Store: s.store}, done: make(chan error, 1), dead: make(chan struct{})}
+	p.store.fault = s.fault
+	var err error
+	for p.d == nil {
+		p.d, err = dispatcher.New(p.store, dispatcher.Config{
+			AllowPlaintextSecrets: true, Lease: 6 * time.Second, DrainTimeout: time.Second,
+			Transport: transport.TransportFunc(func(ctx context.Context, req *transport.Request) (*transport.Response, error) {
+				return s.send(ctx, p, req)
+			}),
+		})
+		if err != nil && !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, store.ErrUnknown) {
+			s.t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	p.stop = cancel
+	go func() { p.done <- p.d.Run(ctx) }()
+	return p
+}
+
+// crash is kill -9: nothing that the process knows is ever written, and what it
+// was sending may have arrived.
+func (s *simulation) crash(p *process) {
+	s.mu.Lock()
+	s.crashes++
+	s.mu.Unlock()
+	p.store.down.Store(true)
+	close(p.dead)
+	p.stop()
+	<-p.done
+}
+
+// fault decides about one call to the store.
+func (s *simulation) fault(call string, after bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.healed || s.rnd.IntN(100) >= 3 {
+		return nil
+	}
+	s.faults++
+	if after {
+		return fmt.Errorf("%s: reply lost: %w", call, store.ErrUnknown)
+	}
+	return fmt.Errorf("%s: %w", call, store.ErrUnavailable)
+}
+
+// send is the network and the receivers.
+func (s *simulation) send(ctx context.Context, p *process, req *transport.Request) (*transport.Response, error) {
+	select {
+	case <-p.dead:
+		return nil, &transport.Error{Class: webhook.ClassConnect, Err: errors.New("dead")}
+	case <-time.After(s.between(time.Millisecond, 300*time.Millisecond)):
+	}
+	s.mu.Lock()
+	what := s.rnd.IntN(100)
+	if s.healed {
+		what = 99
+	}
+	if what < 15 {
+		s.mu.Unlock()
+		return nil, &transport.Error{Class: webhook.ClassConnect, Err: errors.New("refused")}
+	}
+	id, body := req.Header.Get("Webhook-Id"), string(req.Body)
+	if old, seen := s.bodies[id]; seen && old != body {
+		s.t.Errorf("%s arrived with two bodies: %s and %s", id, old, body)
+	}
+	s.bodies[id] = body
+	if s.arrivals[req.URL] == nil {
+		s.arrivals[req.URL] = map[string]string{}
+	}
+	s.arrivals[req.URL][id] = body
+	if what >= 45 {
+		s.accepted[req.URL+id]++
+	}
+	s.mu.Unlock()
+	switch {
+	case what < 25: // it hangs
+		<-ctx.Done()
+		return nil, &transport.Error{Class: webhook.ClassTimeout, Err: ctx.Err()}
+	case what < 45:
+		return &transport.Response{StatusCode: 500}, nil
+	case what < 50: // accepted, and the answer is lost
+		return nil, &transport.Error{Class: webhook.ClassConnect, Err: errors.New("reset")}
+	}
+	return &transport.Response{StatusCode: 200}, nil
+}
+
+// publishFor publishes through whatever process there is, for a while. Every
+// event has a key, so that an unknown one can be repeated.
+func (s *simulation) publishFor(d time.Duration, proc func() *process) {
+	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(s.between(50*time.Millisecond, 2*time.Second)) {
+		ev := event("a.b", s.between(0, time.Hour).String())
+		ev.IdempotencyKey = webhook.NewID("key_")
+		ev.Data = []byte(fmt.Sprintf("%q", ev.IdempotencyKey))
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		r, err := proc().d.Publish(ctx, ev)
+		cancel()
+		s.mu.Lock()
+		switch {
+		case err == nil:
+			s.acked[ev.IdempotencyKey] = r
+		case errors.Is(err, store.ErrUnknown):
+			s.unknown[ev.IdempotencyKey] = ev
+		default:
+			s.refused[ev.IdempotencyKey] = true
+		}
+		s.mu.Unlock()
+	}
+}
+
+func (s *simulation) republishUnknown(d *dispatcher.Dispatcher) {
+	for key, ev := range s.unknown {
+		r, err := d.Publish(s.t.Context(), ev)
+		if err != nil {
+			s.t.Errorf("repeating an unknown publish: %v", err)
+		}
+		s.acked[key] = r
+	}
+}
+
+// settleDown waits until nothing is pending.
+func (s *simulation) settleDown() {
+	for range 2 * 60 * 60 {
+		wait(time.Second)
+		pending, err := s.store.ListDeliveries(s.t.Context(), "acme", store.DeliveryFilter{Status: webhook.DeliveryPending}, store.Page{Limit: 1})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if len(pending) == 0 {
+			return
+		}
+	}
+	s.t.Errorf("deliveries are still pending two hours after everything healed")
+}
+
+// check compares the ledger with what arrived and with the store (I1 to I6).
+func (s *simulation) check() {
+	if len(s.acked) == 0 || s.faults == 0 || s.crashes == 0 && s.faults < 10 {
+		s.t.Logf("a quiet seed: %d acknowledged, %d faults, %d crashes", len(s.acked), s.faults, s.crashes)
+	}
+	byData := map[string]string{}
+	for id, body := range s.bodies {
+		byData[body] = id
+	}
+	for key, r := range s.acked {
+		ds, err := s.store.ListDeliveries(s.t.Context(), "acme", store.DeliveryFilter{Event: r.EventID}, store.Page{})
+		if err != nil || len(ds) != 4 {
+			s.t.Fatalf("acknowledged event %s has %d deliveries (%v), want 4", key, len(ds), err)
+		}
+		for _, d := range ds {
+			ep, err := s.store.Endpoint(s.t.Context(), "acme", d.EndpointID)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			answered := s.accepted[ep.URL+r.EventID]
+			attempts, err := s.store.Attempts(s.t.Context(), "acme", d.ID)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			switch {
+			case d.Status == webhook.DeliveryDelivered && answered == 0:
+				s.t.Errorf("%s is delivered to %s, which never accepted it", r.EventID, ep.URL)
+			case d.Status != webhook.DeliveryDelivered && d.Status != webhook.DeliveryFailed:
+				s.t.Errorf("%s to %s ended as %s (%s): acknowledged, and neither delivered nor visibly failed", r.EventID, ep.URL, d.Status, d.Reason)
+			case d.Attempts != len(attempts):
+				s.t.Errorf("%s counts %d attempts and has %d", d.ID, d.Attempts, len(attempts))
+			}
+			for i, a := range attempts {
+				if a.N != i+1 {
+					s.t.Errorf("%s: attempt %d is numbered %d", d.ID, i+1, a.N)
+				}
+			}
+		}
+	}
+	for _, body := range s.bodies {
+		for key := range s.refused {
+			if body != "" && containsKey(body, key) {
+				s.t.Errorf("an event whose publish was refused (%s) was delivered", key)
+			}
+		}
+	}
+	ids := map[string]string{}
+	for id, body := range s.bodies {
+		for key := range s.acked {
+			if containsKey(body, key) {
+				if other, twice := ids[key]; twice {
+					s.t.Errorf("one event was delivered under two ids, %s and %s", id, other)
+				}
+				ids[key] = id
+			}
+		}
+	}
+	want(s.t, "statistics: deliveries delivered", s.counted(), s.delivered())
+}
+
+func containsKey(body, key string) bool {
+	n := len(key)
+	return len(body) > n+2 && body[len(body)-n-2:len(body)-2] == key
+}
+
+// counted is how many deliveries the statistics say were delivered.
+func (s *simulation) counted() (n int64) {
+	stats, err := s.store.Stats(s.t.Context(), "acme", store.StatScope{}, time.Now().Add(-24*time.Hour), time.Now().Add(time.Hour))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, st := range stats {
+		n += st.Counts.Delivered
+	}
+	return n
+}
+
+func (s *simulation) delivered() (n int64) {
+	for after := ""; ; {
+		ds, err := s.store.ListDeliveries(s.t.Context(), "acme", store.DeliveryFilter{Status: webhook.DeliveryDelivered}, store.Page{After: after, Limit: 1000})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		n += int64(len(ds))
+		if len(ds) < 1000 {
+			return n
+		}
+		after = ds[len(ds)-1].ID
+	}
+}
