@@ -3,7 +3,6 @@ package dispatcher
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/webhook"
@@ -21,7 +20,7 @@ func (d *Dispatcher) UpdateEndpoint(ctx context.Context, tenant, id string, chan
 	for {
 		rec, err := d.store.Endpoint(ctx, tenant, id)
 		if err != nil {
-			return rec, fmt.Errorf("read endpoint: %w", err)
+			return rec, err
 		}
 		next := rec.Clone()
 		if err := change(&next); errors.Is(err, ErrUnchanged) {
@@ -34,7 +33,7 @@ func (d *Dispatcher) UpdateEndpoint(ctx context.Context, tenant, id string, chan
 			continue
 		}
 		if err != nil {
-			return rec, fmt.Errorf("update endpoint: %w", err)
+			return rec, err
 		}
 		d.Changed(&next.Endpoint)
 		return next, nil

@@ -20,7 +20,7 @@ const testTimeout = 5 * time.Second
 func (d *Dispatcher) TestSend(ctx context.Context, tenant, endpoint string, ev webhook.Event) (webhook.Attempt, error) {
 	eps, err := d.store.EngineEndpoints(ctx, []store.Lane{{Tenant: tenant, Endpoint: endpoint}})
 	if err != nil {
-		return webhook.Attempt{}, fmt.Errorf("read endpoint: %w", err)
+		return webhook.Attempt{}, err
 	}
 	if len(eps) == 0 || eps[0].Deleted() {
 		return webhook.Attempt{}, fmt.Errorf("test endpoint: %w", store.ErrNotFound)
@@ -47,7 +47,7 @@ func (d *Dispatcher) TestSend(ctx context.Context, tenant, endpoint string, ev w
 // is left as it is. Errors are store.ErrNotFound and store.ErrPayloadGone.
 func (d *Dispatcher) Redeliver(ctx context.Context, tenant, delivery string) error {
 	if err := d.store.Redeliver(ctx, now(), tenant, delivery); err != nil {
-		return fmt.Errorf("redeliver: %w", err)
+		return err
 	}
 	if e := d.engine.Load(); e != nil {
 		e.claims.wake()

@@ -184,7 +184,7 @@ func (d *Dispatcher) publish(ctx context.Context, p *publication) (webhook.Recei
 func (d *Dispatcher) match(ctx context.Context, p *publication) error {
 	dir, err := d.directory.of(ctx, p.Event.Tenant)
 	if err != nil {
-		return fmt.Errorf("publish: %w", err)
+		return err
 	}
 	return d.address(p, dir, d.engine.Load())
 }
@@ -350,7 +350,7 @@ func (p *publication) handOver() (left bool) {
 
 func (p *publication) fail(err error) {
 	p.unreserve()
-	p.done <- fmt.Errorf("publish: %w", err)
+	p.done <- err
 }
 
 // resolve finds out what became of a batch whose commit was not answered: what

@@ -127,6 +127,20 @@ func (d *Dispatcher) SealSecret(ctx context.Context, rec store.SecretRecord, tex
 	return rec, nil
 }
 
+// PublicKey returns the public half of an Ed25519 secret, for receivers to verify
+// with. ok is false for a secret of another scheme, which has none. The error is
+// the sealer's.
+func (d *Dispatcher) PublicKey(ctx context.Context, rec store.SecretRecord) (key signer.PublicKey, ok bool, err error) {
+	if rec.Scheme != webhook.SchemeV1a {
+		return key, false, nil
+	}
+	s, err := openSecret(ctx, d.sealer, rec)
+	if err != nil {
+		return key, false, err
+	}
+	return s.(signer.PrivateKey).Public(), true, nil
+}
+
 func secretPlace(rec store.SecretRecord) seal.AssociatedData {
 	return seal.AssociatedData{Tenant: rec.Tenant, ID: rec.ID, Field: fieldSecret}
 }

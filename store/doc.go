@@ -39,8 +39,9 @@
 //
 // # Errors
 //
-// Every method can return [ErrUnavailable]: nothing was written. A method that
-// writes can return [ErrUnknown]: the commit may or may not have happened. All
-// other errors are named where they can occur. Implementations are safe for
-// concurrent use and never start a goroutine that outlives a call.
+// Errors name the operation; callers pass them on as they are. Every method can
+// return [ErrUnavailable]: nothing was written. A method that writes can return
+// [ErrUnknown]: the commit may or may not have happened. All other errors are
+// named where they can occur. Implementations are safe for concurrent use and
+// never start a goroutine that outlives a call.
 package store

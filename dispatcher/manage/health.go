@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/postrider/postrider/dispatcher/lane"
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/webhook"
 )
@@ -52,24 +53,12 @@ func (m *Manager) Health(ctx context.Context, tenant, endpoint string) (Health, 
 	return h, nil
 }
 
-// The engine's circuit breaker, in the terms of the health that it keeps. A test
-// compares them with package lane, which only the engine may import.
-const (
-	breakerOpensAfter = 5
-	breakerFirstProbe = 5 * time.Second
-	breakerMaxProbe   = 5 * time.Minute
-)
-
 // healthAt says what remembered health means at a time.
 func healthAt(h webhook.Health, at time.Time) Health {
-	if h.Failures < breakerOpensAfter {
+	if h.Failures < lane.OpensAfter {
 		return Health{Health: h, Breaker: BreakerClosed}
 	}
-	wait := breakerFirstProbe
-	for i := 0; i < h.Trips && wait < breakerMaxProbe; i++ {
-		wait = min(2*wait, breakerMaxProbe)
-	}
-	probe := h.LastFailureAt.Add(wait)
+	probe := h.LastFailureAt.Add(lane.ProbeWait(h.Trips))
 	if at.Before(probe) {
 		return Health{Health: h, Breaker: BreakerOpen, NextProbeAt: probe}
 	}

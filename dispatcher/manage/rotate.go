@@ -109,14 +109,16 @@ type SecretInfo struct {
 	Scheme webhook.SignatureScheme
 	// Fingerprint is that of Secret.Fingerprint.
 	Fingerprint string
-	CreatedAt   time.Time
+	// PublicKey is the whpk_ key that receivers verify with; empty for v1.
+	PublicKey string
+	CreatedAt time.Time
 	// Until is when the secret stops signing; zero for the present one.
 	Until time.Time
 }
 
 // Secrets returns what can be read of the secrets that sign for an endpoint, the
-// present one first, then older ones, newest first. The error is
-// store.ErrNotFound.
+// present one first, then older ones, newest first. Errors are store.ErrNotFound
+// and the sealer's.
 func (m *Manager) Secrets(ctx context.Context, tenant, endpoint string) ([]SecretInfo, error) {
 	if _, err := m.record(ctx, tenant, endpoint); err != nil {
 		return nil, err
@@ -128,6 +130,13 @@ func (m *Manager) Secrets(ctx context.Context, tenant, endpoint string) ([]Secre
 	infos := make([]SecretInfo, len(records))
 	for i, s := range records {
 		infos[i] = SecretInfo{ID: s.ID, Scheme: s.Scheme, Fingerprint: s.Fingerprint, CreatedAt: s.CreatedAt, Until: s.Until}
+		key, ok, err := m.d.PublicKey(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			infos[i].PublicKey = key.String()
+		}
 	}
 	return infos, nil
 }

@@ -58,7 +58,7 @@ func TestSecrets(t *testing.T) {
 		second, err := w.RotateSecret(t.Context(), acme, ep.ID, manage.Rotation{Scheme: webhook.SchemeV1a})
 		w.must(err, "RotateSecret")
 		want := []manage.SecretInfo{
-			{Scheme: webhook.SchemeV1a, Fingerprint: second.Fingerprint(), CreatedAt: created.Add(time.Hour)},
+			{Scheme: webhook.SchemeV1a, Fingerprint: second.Fingerprint(), PublicKey: second.Reveal(), CreatedAt: created.Add(time.Hour)},
 			{Scheme: webhook.SchemeV1, Fingerprint: first.Fingerprint(), CreatedAt: created, Until: created.Add(25 * time.Hour)},
 		}
 		got, err := w.Secrets(t.Context(), acme, ep.ID)

@@ -1,0 +1,47 @@
+// Command loadtest measures how many events this machine can publish and
+// deliver, and finds out whether any was lost or doubled. Publishers, dispatcher
+// and receivers are one process.
+//
+//	go run ./examples/loadtest -store sqlite:/tmp/load.db -events 50000
+//
+// It measures twice:
+//
+//   - raw: the client, the signer and the receiver of the second part, without
+//     a store: what the machine could do if keeping events cost nothing. Loops
+//     over 16, 64 and 256 connections send for -raw-time each; the best counts.
+//   - the run: -publishers goroutines call Publish, one event a call, while the
+//     dispatcher delivers. One event is sent ahead, so that the clock starts
+//     with the lease taken.
+//
+// # What the figures mean
+//
+//   - published_per_s: events, from the first call of Publish to the return of
+//     the last.
+//   - delivered_per_s: deliveries that arrived, from the first call of Publish
+//     to the last arrival. With -fanout 10 that is ten an event. Endpoints that
+//     are dark or dead are not counted, neither here nor as lost.
+//   - latency_p50_ms, latency_p99_ms: from the call of Publish to the arrival of
+//     the request's last byte, signature verified. As fast as possible (-rate 0)
+//     this is mostly waiting in line: give a -rate below what the machine can do
+//     to learn the latency of a system that keeps up.
+//   - cpu_s_per_10k: CPU time, user and system, of publishers, dispatcher, store
+//     and receivers, for 10,000 deliveries that arrived; from the first call of
+//     Publish until the last outcome is written. raw is not in it.
+//   - peak_rss_mib: the most memory that the process had in use during the run,
+//     receivers and the test's own books included (16 bytes an event and 8 a
+//     delivery).
+//   - duplicates, lost: deliveries to healthy endpoints that arrived more than
+//     once, and that had not arrived when -timeout ended. Both must be 0, or the
+//     exit code is 1.
+//
+// # What can be in the way
+//
+// -endpoints are spread over tenants of -fanout endpoints each; events go to the
+// tenants in turn. -dark makes a share of the endpoints accept connections and
+// never answer. -history and -backlog are written before the clock starts,
+// through the store's contract as the dispatcher itself would: -history
+// deliveries that are done, over the healthy endpoints of the run; -backlog
+// deliveries that are parked behind one more endpoint, whose port is closed and
+// whose circuit breaker has just opened, so that it is probed after 5 seconds
+// and so on.
+package main

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/postrider/postrider/dispatcher/lane"
+)
+
+// config is what the flags say.
+type config struct {
+	store      string
+	events     int
+	fanout     int
+	endpoints  int
+	payload    int
+	publishers int
+	tx         bool
+	dark       float64
+	backlog    int
+	history    int
+	rate       float64
+	processes  int
+	json       bool
+	timeout    time.Duration
+	rawTime    time.Duration
+	cpuProfile string
+}
+
+const (
+	maxEvents    = 10_000_000
+	maxEndpoints = 10_000
+	maxPayload   = 256 << 10 // what the dispatcher accepts by default
+)
+
+// parse reads the flags. It returns flag.ErrHelp if they ask for help, which
+// has been printed then.
+func parse(args []string, stderr io.Writer) (config, error) {
+	var c config
+	f := flag.NewFlagSet("loadtest", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	f.StringVar(&c.store, "store", "sqlite:", "`memory`, or sqlite:PATH (a temporary file if there is no path)")
+	f.IntVar(&c.events, "events", 10_000, "`number` of events to publish")
+	f.IntVar(&c.fanout, "fanout", 1, "`number` of endpoints that each event goes to")
+	f.IntVar(&c.endpoints, "endpoints", 0, "`number` of endpoints, a multiple of the fan-out; 0 is as many as the fan-out")
+	f.IntVar(&c.payload, "payload", 1024, "size of an event's data in `bytes`")
+	f.IntVar(&c.publishers, "publishers", 64, "`number` of goroutines that publish")
+	f.BoolVar(&c.tx, "tx", false, "publish each event in a transaction of its own")
+	f.Float64Var(&c.dark, "dark", 0, "`share` of the endpoints that accept and never answer, 0 to 1")
+	f.IntVar(&c.backlog, "backlog", 0, "`number` of deliveries that wait for a dead endpoint")
+	f.IntVar(&c.history, "history", 0, "`number` of delivered events that are in the store already")
+	f.Float64Var(&c.rate, "rate", 0, "`events` to publish a second; 0 is as many as possible")
+	f.IntVar(&c.processes, "processes", 1, "`number` of processes")
+	f.BoolVar(&c.json, "json", false, "print one JSON object instead of the table")
+	f.DurationVar(&c.timeout, "timeout", 5*time.Minute, "`time` after which what has not arrived is lost; preparations not counted")
+	f.DurationVar(&c.rawTime, "raw-time", 2*time.Second, "`time` to measure raw, for each number of connections; 0 leaves it out")
+	f.StringVar(&c.cpuProfile, "cpuprofile", "", "`file` to write a CPU profile of the run to")
+	if err := f.Parse(args); err != nil {
+		return c, err
+	}
+	if f.NArg() > 0 {
+		return c, fmt.Errorf("unexpected argument %q", f.Arg(0))
+	}
+	if c.endpoints == 0 {
+		c.endpoints = c.fanout
+	}
+	return c, c.validate()
+}
+
+func (c *config) validate() error {
+	scheme, _, _ := strings.Cut(c.store, ":")
+	switch {
+	case scheme == "postgres" || scheme == "postgresql":
+		return errors.New("-store postgres is not supported yet: use memory or sqlite:PATH")
+	case c.store != "memory" && scheme != "sqlite":
+		return fmt.Errorf("-store %q: want memory or sqlite:PATH", c.store)
+	case c.processes != 1:
+		return errors.New("-processes must be 1: memory and sqlite deliver from one process only")
+	case c.tx && c.store == "memory":
+		return errors.New("-tx needs a store with transactions: use sqlite:PATH")
+	case c.events < 1 || c.events > maxEvents:
+		return fmt.Errorf("-events must be 1 to %d", maxEvents)
+	case c.fanout < 1 || c.fanout > maxEndpoints:
+		return fmt.Errorf("-fanout must be 1 to %d", maxEndpoints)
+	case c.endpoints < c.fanout || c.endpoints > maxEndpoints || c.endpoints%c.fanout != 0:
+		return fmt.Errorf("-endpoints must be a multiple of -fanout, at most %d", maxEndpoints)
+	case c.payload < minPayload || c.payload > maxPayload:
+		return fmt.Errorf("-payload must be %d to %d bytes", minPayload, maxPayload)
+	case c.publishers < 1 || c.publishers > 10_000:
+		return errors.New("-publishers must be 1 to 10000")
+	case !(c.dark >= 0 && c.dark < 1): // also NaN
+		return errors.New("-dark must be at least 0 and less than 1")
+	case c.dark > 0 && int(float64(c.endpoints)*c.dark) == 0:
+		return fmt.Errorf("-dark %g of %d endpoints is none: use more endpoints", c.dark, c.endpoints)
+	case c.backlog < 0 || c.backlog > maxEvents || c.history < 0 || c.history > maxEvents:
+		return fmt.Errorf("-backlog and -history must be 0 to %d", maxEvents)
+	case c.backlog > 0 && c.backlog < lane.OpensAfter:
+		return fmt.Errorf("-backlog must be 0 or at least %d: so many attempts must fail until a breaker opens", lane.OpensAfter)
+	case !(c.rate >= 0):
+		return errors.New("-rate must not be negative")
+	case c.timeout <= 0 || c.rawTime < 0:
+		return errors.New("-timeout must be positive, and -raw-time not negative")
+	}
+	return nil
+}
+
+// tenants is how many tenants the endpoints are spread over.
+func (c *config) tenants() int { return c.endpoints / c.fanout }
+
+// darkEndpoint reports whether an endpoint never answers. Dark endpoints are
+// spread evenly, and the first endpoint is not one of them.
+func (c *config) darkEndpoint(i int) bool {
+	return int(float64(i+1)*c.dark) > int(float64(i)*c.dark)
+}
