@@ -3,9 +3,11 @@ package lane
 import "time"
 
 // Queue bounds: how many deliveries a lane keeps in memory before they start.
+// What finds no place goes the long way, through the store and a claim, so the
+// queue must hold what a healthy endpoint works off while a batch is committed.
 const (
 	minQueue     = 256
-	queuePerSlot = 4
+	queuePerSlot = 16
 	// loadingQueue bounds what is taken in before it is known whether the
 	// endpoint can be sent to at all.
 	loadingQueue = 64
