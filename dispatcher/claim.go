@@ -180,6 +180,7 @@ func (c *claimLoop) tidy(ctx context.Context) {
 	defer cancel()
 	if at := now(); at.Sub(c.reaped) >= reapEvery {
 		c.reaped = at
+		c.e.sched.shed()
 		c.reap(ctx)
 	}
 	if at := now(); at.Sub(c.reconciled) >= reconcileEvery {

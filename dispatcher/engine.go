@@ -212,7 +212,7 @@ func (e *engine) fetchRoute(key store.Lane) (*route, lane.Health, error) {
 		return nil, lane.Health{}, err
 	}
 	h := ep.Health
-	return r, lane.Health{Failures: h.Failures, Trips: h.Trips, LastFailure: h.LastFailureAt}, nil
+	return r, lane.Health{Failures: h.Failures, Trips: h.Trips, LastFailure: h.LastFailureAt, Answered: !h.LastSuccessAt.IsZero()}, nil
 }
 
 const maxRevision = int64(^uint64(0) >> 1)

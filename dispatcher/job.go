@@ -3,6 +3,7 @@ package dispatcher
 import (
 	"time"
 
+	"github.com/postrider/postrider/dispatcher/lane"
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/webhook"
 )
@@ -40,9 +41,10 @@ type job struct {
 	reserved int
 	// route is how to send it, set when it starts.
 	route *route
-	// lane, probe and suspect are the scheduler's.
-	lane           *laneShell
-	probe, suspect bool
+	// lane, class and probe are the scheduler's.
+	lane  *laneShell
+	class lane.Class
+	probe bool
 }
 
 func (j *job) key() store.Lane { return store.Lane{Tenant: j.Tenant, Endpoint: j.Endpoint} }

@@ -1,6 +1,7 @@
 package dispatcher
 
 import (
+	"slices"
 	"time"
 
 	"github.com/postrider/postrider/dispatcher/lane"
@@ -195,6 +196,25 @@ func (s *scheduler) apply(l *laneShell, e lane.Effect) {
 	if e.Reopen {
 		l.Stored()
 		s.feed(l)
+	}
+}
+
+// shed gives back what lanes hold in memory whose endpoints have stopped
+// answering, so that it does not fill the bounds that all lanes share.
+func (s *scheduler) shed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := now()
+	for _, l := range s.lanes {
+		if n := min(l.Excess(at), len(l.queue)); n > 0 {
+			keep := len(l.queue) - n
+			jobs := slices.Clone(l.queue[keep:])
+			clear(l.queue[keep:])
+			l.queue = l.queue[:keep]
+			l.Drop(n)
+			l.Stored()
+			s.hooks.release(jobs, l.gate(l.Gate(at)))
+		}
 	}
 }
 

@@ -50,8 +50,8 @@ type scheduler struct {
 
 	mu    sync.Mutex
 	lanes map[store.Lane]*laneShell
-	// ready and suspect are the lanes that may start something.
-	ready, suspect ring
+	// ready are the lanes that may start something, by class.
+	ready [lane.Classes]ring
 	// hungry are the lanes that have stored work and room for it.
 	hungry map[*laneShell]struct{}
 	// crashed are deliveries that a process died with, and crashedWeight says
@@ -65,10 +65,13 @@ type scheduler struct {
 	reserved sync.WaitGroup
 	// starved says that the claim loop could claim more if there was room.
 	starved bool
-	// workers are goroutines, running those of them that have a delivery;
-	// unsettled counts results that are not written yet.
-	workers, running, suspectRunning, unsettled int
-	suspectTurn                                 bool
+	// workers are goroutines, running those of them that have a delivery, by
+	// the class that its lane had; unsettled counts results that are not
+	// written yet.
+	workers, unsettled int
+	running            [lane.Classes]int
+	// lastClass is the class whose lane was looked at last.
+	lastClass lane.Class
 	// validUntil is when the lease stops being certain.
 	validUntil time.Time
 	// onHold says that outcomes cannot be written at the moment.
@@ -122,29 +125,32 @@ func (s *scheduler) capacity() int {
 func (s *scheduler) list(l *laneShell) {
 	switch {
 	case l.listed || len(l.queue) == 0 || !l.Ready(now()):
-	case l.Suspect(now()):
-		s.suspect.push(l)
 	default:
-		s.ready.push(l)
+		s.ready[l.Class(now())].push(l)
 	}
 }
 
-// suspectSlots is the share of the slots for endpoints that look bad.
-func (s *scheduler) suspectSlots() int { return max(s.slots/4, 1) }
+// free returns how many more deliveries of a class may run: endpoints that look
+// bad get a quarter of the slots, those that nobody knows get half.
+func (s *scheduler) free(c lane.Class) int {
+	share := [lane.Classes]int{lane.Good: s.slots, lane.Unproven: s.slots / 2, lane.Suspect: s.slots / 4}
+	return max(share[c], 1) - s.running[c]
+}
 
 // staff starts as many workers as there are lanes that may start something.
 func (s *scheduler) staff() {
 	if s.closed || s.onHold {
 		return
 	}
-	work := len(s.ready.lanes)
-	if free := s.suspectSlots() - s.suspectRunning; free > 0 {
-		work += min(len(s.suspect.lanes), free)
+	work, running := 0, 0
+	for c := range lane.Classes {
+		work += max(min(len(s.ready[c].lanes), s.free(c)), 0)
+		running += s.running[c]
 	}
 	if len(s.crashed) > 0 && s.crashedFits(s.crashed[0]) {
 		work++
 	}
-	for s.workers-s.running < work && s.workers+s.unsettled < s.slots {
+	for s.workers-running < work && s.workers+s.unsettled < s.slots {
 		s.workers++
 		s.hooks.spawn()
 	}
@@ -160,12 +166,9 @@ func (s *scheduler) next() *job {
 		s.workers--
 		return nil
 	}
-	s.running++
 	j.route = j.lane.route
-	if j.lane.Suspect(now()) {
-		j.suspect = true
-		s.suspectRunning++
-	}
+	j.class = j.lane.Class(now())
+	s.running[j.class]++
 	s.staff()
 	return j
 }
@@ -188,16 +191,18 @@ func (s *scheduler) pick() *job {
 	return nil
 }
 
-// popLane alternates between good and suspect lanes while suspect ones have
-// slots left.
+// popLane takes turns between the classes that have slots left.
 func (s *scheduler) popLane() *laneShell {
-	if s.suspectRunning < s.suspectSlots() && len(s.suspect.lanes) > 0 {
-		s.suspectTurn = !s.suspectTurn
-		if s.suspectTurn || len(s.ready.lanes) == 0 {
-			return s.suspect.pop()
+	for range lane.Classes {
+		s.lastClass = (s.lastClass + 1) % lane.Classes
+		if s.free(s.lastClass) <= 0 {
+			continue
+		}
+		if l := s.ready[s.lastClass].pop(); l != nil {
+			return l
 		}
 	}
-	return s.ready.pop()
+	return nil
 }
 
 // start takes the first delivery of a lane, which goes to the back of its ring
@@ -230,11 +235,8 @@ func (s *scheduler) crashedFits(j *job) bool {
 func (s *scheduler) finish(j *job, r lane.Result, out *settling) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.running--
+	s.running[j.class]--
 	s.unsettled++
-	if j.suspect {
-		s.suspectRunning--
-	}
 	s.crashedWeight -= j.crashWeight()
 	at, l := now(), j.lane
 	out.Health = s.healthEffect(l, at, r)

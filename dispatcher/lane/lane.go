@@ -8,9 +8,11 @@ import "time"
 const (
 	minQueue     = 256
 	queuePerSlot = 16
-	// loadingQueue bounds what is taken in before it is known whether the
-	// endpoint can be sent to at all.
-	loadingQueue = 64
+	// smallQueue and smallWindow bound what an endpoint gets that has not shown
+	// that it answers, or no longer does: many such endpoints together must
+	// not take all memory and all slots.
+	smallQueue  = 16
+	smallWindow = 2
 	// stalled is how long attempts may be under way without one ending until
 	// the endpoint looks bad.
 	stalled = time.Second
@@ -33,6 +35,8 @@ type Config struct {
 type Health struct {
 	Failures, Trips int
 	LastFailure     time.Time
+	// Answered says that the endpoint has ever taken a delivery.
+	Answered bool
 }
 
 // Result is what an attempt says about the endpoint.
@@ -76,6 +80,7 @@ type Lane struct {
 	window   window
 	queued   int
 	inFlight int
+	answered bool // the endpoint has taken a delivery
 	backlog  bool // due deliveries are, or may be, waiting in the store
 	timeouts bool // the last attempt was too much for the endpoint
 	// progress is when an attempt last ended, or the first of those under way
@@ -91,6 +96,7 @@ func (l *Lane) Load(now time.Time, cfg Config, health Health) Effect {
 	if first {
 		l.cfg = cfg
 		l.window = newWindow(cfg.StartInFlight, cfg.MaxInFlight)
+		l.answered = health.Answered
 		if health.Failures > 0 {
 			l.breaker.failures, l.breaker.trips = health.Failures, health.Trips
 			if !l.breaker.closed() {
@@ -152,18 +158,30 @@ func (l *Lane) Gate(now time.Time) time.Time {
 	return now.Add(fullRecheck)
 }
 
-func (l *Lane) queueLimit() int {
-	if l.window.size == 0 {
-		return loadingQueue
+func (l *Lane) queueLimit(now time.Time) int {
+	if l.cfg.Deleted {
+		return minQueue
+	}
+	if l.Class(now) != Good {
+		return smallQueue
 	}
 	return max(minQueue, queuePerSlot*l.window.size)
+}
+
+// Excess returns how many queued deliveries a lane should give back because its
+// endpoint has stopped answering.
+func (l *Lane) Excess(now time.Time) int {
+	if l.Class(now) != Suspect {
+		return 0
+	}
+	return max(l.queued-smallQueue, 0)
 }
 
 // Reserve takes one place for a delivery that is being published, and reports
 // whether there was one. Stored work goes first: while some is due, new
 // deliveries are stored too.
 func (l *Lane) Reserve(now time.Time) bool {
-	if l.backlog || l.cfg.Deleted || l.shut(now) || !l.breaker.closed() || l.queued >= l.queueLimit() {
+	if l.backlog || l.cfg.Deleted || l.shut(now) || !l.breaker.closed() || l.queued >= l.queueLimit(now) {
 		l.backlog = true
 		return false
 	}
@@ -193,7 +211,7 @@ func (l *Lane) Turn(now time.Time) int {
 		}
 		return 1
 	}
-	return max(l.queueLimit()-l.queued, 0)
+	return max(l.queueLimit(now)-l.queued, 0)
 }
 
 // Taken records the answer to a turn: got deliveries of the asked for came.
@@ -208,7 +226,7 @@ func (l *Lane) Wants(now time.Time) bool {
 		return false
 	}
 	turn := l.Turn(now)
-	return turn > 0 && (turn >= l.queueLimit()/2 || !l.breaker.closed())
+	return turn > 0 && (turn >= l.queueLimit(now)/2 || !l.breaker.closed())
 }
 
 // Drop gives back places that were taken and not started.
@@ -226,6 +244,9 @@ func (l *Lane) Ready(now time.Time) bool {
 		return true
 	case !l.breaker.closed():
 		return l.inFlight == 0 && !l.breaker.probing
+	}
+	if !l.answered {
+		return l.inFlight < min(l.window.size, smallWindow)
 	}
 	return l.inFlight < l.window.size
 }
@@ -257,7 +278,7 @@ func (l *Lane) Finish(now time.Time, r Result, probe bool) Effect {
 		wasClosed := l.breaker.closed()
 		l.breaker.succeed()
 		l.window.succeed()
-		l.timeouts = false
+		l.answered, l.timeouts = true, false
 		return Effect{Reopen: !wasClosed}
 	case Throttled:
 		l.window.throttle()
@@ -272,10 +293,32 @@ func (l *Lane) Finish(now time.Time, r Result, probe bool) Effect {
 	return Effect{}
 }
 
-// Suspect reports whether the endpoint looks bad: such lanes share a part of
+// Class is how much an endpoint is trusted. Those that are not share a part of
 // the process's slots, so that they cannot slow the others.
-func (l *Lane) Suspect(now time.Time) bool {
-	return !l.breaker.closed() || l.timeouts || l.inFlight > 0 && now.Sub(l.progress) > stalled
+type Class int
+
+// The classes of lanes.
+const (
+	// Good endpoints answer.
+	Good Class = iota
+	// Unproven ones have not shown yet whether they do.
+	Unproven
+	// Suspect ones fail, time out, or have let a second go by without an
+	// answer.
+	Suspect
+	// Classes is how many there are.
+	Classes
+)
+
+// Class returns how much the lane's endpoint is trusted.
+func (l *Lane) Class(now time.Time) Class {
+	switch {
+	case !l.breaker.closed() || l.timeouts || l.inFlight > 0 && now.Sub(l.progress) > stalled:
+		return Suspect
+	case !l.answered:
+		return Unproven
+	}
+	return Good
 }
 
 // Idle reports whether the lane holds nothing and remembers nothing that its

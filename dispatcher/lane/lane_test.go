@@ -14,7 +14,7 @@ func config() lane.Config { return lane.Config{StartInFlight: 8, MaxInFlight: 64
 func loaded(t *testing.T) *lane.Lane {
 	t.Helper()
 	l := new(lane.Lane)
-	l.Load(t0, config(), lane.Health{})
+	l.Load(t0, config(), lane.Health{Answered: true})
 	return l
 }
 
@@ -43,8 +43,8 @@ func TestLoadingLaneTakesFewAndStartsNone(t *testing.T) {
 	for l.Reserve(t0) {
 		n++
 	}
-	if n == 0 || n > 64 {
-		t.Errorf("a loading lane took %d deliveries, want 1 to 64", n)
+	if n == 0 || n > 16 {
+		t.Errorf("a loading lane took %d deliveries, want 1 to 16", n)
 	}
 	if l.Ready(t0) {
 		t.Error("Ready while loading = true; it would send without knowing whether the endpoint is paused")
@@ -97,7 +97,7 @@ func TestInFlightGrowsAndShrinks(t *testing.T) {
 
 func TestCeilingHolds(t *testing.T) {
 	l := new(lane.Lane)
-	l.Load(t0, lane.Config{StartInFlight: 2, MaxInFlight: 3}, lane.Health{})
+	l.Load(t0, lane.Config{StartInFlight: 2, MaxInFlight: 3}, lane.Health{Answered: true})
 	fill(t, l, t0, 100)
 	for range 90 {
 		for l.Ready(t0) {
@@ -275,10 +275,39 @@ func TestStalledLaneIsSuspect(t *testing.T) {
 	l := loaded(t)
 	fill(t, l, t0, 2)
 	l.Start(t0)
-	if l.Suspect(t0.Add(500 * time.Millisecond)) {
-		t.Error("suspect after half a second")
+	if c := l.Class(t0.Add(500 * time.Millisecond)); c != lane.Good {
+		t.Errorf("class after half a second = %v, want Good", c)
 	}
-	if !l.Suspect(t0.Add(1100 * time.Millisecond)) {
-		t.Error("not suspect after a second without an end")
+	if c := l.Class(t0.Add(1100 * time.Millisecond)); c != lane.Suspect {
+		t.Errorf("class after a second without an end = %v, want Suspect", c)
+	}
+	fill(t, l, t0, 200)
+	if n := l.Excess(t0.Add(1100 * time.Millisecond)); n < 150 {
+		t.Errorf("Excess of a stalled lane with %d queued = %d; a few such lanes would hold all memory", l.Queued(), n)
+	}
+}
+
+// An endpoint that nobody knows gets little until it has answered once: a
+// thousand of them that never do must not take everything.
+func TestUnprovenLaneGetsLittle(t *testing.T) {
+	l := new(lane.Lane)
+	l.Load(t0, config(), lane.Health{})
+	for l.Reserve(t0) {
+	}
+	if l.Queued() > 16 {
+		t.Errorf("an unproven lane holds %d deliveries, want at most 16", l.Queued())
+	}
+	for l.Ready(t0) {
+		l.Start(t0)
+	}
+	if l.InFlight() > 2 {
+		t.Errorf("an unproven lane has %d in flight, want at most 2", l.InFlight())
+	}
+	l.Finish(t0, lane.Succeeded, false)
+	for l.Ready(t0) {
+		l.Start(t0)
+	}
+	if l.InFlight() < 8 || l.Class(t0) != lane.Good {
+		t.Errorf("after its first answer it has %d in flight and class %v, want 8 and Good", l.InFlight(), l.Class(t0))
 	}
 }
