@@ -22,7 +22,8 @@ type database struct {
 	dir    string        // to be removed, or ""
 }
 
-// openDatabase opens what the -store flag names.
+// openDatabase opens what the -store flag names. A file at a path that was given
+// is new, and stays after the run.
 func openDatabase(ctx context.Context, name string) (db *database, err error) {
 	if name == "memory" {
 		return &database{Store: memstore.New()}, nil
@@ -34,6 +35,8 @@ func openDatabase(ctx context.Context, name string) (db *database, err error) {
 			return nil, err
 		}
 		path = filepath.Join(db.dir, "webhooks.db")
+	} else if _, err := os.Stat(path); err == nil {
+		return nil, fmt.Errorf("%s exists: a run needs a new file", path)
 	}
 	if db.sqlite, err = sqlite.Open(ctx, path); err != nil {
 		return nil, errors.Join(err, db.removeDir())

@@ -13,6 +13,8 @@
 //     dispatcher delivers. One event is sent ahead, so that the clock starts
 //     with the lease taken.
 //
+// Of -store sqlite:PATH the file must not exist yet; it stays after the run.
+//
 // # What the figures mean
 //
 //   - published_per_s: events, from the first call of Publish to the return of

@@ -16,7 +16,7 @@ const (
 	minPayload = len(`{`) + len(numberKey) + digits + len(beforeText) + len(`"}`)
 )
 
-var eventType = "load.event"
+const eventType = "load.event"
 
 // payloads makes data of one size.
 type payloads struct{ head, tail string }

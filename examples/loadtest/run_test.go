@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -165,6 +166,17 @@ func TestReceiver(t *testing.T) {
 	case <-a.all:
 	default:
 		t.Error("all arrived, and nobody was told")
+	}
+}
+
+func TestExistingFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "load.db")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr bytes.Buffer
+	if code := run(t.Context(), []string{"-raw-time", "0", "-store", "sqlite:" + path}, &stdout, &stderr); code != 1 || !strings.Contains(stderr.String(), "exists") {
+		t.Errorf("run over a file that exists = %d, %q; want 1 and the reason", code, &stderr)
 	}
 }
 

@@ -63,27 +63,27 @@ type hash [sha256.Size]byte
 // ledger is what was published, by event id.
 type ledger struct {
 	mu     sync.Mutex
-	events map[string]sent
+	events map[string]sentEvent
 }
 
-type sent struct {
+type sentEvent struct {
 	eventType string
 	data      hash
 }
 
-func newLedger() *ledger { return &ledger{events: make(map[string]sent)} }
+func newLedger() *ledger { return &ledger{events: make(map[string]sentEvent)} }
 
 func (l *ledger) add(id string, ev webhook.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.events[id] = sent{ev.Type, sha256.Sum256(ev.Data)}
+	l.events[id] = sentEvent{ev.Type, sha256.Sum256(ev.Data)}
 }
 
 // matching returns what was published of the types that an endpoint subscribes to.
-func (l *ledger) matching(ep *webhook.Endpoint) map[string]sent {
+func (l *ledger) matching(ep *webhook.Endpoint) map[string]sentEvent {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	matching := make(map[string]sent)
+	matching := make(map[string]sentEvent)
 	for id, s := range l.events {
 		if ep.Matches(s.eventType) {
 			matching[id] = s

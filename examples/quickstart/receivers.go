@@ -169,7 +169,7 @@ func (rc *receiver) count() int {
 
 // missing compares what arrived with what was published: each event once, byte
 // for byte, and nothing else.
-func (rc *receiver) missing(want map[string]sent) error {
+func (rc *receiver) missing(want map[string]sentEvent) error {
 	rc.mu.Lock()
 	defer rc.mu.Unlock()
 	var lost, doubled, changed, strange int

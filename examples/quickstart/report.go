@@ -20,7 +20,7 @@ type outcome struct {
 	endpoint webhook.Endpoint
 	health   manage.Health
 	// published is what was to be delivered, byStatus what became of it.
-	published map[string]sent
+	published map[string]sentEvent
 	byStatus  map[webhook.DeliveryStatus]int
 	counts    webhook.Counts
 	// example is the delivery whose state needs a word most, why that word.
