@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"context"
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -69,20 +70,22 @@ func (c *claimLoop) run(ctx context.Context) {
 	defer timer.Stop()
 	for ctx.Err() == nil {
 		c.tidy(ctx)
+		c.wakeAt.Store(math.MaxInt64) // whatever falls due now wakes the loop
 		claimed, next := c.claim(ctx)
-		if c.eager.Swap(false) {
+		switch {
+		case c.eager.Swap(false):
 			interval = eagerPoll
+		case claimed:
+			interval = max(interval, minPoll)
+		default:
+			interval = min(2*interval, maxPoll)
 		}
 		wait := interval
-		if at := now(); !next.IsZero() {
-			wait = min(wait, max(next.Sub(at), 0))
+		if !next.IsZero() {
+			wait = min(wait, max(next.Sub(now()), 0))
 		}
-		switch {
-		case claimed:
-			interval = minPoll
-		default:
-			wait = max(wait, eagerPoll)
-			interval = min(2*interval, maxPoll)
+		if !claimed {
+			wait = max(wait, eagerPoll) // never spin over what cannot be claimed
 		}
 		c.wakeAt.Store(now().Add(wait).UnixNano())
 		timer.Reset(wait)
@@ -104,7 +107,7 @@ func (c *claimLoop) claim(ctx context.Context) (bool, time.Time) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	polled, next := c.poll(ctx, min(room, pollLimit))
-	took := c.take(ctx, room)
+	took := c.take(ctx, c.e.sched.capacity())
 	return polled || took, next
 }
 
@@ -128,29 +131,25 @@ func (c *claimLoop) poll(ctx context.Context, limit int) (bool, time.Time) {
 }
 
 func (c *claimLoop) take(ctx context.Context, room int) bool {
-	type share struct {
-		lane       store.Lane
-		asked, got int
-	}
-	var shares []share
-	budget := room
-	claimed, err := c.e.d.store.Take(ctx, now(), c.e.epoch, laneLimit, c.e.sched.asking(laneLimit), func(l store.Lane) store.Turn {
-		t := c.e.sched.turn(l, budget)
-		budget -= t.Max
-		shares = append(shares, share{lane: l, asked: t.Max})
+	asking := c.e.sched.asking(laneLimit)
+	turns := make(map[store.Lane]int)
+	claimed, err := c.e.d.store.Take(ctx, now(), c.e.epoch, laneLimit, asking, func(l store.Lane) store.Turn {
+		t := c.e.sched.turn(l, room)
+		room -= t.Max
+		turns[l] = t.Max
 		return t
 	})
 	if err != nil {
+		c.e.sched.again(asking)
 		c.failed(ctx, "take", err)
 		return false
 	}
-	for i := range shares {
-		for j := range claimed {
-			if claimed[j].Endpoint == shares[i].lane.Endpoint {
-				shares[i].got++
-			}
-		}
-		c.e.sched.took(shares[i].lane, shares[i].asked, shares[i].got)
+	got := make(map[store.Lane]int, len(turns))
+	for i := range claimed {
+		got[store.Lane{Tenant: claimed[i].Tenant, Endpoint: claimed[i].Endpoint}]++
+	}
+	for l, asked := range turns {
+		c.e.sched.took(l, asked, got[l])
 	}
 	c.push(claimed)
 	return len(claimed) > 0

@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -65,6 +66,7 @@ func (t *tenantDirectory) match(eventType string) []string {
 			ids = append(ids, id)
 		}
 	}
+	slices.Sort(ids) // so that a seed of entropy gives the same ids each time
 	if len(t.matches) < maxTypes {
 		t.matches[eventType] = ids
 	}

@@ -18,23 +18,33 @@ type faultyStore struct {
 	// fault is asked before and after each call that writes. It returns nil to
 	// let it be, or the error to answer with; after a call the store has done
 	// what it was asked, and the answer is lost.
-	fault func(call string, after bool) error
+	fault atomic.Pointer[func(call string, after bool) error]
+}
+
+// setFault replaces the fault; nil is none.
+func (f *faultyStore) setFault(fault func(call string, after bool) error) {
+	if fault == nil {
+		f.fault.Store(nil)
+	} else {
+		f.fault.Store(&fault)
+	}
 }
 
 func (f *faultyStore) do(call string, run func() error) error {
 	if f.down.Load() {
 		return fmt.Errorf("%s: %w", call, store.ErrUnavailable)
 	}
-	if f.fault != nil {
-		if err := f.fault(call, false); err != nil {
+	fault := f.fault.Load()
+	if fault != nil {
+		if err := (*fault)(call, false); err != nil {
 			return err
 		}
 	}
 	if err := run(); err != nil {
 		return err
 	}
-	if f.fault != nil {
-		return f.fault(call, true)
+	if fault != nil {
+		return (*fault)(call, true)
 	}
 	return nil
 }

@@ -1,9 +1,6 @@
 package dispatcher
 
-import (
-	"context"
-	"errors"
-)
+import "context"
 
 // fetcher loads values by key. Calls that wait at the same time share a round
 // trip, by natural batching.
@@ -26,13 +23,28 @@ func newFetcher[K comparable, V any](limit int, get func([]K) (map[K]*V, error))
 		for i, c := range calls {
 			keys[i] = c.key
 		}
-		found, err := get(keys)
-		for _, c := range calls {
-			c.val, c.err = found[c.key], err
-			close(c.done)
-		}
+		fetchBatch(calls, keys, get)
 	})}
 }
+
+// fetchBatch asks for keys and tells the callers. If something in a batch cannot be
+// had, the batch is halved until that stands alone.
+func fetchBatch[K comparable, V any](calls []*fetch[K, V], keys []K, get func([]K) (map[K]*V, error)) {
+	found, err := get(keys)
+	if err != nil && len(keys) > 1 && !transient(err) {
+		half := len(keys) / 2
+		fetchBatch(calls[:half], keys[:half], get)
+		fetchBatch(calls[half:], keys[half:], get)
+		return
+	}
+	for _, c := range calls {
+		c.val, c.err = found[c.key], err
+		close(c.done)
+	}
+}
+
+// wait returns when nothing is being loaded.
+func (f *fetcher[K, V]) wait() { f.batch.wait() }
 
 // load returns the value of key, or nil if there is none.
 func (f *fetcher[K, V]) load(ctx context.Context, key K) (*V, error) {
@@ -42,8 +54,6 @@ func (f *fetcher[K, V]) load(ctx context.Context, key K) (*V, error) {
 	case <-c.done:
 		return c.val, c.err
 	case <-ctx.Done():
-		return nil, errors.Join(errAborted, ctx.Err())
+		return nil, ctx.Err()
 	}
 }
-
-var errAborted = errors.New("aborted")

@@ -3,7 +3,6 @@ package dispatcher
 import (
 	"time"
 
-	"github.com/postrider/postrider/dispatcher/lane"
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/webhook"
 )
@@ -13,7 +12,15 @@ import (
 type message struct {
 	id, eventType string
 	body          []byte
+	// payload is where the event's own bytes begin in the body.
+	payload int
 }
+
+// data returns the event's own bytes.
+func (m *message) data() []byte { return m.body[m.payload : len(m.body)-1 : len(m.body)-1] }
+
+// size is what the message counts for in the bounds of memory.
+func (m *message) size() int { return len(m.body) }
 
 // newMessage frames an event in the standard envelope. The frame is made of
 // nothing but what is stored, so that every attempt, by any process, sends the
@@ -26,9 +33,10 @@ func newMessage(ev *webhook.Event) *message {
 	body = append(body, `","timestamp":"`...)
 	body = ev.Timestamp.UTC().AppendFormat(body, layout)
 	body = append(body, `","data":`...)
+	payload := len(body)
 	body = append(body, ev.Data...)
 	body = append(body, '}')
-	return &message{id: ev.ID, eventType: ev.Type, body: body}
+	return &message{id: ev.ID, eventType: ev.Type, body: body, payload: payload}
 }
 
 // job is a delivery that is leased to this process.
@@ -41,9 +49,8 @@ type job struct {
 	reserved int
 	// route is how to send it, set when it starts.
 	route *route
-	// lane, class and probe are the scheduler's.
+	// lane and probe are the scheduler's.
 	lane  *laneShell
-	class lane.Class
 	probe bool
 }
 

@@ -1,7 +1,6 @@
 package dispatcher
 
 import (
-	"slices"
 	"time"
 
 	"github.com/postrider/postrider/dispatcher/lane"
@@ -10,7 +9,7 @@ import (
 
 // The bounds of what a process holds in memory for its lanes.
 const (
-	maxHeldJobs  = 4096
+	maxHeldJobs  = 8192
 	maxHeldBytes = 64 << 20
 	// maxLaneBytes is one lane's share of that.
 	maxLaneBytes = maxHeldBytes / 8
@@ -24,16 +23,24 @@ type laneShell struct {
 	lane.Lane
 	key      store.Lane
 	revision int64
-	queue    []*job
+	queue    jobQueue
 	// heldBytes is the lane's share of the hand-over budget in use.
 	heldBytes int
 	// successSaved is when the time of the last success was last written.
 	successSaved time.Time
 	// route is how to send to the endpoint; set once the lane was loaded.
 	route *route
-	// listed says that the lane is in a ring, loading that its configuration
-	// is being fetched.
-	listed, loading bool
+	// class is the lane's class as it is counted, running what it has under
+	// way, crashedOnce how much of that a process died with once.
+	class                lane.Class
+	running, crashedOnce int
+	// listed says that the lane is in a ring, and order which of its places
+	// there is the valid one.
+	listed bool
+	order  uint64
+	// waits says that it waits for a crashed delivery to end, loading that its
+	// configuration is being fetched.
+	waits, loading bool
 }
 
 func (l *laneShell) gate(next time.Time) store.Gate {
@@ -85,28 +92,36 @@ func (s *scheduler) changed(key store.Lane, revision int64, cfg lane.Config) {
 	s.laneOf(key)
 }
 
-// reserve takes a place for a delivery that is about to be published, and
-// reports whether there was one. What is reserved counts as held until it is
-// pushed or unreserved.
-func (s *scheduler) reserve(key store.Lane, delivery string, size int) bool {
+// loadFailed shuts a lane whose configuration could not be fetched, until it is
+// tried again.
+func (s *scheduler) loadFailed(l *laneShell, until time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || len(s.held) >= maxHeldJobs || s.heldBytes+size > maxHeldBytes {
-		return false
+	s.apply(l, l.Block(until))
+}
+
+// reserve takes a place for a delivery that is about to be published, and
+// reports whether there was one; if not, open says whether a claim would bring
+// it in. What is reserved counts as held until it is pushed or unreserved.
+func (s *scheduler) reserve(key store.Lane, delivery string, size int) (ok, open bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false, false
 	}
-	l := s.laneOf(key)
-	if l.heldBytes+size > maxLaneBytes {
+	l, at := s.laneOf(key), now()
+	if len(s.held) >= maxHeldJobs || s.heldBytes+size > maxHeldBytes || l.heldBytes+size > maxLaneBytes {
 		l.Stored()
-		return false
+		return false, false
 	}
-	if !l.Reserve(now()) {
-		return false
+	if !l.Reserve(at) {
+		return false, l.Turn(at) > 0
 	}
 	s.held[delivery] = 1
 	s.heldBytes += size
 	l.heldBytes += size
 	s.reserved.Add(1)
-	return true
+	return true, true
 }
 
 // unreserve gives back the place of a delivery that was not stored.
@@ -143,6 +158,17 @@ func (s *scheduler) unadmit(rows []store.Lane) {
 	}
 }
 
+// again makes lanes ask once more whose turn came to nothing.
+func (s *scheduler) again(keys []store.Lane) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, key := range keys {
+		if l := s.lanes[key]; l != nil {
+			s.hungry[l] = struct{}{}
+		}
+	}
+}
+
 // asking returns the lanes that have stored work and room for it.
 func (s *scheduler) asking(limit int) []store.Lane {
 	s.mu.Lock()
@@ -170,9 +196,14 @@ func (s *scheduler) turn(key store.Lane, budget int) store.Turn {
 func (s *scheduler) took(key store.Lane, asked, got int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if l := s.lanes[key]; l != nil && asked > 0 {
+	l := s.lanes[key]
+	switch {
+	case l == nil:
+	case asked > 0:
 		l.Taken(asked, got)
 		s.feed(l)
+	case l.Wants(now()): // there was no room for it
+		s.hungry[l] = struct{}{}
 	}
 }
 
@@ -186,12 +217,8 @@ func (s *scheduler) feed(l *laneShell) {
 
 // apply carries out what a change of a lane asks for.
 func (s *scheduler) apply(l *laneShell, e lane.Effect) {
-	if e.Release && len(l.queue) > 0 {
-		jobs := l.queue
-		l.queue = nil
-		l.Drop(len(jobs))
-		l.Stored()
-		s.hooks.release(jobs, l.gate(l.Gate(now())))
+	if e.Release {
+		s.giveBack(l, l.queue.all())
 	}
 	if e.Reopen {
 		l.Stored()
@@ -199,23 +226,30 @@ func (s *scheduler) apply(l *laneShell, e lane.Effect) {
 	}
 }
 
+// giveBack returns jobs that were not started to the store, parked.
+func (s *scheduler) giveBack(l *laneShell, jobs []*job) {
+	if len(jobs) > 0 {
+		l.Drop(len(jobs))
+		l.Stored()
+		s.hooks.release(jobs, l.gate(l.Gate(now())))
+	}
+}
+
 // shed gives back what lanes hold in memory whose endpoints have stopped
-// answering, so that it does not fill the bounds that all lanes share.
+// answering, if the bounds that all lanes share are half reached. It also counts
+// what is under way by what its endpoint looks like now.
 func (s *scheduler) shed() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at := now()
+	tight := len(s.held) > maxHeldJobs/2 || s.heldBytes > maxHeldBytes/2
 	for _, l := range s.lanes {
-		if n := min(l.Excess(at), len(l.queue)); n > 0 {
-			keep := len(l.queue) - n
-			jobs := slices.Clone(l.queue[keep:])
-			clear(l.queue[keep:])
-			l.queue = l.queue[:keep]
-			l.Drop(n)
-			l.Stored()
-			s.hooks.release(jobs, l.gate(l.Gate(at)))
+		s.reclass(l)
+		if tight {
+			s.giveBack(l, l.queue.last(l.Excess(at)))
 		}
 	}
+	s.staff()
 }
 
 // evict forgets idle lanes if there are many.
@@ -226,7 +260,7 @@ func (s *scheduler) evict() {
 		if len(s.lanes) <= maxIdleLanes {
 			return
 		}
-		if l.Idle() && !l.listed && !l.loading {
+		if l.Idle() && !l.listed && !l.loading && !l.waits {
 			delete(s.lanes, key)
 			delete(s.hungry, l)
 		}

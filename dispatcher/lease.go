@@ -13,9 +13,9 @@ import (
 
 var errLeaseLost = errors.New("lease was lost")
 
-// certainty is how long after a confirmed renewal deliveries may start: less
-// than the lease by one heartbeat, in which an attempt that has begun is not yet
-// anyone else's.
+// certainty is how long deliveries may start after asking for a lease, or for its
+// renewal, that was granted: less than the lease by one heartbeat, so that
+// nothing is sent that may be somebody else's already.
 func (d *Dispatcher) certainty() time.Duration { return d.cfg.Lease - d.heartbeat() }
 
 func (d *Dispatcher) heartbeat() time.Duration { return d.cfg.Lease / 6 }
@@ -57,11 +57,14 @@ func (d *Dispatcher) tryAcquire(ctx context.Context) (*engine, error) {
 	}
 	host, _ := os.Hostname()
 	p := store.Process{Host: host, PID: os.Getpid(), Version: Version}
-	epoch, err := d.store.Acquire(ctx, now(), p, d.cfg.Lease)
+	asked := now()
+	epoch, err := d.store.Acquire(ctx, asked, p, d.cfg.Lease)
 	if err != nil {
 		return nil, err
 	}
-	return newEngine(d, epoch, cursor), nil
+	e := newEngine(d, epoch, cursor)
+	e.sched.certain(asked.Add(d.certainty()))
+	return e, nil
 }
 
 // heartbeat renews the lease until ctx ends or it is lost. Deliveries start
@@ -85,7 +88,7 @@ func (e *engine) heartbeat(ctx context.Context) {
 			e.sched.certain(asked.Add(e.d.certainty()))
 		case errors.Is(err, store.ErrLeaseLost):
 			e.d.log.Warn("lease lost; starting afresh")
-			e.lose()
+			e.stopWrites()
 			return
 		case ctx.Err() == nil:
 			e.d.log.Warn("renew the lease; repeating", zap.Error(err))

@@ -49,8 +49,6 @@ func (d *Dispatcher) Redeliver(ctx context.Context, tenant, delivery string) err
 	if err := d.store.Redeliver(ctx, now(), tenant, delivery); err != nil {
 		return err
 	}
-	if e := d.engine.Load(); e != nil {
-		e.claims.wake()
-	}
+	d.wake()
 	return nil
 }

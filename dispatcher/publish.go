@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -33,6 +34,8 @@ type publication struct {
 	// engine is where deliveries are handed over to, or nil.
 	engine *engine
 	msg    *message
+	// open says that a delivery that is not handed over could be claimed.
+	open bool
 	// state says whether a flush has taken it or its caller has given up.
 	state atomic.Int32
 	done  chan error
@@ -90,12 +93,14 @@ func (d *Dispatcher) PublishMany(ctx context.Context, events []webhook.Event) []
 		if p == nil {
 			continue
 		}
-		err := d.await(ctx, p)
-		if errors.Is(err, errStale) {
+		switch err := d.await(ctx, p); {
+		case err == nil:
+			answers[i].Receipt = p.receipt
+		case errors.Is(err, errStale):
 			answers[i].Receipt, answers[i].Err = d.publish(ctx, p)
-			continue
+		default:
+			answers[i].Err = err
 		}
-		answers[i].Receipt, answers[i].Err = p.receipt, err
 	}
 	return answers
 }
@@ -157,7 +162,10 @@ func (d *Dispatcher) prepare(ev webhook.Event) (*publication, error) {
 	// What is sent must not depend on whether it came from memory or from a
 	// store, and stores keep microseconds.
 	ev.Timestamp = ev.Timestamp.UTC().Truncate(time.Microsecond)
-	p := &publication{done: make(chan error, 1)}
+	// The frame has a copy of the payload, which is used from here on: the
+	// caller may do with his bytes what he likes once Publish has returned.
+	p := &publication{done: make(chan error, 1), msg: newMessage(&ev)}
+	ev.Data, ev.Metadata = p.msg.data(), maps.Clone(ev.Metadata)
 	p.Event = ev
 	if ev.IdempotencyKey != "" {
 		p.ContentHash = contentHash(d.hashKey, &ev)
@@ -173,8 +181,11 @@ func (d *Dispatcher) publish(ctx context.Context, p *publication) (webhook.Recei
 			return webhook.Receipt{}, err
 		}
 		d.publishes.add(p)
-		if err := d.await(ctx, p); !errors.Is(err, errStale) {
-			return p.receipt, err
+		switch err := d.await(ctx, p); {
+		case err == nil:
+			return p.receipt, nil
+		case !errors.Is(err, errStale):
+			return webhook.Receipt{}, err
 		}
 	}
 	return webhook.Receipt{}, fmt.Errorf("publish: %w: endpoints of the tenant keep changing", store.ErrUnavailable)
@@ -191,7 +202,7 @@ func (d *Dispatcher) match(ctx context.Context, p *publication) error {
 
 func (d *Dispatcher) address(p *publication, dir *tenantDirectory, e *engine) error {
 	ids := dir.match(p.Event.Type)
-	p.Revision, p.engine, p.Epoch = dir.revision, nil, 0
+	p.Revision, p.engine, p.Epoch, p.open = dir.revision, nil, 0, false
 	p.Deliveries = make([]store.NewDelivery, len(ids))
 	p.state.Store(publicationQueued)
 	for i, endpoint := range ids {
@@ -202,10 +213,15 @@ func (d *Dispatcher) address(p *publication, dir *tenantDirectory, e *engine) er
 			return err
 		}
 		p.Deliveries[i] = store.NewDelivery{ID: id, Endpoint: endpoint}
-		if e != nil && e.sched.reserve(p.lane(i), id, len(p.Event.Data)+1) {
+		if e == nil {
+			continue
+		}
+		ok, open := e.sched.reserve(p.lane(i), id, p.msg.size())
+		if ok {
 			p.Deliveries[i].HandOver = true
 			p.engine, p.Epoch = e, e.epoch
 		}
+		p.open = p.open || open && !ok
 	}
 	return nil
 }
@@ -218,7 +234,7 @@ func (p *publication) lane(i int) store.Lane {
 func (p *publication) unreserve() {
 	for i := range p.Deliveries {
 		if p.Deliveries[i].HandOver {
-			p.engine.sched.unreserve(p.lane(i), p.Deliveries[i].ID, len(p.Event.Data)+1)
+			p.engine.sched.unreserve(p.lane(i), p.Deliveries[i].ID, p.msg.size())
 		}
 	}
 }
@@ -232,6 +248,7 @@ func (d *Dispatcher) await(ctx context.Context, p *publication) error {
 	case <-ctx.Done():
 	}
 	if p.state.CompareAndSwap(publicationQueued, publicationAbandoned) {
+		p.unreserve()
 		return fmt.Errorf("publish: %w", ctx.Err())
 	}
 	select {
@@ -249,8 +266,6 @@ func (d *Dispatcher) flushPublications(batch []*publication) {
 	for _, p := range batch {
 		if p.state.CompareAndSwap(publicationQueued, publicationTaken) {
 			taken = append(taken, p)
-		} else {
-			p.unreserve()
 		}
 	}
 	// Every process takes idempotency keys in the same order, or two would
@@ -277,8 +292,9 @@ func (d *Dispatcher) write(batch []*publication) {
 	case err == nil:
 		d.published(batch, results)
 	case errors.Is(err, store.ErrUnknown):
-		d.resolve(batch, err)
-	case errors.Is(err, store.ErrUnavailable) || len(batch) == 1:
+		// The callers wait for it, and nobody else should.
+		go d.resolve(slices.Clone(batch), err)
+	case transient(err) || len(batch) == 1:
 		for _, p := range batch {
 			p.fail(err)
 		}
@@ -292,11 +308,12 @@ func (d *Dispatcher) write(batch []*publication) {
 
 // published hands over what was stored and answers the callers.
 func (d *Dispatcher) published(batch []*publication, results []store.PublishResult) {
-	stored := false
+	claimable := false
 	for i, p := range batch {
 		err := p.answer(results[i])
 		if results[i].Outcome == store.PublishStored {
-			stored = p.handOver() || stored
+			p.handOver()
+			claimable = claimable || p.open
 		} else {
 			p.unreserve()
 		}
@@ -305,7 +322,14 @@ func (d *Dispatcher) published(batch []*publication, results []store.PublishResu
 		}
 		p.done <- err
 	}
-	if e := d.engine.Load(); e != nil && stored {
+	if claimable {
+		d.wake()
+	}
+}
+
+// wake makes the claim loop look for what was stored without a hand-over.
+func (d *Dispatcher) wake() {
+	if e := d.engine.Load(); e != nil {
 		e.claims.wake()
 	}
 }
@@ -322,30 +346,24 @@ func (p *publication) answer(r store.PublishResult) error {
 	return nil
 }
 
-// handOver queues what was written leased to us. It reports whether something
-// was left in the store.
-func (p *publication) handOver() (left bool) {
+// handOver queues what was written leased to us.
+func (p *publication) handOver() {
 	var jobs []*job
 	for i := range p.Deliveries {
 		dl := &p.Deliveries[i]
 		if !dl.HandOver {
-			left = true
 			continue
-		}
-		if p.msg == nil {
-			p.msg = newMessage(&p.Event)
 		}
 		jobs = append(jobs, &job{
 			Claimed: store.Claimed{
 				Tenant: p.Event.Tenant, Delivery: dl.ID, Endpoint: dl.Endpoint, Event: p.Event.ID, Claim: 1,
 			},
-			epoch: p.Epoch, msg: p.msg, reserved: len(p.Event.Data) + 1,
+			epoch: p.Epoch, msg: p.msg, reserved: p.msg.size(),
 		})
 	}
 	if jobs != nil {
 		p.engine.sched.push(jobs)
 	}
-	return left
 }
 
 func (p *publication) fail(err error) {
@@ -385,4 +403,5 @@ func (d *Dispatcher) resolve(batch []*publication, cause error) {
 		p.handOver()
 		p.done <- nil
 	}
+	d.wake()
 }

@@ -123,13 +123,13 @@ func TestLostReplyOfAPublish(t *testing.T) {
 		ep := w.endpoint("ok", status(200))
 		defer w.run()()
 		lose := true
-		st.fault = func(call string, after bool) error {
+		st.setFault(func(call string, after bool) error {
 			if call == "publish" && after && lose {
 				lose = false
 				return fmt.Errorf("connection reset: %w", store.ErrUnknown)
 			}
 			return nil
-		}
+		})
 		r, err := w.Publish(t.Context(), event("a", 1))
 		if err != nil || r.EventID == "" || r.Deliveries != 1 {
 			t.Errorf("Publish = %+v, %v; want the receipt of what was stored", r, err)
@@ -146,16 +146,16 @@ func TestUnknownPublishIsAnsweredAsUnknown(t *testing.T) {
 		w := newWorld(t, st, dispatcher.Config{})
 		w.endpoint("ok", status(200))
 		defer w.run()()
-		st.fault = func(call string, after bool) error {
+		st.setFault(func(call string, after bool) error {
 			if call == "publish" && !after {
 				return fmt.Errorf("connection reset: %w", store.ErrUnknown)
 			}
 			return nil
-		}
+		})
 		if _, err := w.Publish(t.Context(), event("a", 1)); !errors.Is(err, store.ErrUnknown) {
 			t.Errorf("Publish = %v, want ErrUnknown", err)
 		}
-		st.fault = nil
+		st.setFault(nil)
 	})
 }
 
@@ -202,12 +202,12 @@ func TestPublishHeedsItsContext(t *testing.T) {
 		w := newWorld(t, st, dispatcher.Config{})
 		w.endpoint("ok", status(200))
 		release := make(chan struct{})
-		st.fault = func(call string, after bool) error {
+		st.setFault(func(call string, after bool) error {
 			if call == "publish" && !after {
 				<-release
 			}
 			return nil
-		}
+		})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		var wg sync.WaitGroup

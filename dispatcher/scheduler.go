@@ -26,22 +26,6 @@ type schedulerHooks struct {
 // successEvery is how often the time of an endpoint's last success is written.
 const successEvery = 10 * time.Second
 
-// crashedLimit bounds the deliveries under way that a process died with. One
-// that was in hand at a single crash weighs 1, so that a few dozen bystanders
-// do not hold each other up; one that was sent when a process died takes all
-// of it, so that the next crash counts for it alone.
-const crashedLimit = 16
-
-func (j *job) crashWeight() int {
-	switch j.Crashes {
-	case 0:
-		return 0
-	case 1:
-		return 1
-	}
-	return crashedLimit
-}
-
 // scheduler owns the lanes and decides which delivery starts next. Its mutex is
 // never held across I/O.
 type scheduler struct {
@@ -50,14 +34,13 @@ type scheduler struct {
 
 	mu    sync.Mutex
 	lanes map[store.Lane]*laneShell
-	// ready are the lanes that may start something, by class.
-	ready [lane.Classes]ring
+	// ready are the lanes that may start something, by class; lastClass is the
+	// class whose lane was looked at last.
+	ready     [lane.Classes]ring
+	lastClass lane.Class
 	// hungry are the lanes that have stored work and room for it.
 	hungry map[*laneShell]struct{}
-	// crashed are deliveries that a process died with, and crashedWeight says
-	// how much of crashedLimit those under way take (see crashWeight).
-	crashed       []*job
-	crashedWeight int
+	crashes
 	// held is what is leased to us, by delivery, with the claim.
 	held      map[string]int64
 	heldBytes int
@@ -65,13 +48,11 @@ type scheduler struct {
 	reserved sync.WaitGroup
 	// starved says that the claim loop could claim more if there was room.
 	starved bool
-	// workers are goroutines, running those of them that have a delivery, by
-	// the class that its lane had; unsettled counts results that are not
-	// written yet.
-	workers, unsettled int
-	running            [lane.Classes]int
-	// lastClass is the class whose lane was looked at last.
-	lastClass lane.Class
+	// workers are goroutines; running counts those that have a delivery, by the
+	// class of its lane, and active the lanes they work for; unsettled counts
+	// results that are not written yet.
+	workers, active, unsettled int
+	running                    [lane.Classes]int
 	// validUntil is when the lease stops being certain.
 	validUntil time.Time
 	// onHold says that outcomes cannot be written at the moment.
@@ -101,10 +82,15 @@ func (s *scheduler) push(jobs []*job) {
 			continue // the rows go back when the lease is resigned
 		}
 		s.held[j.Delivery] = j.Claim
-		l := s.laneOf(j.key())
-		j.lane = l
-		l.queue = append(l.queue, j)
-		s.list(l)
+		j.lane = s.laneOf(j.key())
+		j.lane.queue.add(j)
+		s.list(j.lane)
+	}
+	at := now()
+	for _, j := range jobs { // a lane may have been shut since the place was taken
+		if l := j.lane; l != nil && l.queue.len() > 0 && l.Shut(at) {
+			s.apply(l, lane.Effect{Release: true})
+		}
 	}
 	s.staff()
 }
@@ -121,13 +107,35 @@ func (s *scheduler) capacity() int {
 	return room
 }
 
-// list puts a lane that may start something into its ring.
+// list puts a lane that may start something into the ring of its class.
 func (s *scheduler) list(l *laneShell) {
-	switch {
-	case l.listed || len(l.queue) == 0 || !l.Ready(now()):
-	default:
-		s.ready[l.Class(now())].push(l)
+	s.reclass(l)
+	if !l.listed && l.queue.len() > 0 && l.Ready(now()) {
+		s.ready[l.class].push(l)
 	}
+}
+
+// reclass moves a lane, and what it has under way, to the class that it has
+// now.
+func (s *scheduler) reclass(l *laneShell) {
+	class := l.Class(now())
+	if class == l.class {
+		return
+	}
+	s.running[l.class] -= l.running
+	s.running[class] += l.running
+	l.class = class
+	if l.listed {
+		s.ready[class].push(l) // its place in the old ring is void
+	}
+}
+
+// running returns how many deliveries are under way.
+func (s *scheduler) underWay() (n int) {
+	for _, r := range s.running {
+		n += r
+	}
+	return n
 }
 
 // free returns how many more deliveries of a class may run: endpoints that look
@@ -137,20 +145,31 @@ func (s *scheduler) free(c lane.Class) int {
 	return max(share[c], 1) - s.running[c]
 }
 
+// fair reports whether a lane may take one more slot. While more than half are
+// taken, lanes share that half evenly, and an eighth is kept for those that have
+// nothing under way: endpoints that all begin to hang at the same moment must
+// leave something for one that does not.
+func (s *scheduler) fair(l *laneShell) bool {
+	used := s.underWay()
+	switch {
+	case l.running == 0 || used < s.slots/2:
+		return true
+	case used >= s.slots-s.slots/8:
+		return false
+	}
+	return l.running < max(s.slots/2/max(s.active, 1), 1)
+}
+
 // staff starts as many workers as there are lanes that may start something.
 func (s *scheduler) staff() {
 	if s.closed || s.onHold {
 		return
 	}
-	work, running := 0, 0
+	work := 0
 	for c := range lane.Classes {
-		work += max(min(len(s.ready[c].lanes), s.free(c)), 0)
-		running += s.running[c]
+		work += max(min(s.ready[c].len(), s.free(c)), 0)
 	}
-	if len(s.crashed) > 0 && s.crashedFits(s.crashed[0]) {
-		work++
-	}
-	for s.workers-running < work && s.workers+s.unsettled < s.slots {
+	for idle := s.workers - s.underWay(); idle < work && s.workers+s.unsettled < s.slots; idle++ {
 		s.workers++
 		s.hooks.spawn()
 	}
@@ -166,9 +185,6 @@ func (s *scheduler) next() *job {
 		s.workers--
 		return nil
 	}
-	j.route = j.lane.route
-	j.class = j.lane.Class(now())
-	s.running[j.class]++
 	s.staff()
 	return j
 }
@@ -177,13 +193,19 @@ func (s *scheduler) pick() *job {
 	if s.closed || s.onHold || s.workers+s.unsettled > s.slots || !now().Before(s.validUntil) {
 		return nil
 	}
-	if len(s.crashed) > 0 && s.crashedFits(s.crashed[0]) {
-		j := s.crashed[0]
-		s.crashed = s.crashed[1:]
-		s.crashedWeight += j.crashWeight()
-		return j
+	tries := 0
+	for c := range s.ready {
+		tries += s.ready[c].len()
 	}
-	for l := s.popLane(); l != nil; l = s.popLane() {
+	for ; tries > 0; tries-- {
+		l := s.popLane()
+		if l == nil {
+			return nil
+		}
+		if !s.fair(l) {
+			s.list(l) // to the back
+			continue
+		}
 		if j := s.start(l); j != nil {
 			return j
 		}
@@ -206,28 +228,37 @@ func (s *scheduler) popLane() *laneShell {
 }
 
 // start takes the first delivery of a lane, which goes to the back of its ring
-// if it could start more. It returns nil if the lane cannot start one now, or
-// if the delivery must wait for another that a process died with.
+// if it could start more. It returns nil if the lane cannot start one now.
 func (s *scheduler) start(l *laneShell) *job {
-	if len(l.queue) == 0 || !l.Ready(now()) {
+	at := now()
+	if l.queue.len() == 0 || !l.Ready(at) {
 		return nil
 	}
-	j := l.queue[0]
-	l.queue[0] = nil
-	l.queue = l.queue[1:]
-	j.probe = l.Start(now())
+	j := l.queue.take(s.crashes.admits)
+	if j == nil {
+		s.crashes.wait(l)
+		return nil
+	}
+	s.crashes.begin(j)
+	j.probe = l.Start(at)
+	j.route = l.route
+	if l.running++; l.running == 1 {
+		s.active++
+	}
+	s.running[l.class]++
 	s.list(l)
 	s.feed(l)
-	if !s.crashedFits(j) {
-		s.crashed = append(s.crashed, j)
-		return nil
-	}
-	s.crashedWeight += j.crashWeight()
 	return j
 }
 
-func (s *scheduler) crashedFits(j *job) bool {
-	return j.Crashes == 0 || s.crashedWeight+j.crashWeight() <= crashedLimit
+// current reports whether a job that was started may be sent: the lease is
+// certain, and its endpoint is as it was when the job started.
+func (s *scheduler) current(j *job) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := now()
+	return !s.closed && at.Before(s.validUntil) && j.lane.Loaded() && j.lane.route == j.route &&
+		(j.probe || !j.lane.Shut(at))
 }
 
 // finish records a result and hands its outcome over to be settled, in the order
@@ -235,15 +266,21 @@ func (s *scheduler) crashedFits(j *job) bool {
 func (s *scheduler) finish(j *job, r lane.Result, out *settling) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.running[j.class]--
-	s.unsettled++
-	s.crashedWeight -= j.crashWeight()
 	at, l := now(), j.lane
+	s.running[l.class]--
+	s.unsettled++
+	if l.running--; l.running == 0 {
+		s.active--
+	}
+	for _, waiting := range s.crashes.end(j) {
+		s.list(waiting)
+	}
 	out.Health = s.healthEffect(l, at, r)
 	s.apply(l, l.Finish(at, r, j.probe))
 	out.Trips = l.Trips()
 	s.hooks.settle(out)
 	s.list(l)
+	s.feed(l)
 }
 
 // healthEffect returns what a result means for the stored health: a success
@@ -306,9 +343,6 @@ func (s *scheduler) certain(until time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.validUntil = until
-	for _, l := range s.lanes {
-		s.list(l)
-	}
 	s.staff()
 }
 
@@ -330,31 +364,11 @@ func (s *scheduler) close() []*job {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
-	rest := s.crashed
-	s.crashed = nil
+	var rest []*job
 	for _, l := range s.lanes {
-		rest = append(rest, l.queue...)
-		l.Drop(len(l.queue))
-		l.queue = nil
+		jobs := l.queue.all()
+		l.Drop(len(jobs))
+		rest = append(rest, jobs...)
 	}
 	return rest
-}
-
-// ring is a first-in, first-out list of lanes, each at most once.
-type ring struct{ lanes []*laneShell }
-
-func (r *ring) push(l *laneShell) {
-	l.listed = true
-	r.lanes = append(r.lanes, l)
-}
-
-func (r *ring) pop() *laneShell {
-	if len(r.lanes) == 0 {
-		return nil
-	}
-	l := r.lanes[0]
-	r.lanes[0] = nil
-	r.lanes = r.lanes[1:]
-	l.listed = false
-	return l
 }

@@ -113,7 +113,9 @@ func (x *exchange) responded(resp *transport.Response, discard bool) {
 func redactHeaders(h http.Header, custom map[string]string) map[string]string {
 	kept := make(map[string]string, len(h))
 	for name, values := range h {
-		kept[name] = values[0]
+		if len(values) > 0 {
+			kept[name] = values[0]
+		}
 	}
 	for name := range custom {
 		kept[http.CanonicalHeaderKey(name)] = redacted

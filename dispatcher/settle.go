@@ -1,10 +1,7 @@
 package dispatcher
 
 import (
-	"cmp"
 	"context"
-	"fmt"
-	"slices"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -32,23 +29,47 @@ type settling struct {
 // its slot. Nothing more starts before the store has taken it, because what is
 // sent and not written down is sent again.
 func (e *engine) settle(batch []*settling) {
-	slices.SortFunc(batch, func(a, b *settling) int { return cmp.Compare(a.Delivery, b.Delivery) })
-	s := e.settlement(batch)
 	retry := newStoreBackoff()
 	for {
-		result, err := e.writeSettlement(s)
-		e.sched.hold(err != nil)
-		if err == nil {
+		result, err := e.writeSettlement(batch)
+		switch {
+		case err == nil:
+			e.sched.hold(false)
 			e.settled(batch, result)
 			return
-		}
-		if e.lost() {
+		case e.lost():
 			e.forget(batch)
 			return
+		case !transient(err):
+			e.settleApart(batch, err)
+			return
 		}
+		e.sched.hold(true)
 		e.d.log.Warn("settle deliveries; repeating", zap.Int("deliveries", len(batch)), zap.Error(err))
 		e.pause(retry.NextBackOff())
 	}
+}
+
+// settleApart settles a batch that the store refuses: by halves, until what it
+// refuses stands alone. What the receiver answered is then left out, since that
+// is all an outsider can have a hand in; if that is refused too, the row stays
+// leased and unknown to us, and reconciliation gives it back.
+func (e *engine) settleApart(batch []*settling, cause error) {
+	if half := len(batch) / 2; half > 0 {
+		e.settle(batch[:half])
+		e.settle(batch[half:])
+		return
+	}
+	it := batch[0]
+	e.d.log.Error("an outcome is refused by the store", zap.String("delivery", it.Delivery), zap.Error(cause))
+	if it.Attempt == nil || it.Attempt.ResponseBody == nil && it.Attempt.ResponseHeaders == nil {
+		e.forget(batch)
+		return
+	}
+	bare := *it.Attempt
+	bare.ResponseBody, bare.ResponseHeaders, bare.Truncated = nil, nil, true
+	it.Attempt = &bare
+	e.settle(batch)
 }
 
 func (e *engine) settlement(batch []*settling) store.Settlement {
@@ -67,10 +88,10 @@ func (e *engine) settlement(batch []*settling) store.Settlement {
 	return s
 }
 
-func (e *engine) writeSettlement(s store.Settlement) (store.SettleResult, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
+func (e *engine) writeSettlement(batch []*settling) (store.SettleResult, error) {
+	ctx, cancel := context.WithTimeout(e.writeCtx, storeTimeout)
 	defer cancel()
-	return e.d.store.Settle(ctx, now(), s)
+	return e.d.store.Settle(ctx, now(), e.settlement(batch))
 }
 
 // settled frees what the batch held, and pauses endpoints that have failed too
@@ -99,49 +120,6 @@ func (e *engine) forget(batch []*settling) {
 	}
 	e.sched.settled(sent)
 	e.sched.released(unsent)
-}
-
-func (e *engine) pauseFailing(batch []*settling, health []webhook.Health) {
-	for _, it := range batch {
-		if it.gone {
-			e.pauseEndpoint(it.job.key(), webhook.PausedByGone, "Webhook paused: the endpoint answered 410 Gone.")
-		}
-	}
-	for _, h := range health {
-		limit := e.autoPauseAfter(batch, h.EndpointID)
-		if limit > 0 && h.Failures >= limit {
-			e.pauseEndpoint(store.Lane{Tenant: h.Tenant, Endpoint: h.EndpointID}, webhook.PausedByFailures,
-				fmt.Sprintf("Webhook paused after %d consecutive failures.", h.Failures))
-		}
-	}
-}
-
-func (e *engine) autoPauseAfter(batch []*settling, endpoint string) int {
-	for _, it := range batch {
-		if it.Endpoint == endpoint && it.sent {
-			return it.job.route.endpoint.AutoPauseAfter
-		}
-	}
-	return 0
-}
-
-// pauseEndpoint pauses an endpoint unless it is paused already. If the store
-// fails, the next failed attempt comes here again.
-func (e *engine) pauseEndpoint(key store.Lane, cause webhook.PauseCause, reason string) {
-	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
-	defer cancel()
-	_, err := e.d.UpdateEndpoint(ctx, key.Tenant, key.Endpoint, func(ep *store.EndpointRecord) error {
-		if ep.Status == webhook.EndpointPaused {
-			return ErrUnchanged
-		}
-		ep.Status, ep.PauseCause, ep.StatusReason = webhook.EndpointPaused, cause, reason
-		return nil
-	})
-	if err != nil {
-		e.d.log.Warn("pause an endpoint", zap.String("endpoint", key.Endpoint), zap.Error(err))
-		return
-	}
-	e.d.log.Info("endpoint paused", zap.String("endpoint", key.Endpoint), zap.String("cause", string(cause)))
 }
 
 // newStoreBackoff spaces the repetitions of a write that the store refused.

@@ -142,7 +142,7 @@ func (s *simulation) createEndpoints(n int) {
 
 func (s *simulation) start() *process {
 	p := &process{store: &faultyStore{Store: s.store}, done: make(chan error, 1), dead: make(chan struct{})}
-	p.store.fault = s.fault
+	p.store.setFault(s.fault)
 	var err error
 	for p.d == nil {
 		p.d, err = dispatcher.New(p.store, dispatcher.Config{

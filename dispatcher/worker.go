@@ -1,7 +1,6 @@
 package dispatcher
 
 import (
-	"context"
 	"time"
 
 	"go.uber.org/zap"
@@ -13,7 +12,6 @@ import (
 
 // work sends deliveries until nothing is ready to start.
 func (e *engine) work() {
-	defer e.workers.Done()
 	for j := e.sched.next(); j != nil; j = e.sched.next() {
 		e.deliver(j)
 	}
@@ -30,6 +28,10 @@ func (e *engine) deliver(j *job) {
 	case j.Crashes > 0 && !e.markStarted(j):
 		e.giveBack(j)
 	case j.msg == nil && !e.loadMessage(j):
+	case !e.sched.current(j):
+		// The lease is no longer certain, or the endpoint has changed, since
+		// the delivery was started.
+		e.giveBack(j)
 	default:
 		e.attempt(j, r)
 	}
@@ -40,6 +42,7 @@ func (e *engine) attempt(j *job, r *route) {
 	x := e.d.send(e.sendCtx, r, j.msg, r.endpoint.Timeout)
 	if x.class == webhook.ClassCanceled && e.sendCtx.Err() == nil {
 		x.class = webhook.ClassInternal // the transport's own doing
+		x.attempt.Class = webhook.ClassInternal
 	}
 	out := decide(x.answer, situation{
 		at:     x.at,
@@ -87,13 +90,11 @@ const maxCrashes = 5
 // markStarted writes that a delivery is about to be sent, so that the next
 // crash counts for it. It reports false if that could not be written.
 func (e *engine) markStarted(j *job) bool {
-	ctx, cancel := context.WithTimeout(e.sendCtx, storeTimeout)
-	defer cancel()
-	started, err := e.d.store.Start(ctx, e.epoch, []store.Held{{Delivery: j.Delivery, Claim: j.Claim}})
+	started, err := e.starts.load(e.sendCtx, store.Held{Delivery: j.Delivery, Claim: j.Claim})
 	if err != nil {
 		e.d.log.Warn("mark a delivery as started", zap.Error(err))
 	}
-	return len(started) == 1
+	return started != nil
 }
 
 // loadMessage fetches the event of a job that was claimed. It reports false

@@ -11,7 +11,9 @@ import (
 // what they count.
 type Statistics interface {
 	// Stats returns the counts of one scope in [from, to), one entry per
-	// minute that has any, in order of time, merged over all processes.
+	// minute that has any, in order of time, merged over all processes. Prune
+	// may have added up minutes older than two days to their hour, and hours
+	// older than 35 days to their day (UTC); such an entry starts with it.
 	Stats(ctx context.Context, tenant string, scope StatScope, from, to time.Time) ([]Stat, error)
 }
 
@@ -21,7 +23,7 @@ type StatScope struct {
 	Endpoint, EventType string
 }
 
-// Stat is what happened in one minute.
+// Stat is what happened in one minute, or in an hour or a day of the past.
 type Stat struct {
 	Start  time.Time
 	Counts webhook.Counts

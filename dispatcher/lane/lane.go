@@ -4,9 +4,12 @@ import "time"
 
 // Queue bounds: how many deliveries a lane keeps in memory before they start.
 // What finds no place goes the long way, through the store and a claim, so the
-// queue must hold what a healthy endpoint works off while a batch is committed.
+// queue must hold what the endpoint works off while a batch is committed; and it
+// must not hold more, since all lanes share the memory. So it follows the pace
+// at which attempts end.
 const (
-	minQueue     = 256
+	minQueue     = 64
+	maxQueue     = 256
 	queuePerSlot = 16
 	// smallQueue and smallWindow bound what an endpoint gets that has not shown
 	// that it answers, or no longer does: many such endpoints together must
@@ -86,13 +89,17 @@ type Lane struct {
 	// progress is when an attempt last ended, or the first of those under way
 	// began.
 	progress time.Time
+	pace     pace
+	// blocked is until when the lane takes nothing in, because it could not be
+	// loaded.
+	blocked time.Time
 }
 
 // Load gives the lane its configuration, and its endpoint's health from before
 // the lane began. A lane that was loaded already keeps its own health.
 func (l *Lane) Load(now time.Time, cfg Config, health Health) Effect {
 	first := !l.loaded && l.window.size == 0
-	l.loaded = true
+	l.loaded, l.blocked = true, time.Time{}
 	if first {
 		l.cfg = cfg
 		l.window = newWindow(cfg.StartInFlight, cfg.MaxInFlight)
@@ -105,7 +112,16 @@ func (l *Lane) Load(now time.Time, cfg Config, health Health) Effect {
 		}
 		return l.settled(now)
 	}
+	if health.Failures == 0 && !l.breaker.closed() {
+		l.breaker = breaker{} // it was resumed elsewhere
+	}
 	return l.configure(now, cfg)
+}
+
+// Block shuts a lane that cannot be loaded, until it is tried again.
+func (l *Lane) Block(until time.Time) Effect {
+	l.blocked = until
+	return Effect{Release: l.queued > 0}
 }
 
 // Outdate makes the lane load again before anything more is started, because
@@ -131,21 +147,23 @@ func (l *Lane) configure(now time.Time, cfg Config) Effect {
 
 // settled returns what follows from the state that a change has led to.
 func (l *Lane) settled(now time.Time) Effect {
-	if l.shut(now) {
+	if l.Shut(now) {
 		return Effect{Release: l.queued > 0}
 	}
 	return Effect{Reopen: l.backlog}
 }
 
-// shut reports whether nothing may be started, whatever there is.
-func (l *Lane) shut(now time.Time) bool {
-	return !l.cfg.Deleted && (l.cfg.Paused || l.breaker.open(now))
+// Shut reports whether nothing may be started, whatever there is.
+func (l *Lane) Shut(now time.Time) bool {
+	return now.Before(l.blocked) || !l.cfg.Deleted && (l.cfg.Paused || l.breaker.open(now))
 }
 
 // Gate returns when a lane that is shut should be looked at again; zero means
 // not before its configuration changes.
 func (l *Lane) Gate(now time.Time) time.Time {
 	switch {
+	case now.Before(l.blocked):
+		return l.blocked
 	case l.cfg.Deleted:
 		return now
 	case l.cfg.Paused:
@@ -159,13 +177,13 @@ func (l *Lane) Gate(now time.Time) time.Time {
 }
 
 func (l *Lane) queueLimit(now time.Time) int {
-	if l.cfg.Deleted {
-		return minQueue
-	}
-	if l.Class(now) != Good {
+	switch {
+	case l.cfg.Deleted:
+		return maxQueue
+	case l.Class(now) != Good:
 		return smallQueue
 	}
-	return max(minQueue, queuePerSlot*l.window.size)
+	return min(max(2*l.pace.at(now), minQueue), max(queuePerSlot*l.window.size, maxQueue))
 }
 
 // Excess returns how many queued deliveries a lane should give back because its
@@ -181,7 +199,7 @@ func (l *Lane) Excess(now time.Time) int {
 // whether there was one. Stored work goes first: while some is due, new
 // deliveries are stored too.
 func (l *Lane) Reserve(now time.Time) bool {
-	if l.backlog || l.cfg.Deleted || l.shut(now) || !l.breaker.closed() || l.queued >= l.queueLimit(now) {
+	if l.backlog || l.cfg.Deleted || l.Shut(now) || !l.breaker.closed() || l.queued >= l.queueLimit(now) {
 		l.backlog = true
 		return false
 	}
@@ -203,7 +221,7 @@ func (l *Lane) Admit(now time.Time) Verdict {
 // Turn returns how many parked deliveries the lane would take now.
 func (l *Lane) Turn(now time.Time) int {
 	switch {
-	case l.shut(now):
+	case l.Shut(now):
 		return 0
 	case !l.cfg.Deleted && !l.breaker.closed(): // half open
 		if l.queued+l.inFlight > 0 {
@@ -238,7 +256,7 @@ func (l *Lane) Stored() { l.backlog = true }
 // Ready reports whether a queued delivery may start now.
 func (l *Lane) Ready(now time.Time) bool {
 	switch {
-	case !l.loaded || l.queued == 0 || l.shut(now):
+	case !l.loaded || l.queued == 0 || l.Shut(now):
 		return false
 	case l.cfg.Deleted:
 		return true
@@ -268,6 +286,7 @@ func (l *Lane) Start(now time.Time) (probe bool) {
 func (l *Lane) Finish(now time.Time, r Result, probe bool) Effect {
 	l.inFlight--
 	l.progress = now
+	l.pace.end(now)
 	if probe {
 		l.breaker.probing = false
 	}

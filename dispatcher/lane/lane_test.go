@@ -66,7 +66,7 @@ func TestLoadingFindsThePauseAndReleases(t *testing.T) {
 
 func TestInFlightGrowsAndShrinks(t *testing.T) {
 	l := loaded(t)
-	fill(t, l, t0, 200)
+	fill(t, l, t0, 60)
 	started := func() (n int) {
 		for l.Ready(t0) {
 			l.Start(t0)
@@ -98,8 +98,8 @@ func TestInFlightGrowsAndShrinks(t *testing.T) {
 func TestCeilingHolds(t *testing.T) {
 	l := new(lane.Lane)
 	l.Load(t0, lane.Config{StartInFlight: 2, MaxInFlight: 3}, lane.Health{Answered: true})
-	fill(t, l, t0, 100)
-	for range 90 {
+	fill(t, l, t0, 60)
+	for range 50 {
 		for l.Ready(t0) {
 			l.Start(t0)
 		}
@@ -159,7 +159,7 @@ func TestBreakerOpensProbesAndCloses(t *testing.T) {
 	if e := attempt(t, l, gate, lane.Succeeded); !e.Reopen {
 		t.Error("a probe that succeeds does not reopen the lane")
 	}
-	if l.Turn(gate) < 100 || l.Failures() != 0 || l.Trips() != 0 {
+	if l.Turn(gate) < 60 || l.Failures() != 0 || l.Trips() != 0 {
 		t.Errorf("after a good probe: Turn %d, failures %d, trips %d; want a closed breaker", l.Turn(gate), l.Failures(), l.Trips())
 	}
 }
@@ -256,15 +256,15 @@ func TestDeletedLaneLetsEverythingThrough(t *testing.T) {
 	l := loaded(t)
 	cfg := config()
 	cfg.Deleted = true
-	fill(t, l, t0, 100)
+	fill(t, l, t0, 60)
 	l.Load(t0, cfg, lane.Health{})
 	n := 0
 	for l.Ready(t0) {
 		l.Start(t0)
 		n++
 	}
-	if n != 100 {
-		t.Errorf("a deleted lane starts %d of 100, want all of them, to be canceled", n)
+	if n != 60 {
+		t.Errorf("a deleted lane starts %d of 60, want all of them, to be canceled", n)
 	}
 	if l.Reserve(t0) {
 		t.Error("Reserve on a deleted lane")
@@ -281,8 +281,8 @@ func TestStalledLaneIsSuspect(t *testing.T) {
 	if c := l.Class(t0.Add(1100 * time.Millisecond)); c != lane.Suspect {
 		t.Errorf("class after a second without an end = %v, want Suspect", c)
 	}
-	fill(t, l, t0, 200)
-	if n := l.Excess(t0.Add(1100 * time.Millisecond)); n < 150 {
+	fill(t, l, t0, 60)
+	if n := l.Excess(t0.Add(1100 * time.Millisecond)); n < 40 {
 		t.Errorf("Excess of a stalled lane with %d queued = %d; a few such lanes would hold all memory", l.Queued(), n)
 	}
 }
@@ -309,5 +309,51 @@ func TestUnprovenLaneGetsLittle(t *testing.T) {
 	}
 	if l.InFlight() < 8 || l.Class(t0) != lane.Good {
 		t.Errorf("after its first answer it has %d in flight and class %v, want 8 and Good", l.InFlight(), l.Class(t0))
+	}
+}
+
+// What a lane holds in memory follows the pace at which its endpoint works it
+// off: a slow one must not fill what all lanes share.
+func TestQueueFollowsThePace(t *testing.T) {
+	for _, tc := range []struct {
+		name      string
+		every     time.Duration
+		low, high int
+	}{
+		{"answers in 50 µs", 50 * time.Microsecond, 800, 1024},
+		{"answers in 1 ms", time.Millisecond, 300, 600},
+		{"answers in 100 ms", 100 * time.Millisecond, 64, 64},
+	} {
+		l := loaded(t)
+		at := t0
+		for at.Before(t0.Add(2 * time.Second)) {
+			if l.Turn(at) > 0 {
+				l.Taken(1, 1)
+			}
+			l.Finish(at, lane.Succeeded, l.Start(at))
+			at = at.Add(tc.every)
+		}
+		if n := l.Turn(at); n < tc.low || n > tc.high {
+			t.Errorf("an endpoint that %s: room for %d, want %d to %d", tc.name, n, tc.low, tc.high)
+		}
+	}
+}
+
+func TestBlockedLaneHoldsNothing(t *testing.T) {
+	l := new(lane.Lane)
+	l.Reserve(t0)
+	if e := l.Block(t0.Add(time.Minute)); !e.Release {
+		t.Error("a lane that cannot be loaded keeps its deliveries: many such lanes would hold all memory")
+	}
+	l.Drop(1)
+	if l.Reserve(t0) || l.Admit(t0).Admit {
+		t.Error("a blocked lane takes deliveries in")
+	}
+	if gate := l.Gate(t0); !gate.Equal(t0.Add(time.Minute)) {
+		t.Errorf("Gate = %v, want the end of the block", gate)
+	}
+	l.Load(t0, config(), lane.Health{})
+	if !l.Admit(t0).Admit {
+		t.Error("a lane that was loaded after all stays blocked")
 	}
 }

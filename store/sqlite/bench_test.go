@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"path/filepath"
-	"syscall"
+	"sync"
 	"testing"
 	"time"
 
@@ -115,10 +115,25 @@ func (l *load) publishSettle(b testing.TB, n int) {
 	}
 }
 
-func cpuTime() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+// BenchmarkPublishTogether publishes single events from 64 callers at once, who
+// share commits.
+func BenchmarkPublishTogether(b *testing.B) {
+	st := openFile(b, filepath.Join(b.TempDir(), "webhooks.db"))
+	l := newLoad(b, st)
+	var mu sync.Mutex
+	b.SetParallelism(32)
+	b.ReportAllocs()
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			mu.Lock()
+			p := l.publication(time.Now())
+			mu.Unlock()
+			if _, err := st.Publish(b.Context(), time.Now(), []store.Publication{p}); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
 }

@@ -20,14 +20,16 @@ func DSN(path string) string {
 
 // readerDSN names a connection that only reads.
 func readerDSN(uri string) string {
-	return uri + pragmas("busy_timeout(5000)", "foreign_keys(on)", "query_only(on)", "cache_size(-8192)", "temp_store(memory)")
+	return uri + pragmas("busy_timeout(5000)", "foreign_keys(on)", "query_only(on)", "cache_size(-65536)", "temp_store(memory)", "wal_autocheckpoint(16000)")
 }
 
-// writerDSN names the connection that writes.
+// writerDSN names the connection that writes. The log is written back to the file
+// every 16 MiB: pages that many commits change are then written back once. Its
+// file is cut after that if it grew behind a long read.
 func writerDSN(uri string) string {
 	return uri + "&_txlock=immediate" + pragmas(
 		"auto_vacuum(incremental)", "busy_timeout(5000)", "foreign_keys(on)", "journal_mode(wal)", "synchronous(full)",
-		"cache_size(-16384)", "temp_store(memory)")
+		"wal_autocheckpoint(4096)", "journal_size_limit(33554432)", "cache_size(-32768)", "temp_store(memory)")
 }
 
 func pragmas(list ...string) string {

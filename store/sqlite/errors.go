@@ -33,6 +33,12 @@ func code(err error) int {
 
 func isBusy(err error) bool { return code(err) == lib.SQLITE_BUSY || code(err) == lib.SQLITE_LOCKED }
 
+// isFailedWrite reports whether a write to a file failed.
+func isFailedWrite(err error) bool {
+	e, ok := errors.AsType[*modernc.Error](err)
+	return ok && (e.Code()&0xff == lib.SQLITE_FULL || e.Code() == lib.SQLITE_IOERR_WRITE)
+}
+
 // gaveUp is the error of a caller whose context ended before its operation
 // began.
 func gaveUp(ctx context.Context) error {

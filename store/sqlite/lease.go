@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync"
 	"time"
@@ -83,10 +84,9 @@ func (s *Store) Acquire(ctx context.Context, now time.Time, p store.Process, ttl
 	return epoch, nil
 }
 
-// Resign implements store.Leases.
+// Resign implements store.Leases. The lock is given back even if the lease
+// cannot be written off: whoever takes it next voids what the epoch held.
 func (s *Store) Resign(ctx context.Context, now time.Time, epoch int64) error {
-	if err := s.Store.Resign(ctx, now, epoch); err != nil {
-		return err
-	}
-	return s.lease.drop(epoch)
+	err := s.Store.Resign(ctx, now, epoch)
+	return errors.Join(err, s.lease.drop(epoch))
 }

@@ -23,6 +23,7 @@ var scanned = regexp.MustCompile(`^(SCAN (postrider_|[edpq]\b)|SEARCH (postrider
 var scansAllowed = map[string]string{
 	"ORDER BY due\n\t\tLIMIT 1":                                     "the first entry of an index",
 	"ORDER BY next_at\n\t\tLIMIT 1":                                 "the first entry of an index",
+	"FROM postrider_uncounted":                                      "at most 1024 items of each process",
 	"SELECT DISTINCT tenant":                                        "only when a tombstone has come of age",
 	"FROM postrider_idempotency\n\t\t\tORDER BY seq\n\t\t\tLIMIT ?": "pages of a table by its key",
 	"SET owner = 0, parked = 0, started = 0":                        "what one process holds",
@@ -171,8 +172,10 @@ func settleEverything(t *testing.T, st *Store, epoch int64, claimed []store.Clai
 	now := time.Now()
 	var items []store.Settled
 	for i, c := range claimed {
-		it := store.Settled{Tenant: "acme", Delivery: c.Delivery, Endpoint: c.Endpoint, EventType: "a.b", Claim: c.Claim,
-			Status: webhook.DeliveryDelivered, Attempt: &webhook.Attempt{N: 1, At: now}, Health: store.HealthSuccess}
+		it := store.Settled{
+			Tenant: "acme", Delivery: c.Delivery, Endpoint: c.Endpoint, EventType: "a.b", Claim: c.Claim,
+			Status: webhook.DeliveryDelivered, Attempt: &webhook.Attempt{N: 1, At: now}, Health: store.HealthSuccess,
+		}
 		if i == 1 {
 			it.Status, it.Due, it.Attempt.Class, it.Health = webhook.DeliveryPending, now, webhook.ClassDNS, store.HealthFailure
 		}

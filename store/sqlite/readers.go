@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/postrider/postrider/store/sqlstore"
 )
@@ -72,6 +73,27 @@ func (r *readers) put(c *conn) {
 		return
 	}
 	r.idle = append(r.idle, c)
+}
+
+// pause lets no further read begin, and waits up to patience until none is under
+// way. resume ends the pause.
+func (r *readers) pause(patience time.Duration) (resume func()) {
+	paused := 0
+	timeout := time.NewTimer(patience)
+	defer timeout.Stop()
+	for expired := false; paused < cap(r.free) && !expired; {
+		select {
+		case r.free <- struct{}{}:
+			paused++
+		case <-timeout.C:
+			expired = true
+		}
+	}
+	return func() {
+		for range paused {
+			<-r.free
+		}
+	}
 }
 
 // close closes the connections that are not in use, and the others as soon as

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync/atomic"
 	"time"
@@ -50,7 +51,20 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
+	if err := createPrivate(path); err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
 	return openAndMigrate(ctx, fileURI(path), path, DSN(path))
+}
+
+// createPrivate makes an empty file that nobody else can read, if there is none:
+// the database holds payloads. SQLite gives its journal files the same mode.
+func createPrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 func openAndMigrate(ctx context.Context, uri, path, hostDSN string) (*Store, error) {
@@ -58,7 +72,7 @@ func openAndMigrate(ctx context.Context, uri, path, hostDSN string) (*Store, err
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	s, err := open(ctx, db, uri, path)
+	s, err := open(ctx, db, uri, path, Config{})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open database: %w", err), db.Close())
 	}
@@ -86,27 +100,26 @@ func New(ctx context.Context, db *sql.DB, cfg Config) (*Store, error) {
 	if err := checkSchema(ctx, db); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	s, err := open(ctx, db, fileURI(path), path)
+	s, err := open(ctx, db, fileURI(path), path, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
-	}
-	if cfg.Readers > 0 {
-		s.readers = newReaders(s.readers.dsn, cfg.Readers)
 	}
 	return s, nil
 }
 
-// defaultReaders is how many connections read at once.
-const defaultReaders = 4
-
-func open(ctx context.Context, db *sql.DB, uri, path string) (*Store, error) {
+func open(ctx context.Context, db *sql.DB, uri, path string, cfg Config) (*Store, error) {
+	if cfg.Readers <= 0 {
+		cfg.Readers = 4
+	}
 	c, err := openWriter(ctx, uri)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{db: db, writer: newWriter(c), readers: newReaders(readerDSN(uri), defaultReaders)}
+	s := &Store{db: db, writer: newWriter(c), readers: newReaders(readerDSN(uri), cfg.Readers)}
+	s.writer.log.readers, s.writer.log.long = s.readers, logLong
 	if path != "" {
 		s.lease.path = path + "-lease"
+		s.writer.log.path = path + "-wal"
 	}
 	s.Store = sqlstore.New(database{s}, sqlstore.Dialect{
 		Exclusive: true,

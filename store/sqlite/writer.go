@@ -23,7 +23,8 @@ const (
 // has queued up, its own operation first, commits, answers everyone, and hands
 // the lead to the first who came later.
 type writer struct {
-	conn *conn // belongs to whoever leads
+	conn *conn // belongs to whoever leads, as the log does
+	log  logKeeper
 
 	mu      sync.Mutex
 	queue   []*operation // not begun, in the order they came
@@ -138,6 +139,7 @@ func (w *writer) lead(ctx context.Context, op *operation) error {
 		return err
 	}
 	w.finish(w.run())
+	w.log.committed(w.conn)
 	<-op.wake
 	return op.answer()
 }
@@ -191,7 +193,7 @@ func (w *writer) clear() error {
 // it fails, all that there is to roll back is its own.
 func (w *writer) run() (group []*operation, err error) {
 	started := time.Now()
-	for len(group) < groupOperations && time.Since(started) < groupTime {
+	for len(group) == 0 || len(group) < groupOperations && time.Since(started) < groupTime {
 		op := w.next()
 		if op == nil {
 			break
@@ -273,9 +275,11 @@ func (w *writer) finish(group []*operation, lost error) {
 const commitPatience = 5 * time.Second
 
 // commit makes the group durable. An error leaves the connection outside any
-// transaction. If the transaction was still open after the error, it was not
-// committed; if SQLite had ended it, its last frame may have reached the log
-// before the disk failed, and a restart might find it: the outcome is unknown.
+// transaction. It was not committed if the transaction is still open after the
+// error, or if a write failed, as on a full disk: the mark of a commit is the
+// last thing that is written to the log. After any other error, such as one of
+// the sync that follows, the mark may be there, and a restart might find it: the
+// outcome is unknown.
 func (w *writer) commit() error {
 	var err error
 	for start := time.Now(); ; time.Sleep(time.Millisecond) {
@@ -286,7 +290,7 @@ func (w *writer) commit() error {
 			break
 		}
 	}
-	if w.clear() != nil {
+	if w.clear() != nil || isFailedWrite(err) {
 		return classify(err)
 	}
 	return fmt.Errorf("%w: commit: %w", store.ErrUnknown, err)

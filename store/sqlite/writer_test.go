@@ -131,6 +131,9 @@ func TestGroupFailureIsAlone(t *testing.T) {
 // savepoint is open in all operations but the first, and no commit between.
 func TestGroupSharesACommit(t *testing.T) {
 	g := newGroup(t)
+	if err := g.st.readers.Read(t.Context(), func(context.Context, sqlstore.Conn) error { return nil }); err != nil {
+		t.Fatal(err) // opens the connection, which takes longer than a group may
+	}
 	var answers []<-chan error
 	for i := range 3 {
 		note := fmt.Sprint(i)

@@ -19,7 +19,10 @@ func (s *Store) Prune(ctx context.Context, now time.Time, r store.Retention, lim
 		func(ctx context.Context) error { return p.payloads(ctx, now.Add(-r.Payloads)) },
 		func(ctx context.Context) error { return p.events(ctx, now.Add(-r.Deliveries)) },
 		p.keys,
+		p.uncounted,
 		func(ctx context.Context) error { return p.statistics(ctx, now.Add(-r.Statistics)) },
+		func(ctx context.Context) error { return p.fold(ctx, perMinute, perHour, now.Add(-minutesKept)) },
+		func(ctx context.Context) error { return p.fold(ctx, perHour, perDay, now.Add(-hoursKept)) },
 		func(ctx context.Context) error { return p.tombstones(ctx, now.Add(-r.Tombstones)) },
 	} {
 		if err := step(ctx); err != nil {
@@ -98,46 +101,6 @@ func (p *pruning) keys(ctx context.Context) error {
 			WHERE seq = ?
 			AND expires_at <= ?`, expired[i], p.now.UnixMicro())
 		done.IdempotencyKeys += int(n)
-		return err
-	})
-}
-
-// statsKey names a row of statistics.
-type statsKey struct {
-	tenant, endpoint, eventType string
-	start, process              int64
-}
-
-// statistics removes rows of minutes before the cutoff.
-func (p *pruning) statistics(ctx context.Context, cutoff time.Time) error {
-	var old []statsKey
-	err := p.store.db.Read(ctx, func(ctx context.Context, c Conn) error {
-		return c.Query(ctx, `
-			SELECT tenant, endpoint, type, start, process
-			FROM postrider_stats
-			WHERE start < ?
-			ORDER BY start
-			LIMIT ?`, []any{cutoff.UnixMicro(), p.limit}, func(r Row) error {
-			var k statsKey
-			err := r.Scan(&k.tenant, &k.endpoint, &k.eventType, &k.start, &k.process)
-			old = append(old, k)
-			return err
-		})
-	})
-	if err != nil {
-		return err
-	}
-	p.reached(len(old))
-	return p.inSteps(ctx, len(old), func(ctx context.Context, c Conn, done *store.Pruned, i int) error {
-		k := &old[i]
-		n, err := c.Exec(ctx, `
-			DELETE FROM postrider_stats
-			WHERE tenant = ?
-			AND endpoint = ?
-			AND type = ?
-			AND start = ?
-			AND process = ?`, k.tenant, k.endpoint, k.eventType, k.start, k.process)
-		done.Statistics += int(n)
 		return err
 	})
 }

@@ -12,7 +12,16 @@ import (
 	"github.com/postrider/postrider/webhook"
 )
 
-// count adds counts to the rows of this process.
+// statsKey names a row of statistics.
+type statsKey struct {
+	tenant, endpoint, eventType string
+	start, process              int64
+}
+
+// perMinute is the resolution, in seconds, that is counted in.
+const perMinute = 60
+
+// count adds counts to the rows of a process.
 func count(ctx context.Context, c Conn, process int64, tally map[store.TallyKey]*webhook.Counts) error {
 	keys := make([]store.TallyKey, 0, len(tally))
 	for key := range tally {
@@ -23,30 +32,22 @@ func count(ctx context.Context, c Conn, process int64, tally map[store.TallyKey]
 			cmp.Compare(a.EventType, b.EventType), a.Minute.Compare(b.Minute))
 	})
 	for _, key := range keys {
-		if err := countOne(ctx, c, process, key, tally[key]); err != nil {
+		row := statsKey{key.Tenant, key.Endpoint, key.EventType, key.Minute.UnixMicro(), process}
+		if err := addCounts(ctx, c, row, perMinute, tally[key]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func countOne(ctx context.Context, c Conn, process int64, key store.TallyKey, counts *webhook.Counts) error {
-	start := key.Minute.UnixMicro()
-	if err := c.Query(ctx, `
-		SELECT attempts, delivered, failed, classes, latency
-		FROM postrider_stats
-		WHERE tenant = ?
-		AND endpoint = ?
-		AND type = ?
-		AND start = ?
-		AND process = ?`, []any{key.Tenant, key.Endpoint, key.EventType, start, process}, func(r Row) error {
-		var old webhook.Counts
-		err := scanCounts(r, &old)
-		counts.Merge(old)
-		return err
-	}); err != nil {
+// addCounts adds counts to a row, whose resolution only grows. counts becomes
+// what the row has then.
+func addCounts(ctx context.Context, c Conn, key statsKey, resolution int64, counts *webhook.Counts) error {
+	old, err := readCounts(ctx, c, key)
+	if err != nil {
 		return err
 	}
+	counts.Merge(old)
 	var classes any
 	if len(counts.Classes) > 0 {
 		text, err := json.Marshal(counts.Classes)
@@ -60,17 +61,35 @@ func countOne(ctx context.Context, c Conn, process int64, key store.TallyKey, co
 		return err
 	}
 	_, err = c.Exec(ctx, `
-		INSERT INTO postrider_stats (tenant, endpoint, type, start, process, attempts, delivered, failed, classes, latency)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		INSERT INTO postrider_stats (tenant, endpoint, type, start, process, resolution, attempts, delivered, failed, classes, latency)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (tenant, endpoint, type, start, process) DO UPDATE
-		SET attempts = excluded.attempts,
+		SET resolution = CASE WHEN excluded.resolution > postrider_stats.resolution
+				THEN excluded.resolution ELSE postrider_stats.resolution END,
+			attempts = excluded.attempts,
 			delivered = excluded.delivered,
 			failed = excluded.failed,
 			classes = excluded.classes,
 			latency = excluded.latency`,
-		key.Tenant, key.Endpoint, key.EventType, start, process,
+		key.tenant, key.endpoint, key.eventType, key.start, key.process, resolution,
 		counts.Attempts, counts.Delivered, counts.Failed, classes, latency)
 	return err
+}
+
+// readCounts returns the counts of a row, or none.
+func readCounts(ctx context.Context, c Conn, key statsKey) (webhook.Counts, error) {
+	var counts webhook.Counts
+	err := c.Query(ctx, `
+		SELECT attempts, delivered, failed, classes, latency
+		FROM postrider_stats
+		WHERE tenant = ?
+		AND endpoint = ?
+		AND type = ?
+		AND start = ?
+		AND process = ?`, []any{key.tenant, key.endpoint, key.eventType, key.start, key.process}, func(r Row) error {
+		return scanCounts(r, &counts)
+	})
+	return counts, err
 }
 
 // scanCounts reads the counts of a row, and before them the columns of first.
@@ -92,30 +111,53 @@ func scanCounts(r Row, counts *webhook.Counts, first ...any) error {
 // Stats implements store.Statistics.
 func (s *Store) Stats(ctx context.Context, tenant string, scope store.StatScope, from, to time.Time) ([]store.Stat, error) {
 	var stats []store.Stat
-	err := s.db.Read(ctx, func(ctx context.Context, c Conn) error {
-		return c.Query(ctx, `
-			SELECT start, attempts, delivered, failed, classes, latency
-			FROM postrider_stats
-			WHERE tenant = ?
-			AND endpoint = ?
-			AND type = ?
-			AND start >= ?
-			AND start < ?
-			ORDER BY start`, []any{tenant, scope.Endpoint, scope.EventType, from.UnixMicro(), to.UnixMicro()}, func(r Row) error {
-			var st store.Stat
-			if err := scanCounts(r, &st.Counts, &st.Start); err != nil {
-				return err
+	err := s.db.Read(ctx, func(ctx context.Context, c Conn) (err error) {
+		if stats, err = countedOf(ctx, c, tenant, scope, from, to); err != nil {
+			return err
+		}
+		more, err := uncountedOf(ctx, c, tenant, scope)
+		for key, counts := range more {
+			if key.StatScope == scope && !key.Minute.Before(from) && key.Minute.Before(to) {
+				stats = append(stats, store.Stat{Start: key.Minute, Counts: *counts})
 			}
-			if last := len(stats) - 1; last >= 0 && stats[last].Start.Equal(st.Start) {
-				stats[last].Counts.Merge(st.Counts)
-				return nil
-			}
-			stats = append(stats, st)
-			return nil
-		})
+		}
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read statistics: %w", err)
 	}
-	return stats, nil
+	return mergeStats(stats), nil
+}
+
+// countedOf returns the rows of one scope, of each process.
+func countedOf(ctx context.Context, c Conn, tenant string, scope store.StatScope, from, to time.Time) ([]store.Stat, error) {
+	var stats []store.Stat
+	err := c.Query(ctx, `
+		SELECT start, attempts, delivered, failed, classes, latency
+		FROM postrider_stats
+		WHERE tenant = ?
+		AND endpoint = ?
+		AND type = ?
+		AND start >= ?
+		AND start < ?`, []any{tenant, scope.Endpoint, scope.EventType, from.UnixMicro(), to.UnixMicro()}, func(r Row) error {
+		var st store.Stat
+		err := scanCounts(r, &st.Counts, &st.Start)
+		stats = append(stats, st)
+		return err
+	})
+	return stats, err
+}
+
+// mergeStats sorts counts by time and adds up those of the same.
+func mergeStats(stats []store.Stat) []store.Stat {
+	slices.SortStableFunc(stats, func(a, b store.Stat) int { return a.Start.Compare(b.Start) })
+	merged := stats[:0]
+	for _, st := range stats {
+		if last := len(merged) - 1; last >= 0 && merged[last].Start.Equal(st.Start) {
+			merged[last].Counts.Merge(st.Counts)
+			continue
+		}
+		merged = append(merged, st)
+	}
+	return merged
 }

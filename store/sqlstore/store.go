@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/postrider/postrider/store"
 )
@@ -10,6 +11,9 @@ import (
 type Store struct {
 	db      Database
 	dialect Dialect
+	// uncounted is how many settled items of this process are not counted in
+	// the statistics, about.
+	uncounted atomic.Int64
 }
 
 var _ store.Store = (*Store)(nil)

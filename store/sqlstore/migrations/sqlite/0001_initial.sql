@@ -64,15 +64,15 @@ CREATE INDEX postrider_lanes_next ON postrider_lanes (next_at);
 
 -- seq numbers events in the order they were written.
 CREATE TABLE postrider_events (
-	seq          INTEGER PRIMARY KEY,
-	tenant       TEXT    NOT NULL,
-	id           TEXT    NOT NULL,
-	type         TEXT    NOT NULL,
-	subject      TEXT,
+	seq             INTEGER PRIMARY KEY,
+	tenant          TEXT    NOT NULL,
+	id              TEXT    NOT NULL,
+	type            TEXT    NOT NULL,
+	subject         TEXT,
 	idempotency_key TEXT,
-	meta         TEXT,
-	occurred_at  INTEGER NOT NULL,
-	published_at INTEGER NOT NULL
+	meta            TEXT,
+	occurred_at     INTEGER NOT NULL,
+	published_at    INTEGER NOT NULL
 );
 CREATE UNIQUE INDEX postrider_events_id ON postrider_events (tenant, id);
 
@@ -164,18 +164,27 @@ CREATE TABLE postrider_processes (
 	expires_at INTEGER NOT NULL
 );
 
--- One row per scope, minute and process, so that processes share none.
+-- One row per scope, minute and process, so that processes share none. Older
+-- ones are of an hour or a day and process 0; resolution is the length in seconds.
 CREATE TABLE postrider_stats (
-	tenant    TEXT    NOT NULL,
-	endpoint  TEXT    NOT NULL,
-	type      TEXT    NOT NULL,
-	start     INTEGER NOT NULL,
-	process   INTEGER NOT NULL,
-	attempts  INTEGER NOT NULL,
-	delivered INTEGER NOT NULL,
-	failed    INTEGER NOT NULL,
-	classes   TEXT,
-	latency   BLOB,
+	tenant     TEXT    NOT NULL,
+	endpoint   TEXT    NOT NULL,
+	type       TEXT    NOT NULL,
+	start      INTEGER NOT NULL,
+	process    INTEGER NOT NULL,
+	resolution INTEGER NOT NULL,
+	attempts   INTEGER NOT NULL,
+	delivered  INTEGER NOT NULL,
+	failed     INTEGER NOT NULL,
+	classes    TEXT,
+	latency    BLOB,
 	PRIMARY KEY (tenant, endpoint, type, start, process)
 ) WITHOUT ROWID;
-CREATE INDEX postrider_stats_start ON postrider_stats (start);
+CREATE INDEX postrider_stats_age ON postrider_stats (resolution, start);
+
+-- What settlements did and postrider_stats does not have yet.
+CREATE TABLE postrider_uncounted (
+	seq     INTEGER PRIMARY KEY,
+	process INTEGER NOT NULL,
+	batch   BLOB    NOT NULL
+);

@@ -1,0 +1,226 @@
+package e2e_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/postrider/postrider/dispatcher"
+	"github.com/postrider/postrider/dispatcher/transport"
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/store/memstore"
+	"github.com/postrider/postrider/store/sqlite"
+	"github.com/postrider/postrider/webhook"
+)
+
+// quietWorld is a store full of endpoints that nothing is to be done for now.
+type quietWorld struct {
+	// retrying have one delivery each, which failed and is due in an hour.
+	retrying int
+	// paused have some deliveries each, which wait.
+	paused, backlog int
+}
+
+// perTenant is how many endpoints a tenant of a quiet world has.
+const perTenant = 100
+
+// fill makes the world as a dispatcher makes it: it creates the endpoints,
+// publishes, and delivers until everything waits.
+func (q quietWorld) fill(t testing.TB, st store.Store) {
+	t.Helper()
+	refuse := transport.TransportFunc(func(context.Context, *transport.Request) (*transport.Response, error) {
+		return &transport.Response{StatusCode: 500}, nil
+	})
+	h := newHost(t, st, dispatcher.Config{Transport: refuse, Logger: zap.NewNop()})
+	q.create(h)
+	stop := h.start()
+	for i := range q.retrying / perTenant {
+		q.publish(h, fmt.Sprint("retrying-", i), 1)
+	}
+	for i := range q.paused / perTenant {
+		q.publish(h, fmt.Sprint("paused-", i), q.backlog)
+	}
+	eventually(t, "not everything was tried", func() bool {
+		for i := range q.retrying / perTenant {
+			for _, d := range h.deliveries(fmt.Sprint("retrying-", i), store.DeliveryFilter{}) {
+				if d.Attempts != 1 {
+					return false
+				}
+			}
+		}
+		return true
+	})
+	eventually(t, "something is still due", func() bool { return nothingDue(t, st) })
+	stop()
+}
+
+func (q quietWorld) create(h *host) {
+	work := make(chan webhook.Endpoint)
+	var callers sync.WaitGroup
+	for range 32 {
+		callers.Go(func() {
+			for ep := range work {
+				if _, _, err := h.manage.CreateEndpoint(h.t.Context(), ep); err != nil {
+					h.t.Errorf("CreateEndpoint = %v; want nil", err)
+				}
+			}
+		})
+	}
+	for i := range q.retrying {
+		work <- webhook.Endpoint{
+			Tenant: fmt.Sprint("retrying-", i/perTenant), URL: fmt.Sprintf("http://127.0.0.1:4009/%d", i),
+			Retry: webhook.RetryPolicy{Schedule: []time.Duration{0, time.Hour}, Jitter: -1},
+		}
+	}
+	for i := range q.paused {
+		work <- webhook.Endpoint{
+			Tenant: fmt.Sprint("paused-", i/perTenant), URL: fmt.Sprintf("http://127.0.0.1:4009/%d", i), Status: webhook.EndpointPaused,
+		}
+	}
+	close(work)
+	callers.Wait()
+}
+
+func (q quietWorld) publish(h *host, to string, n int) {
+	h.t.Helper()
+	for i := range n {
+		ev := event("a", i)
+		ev.Tenant = to
+		if r := h.publish(ev); r.Deliveries != perTenant {
+			h.t.Fatalf("Deliveries = %d; want %d", r.Deliveries, perTenant)
+		}
+	}
+}
+
+// nothingDue asks the store when it next has work. The time that it is told is long
+// ago, so that it finds none and takes nothing.
+func nothingDue(t testing.TB, st store.Store) bool {
+	t.Helper()
+	_, next, err := st.Poll(t.Context(), time.Unix(0, 0), 1, 1, func(w store.Waiting) store.Admission {
+		t.Errorf("Poll in 1970 = %s; want nothing to be due", w.Delivery)
+		return store.Admission{}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return next.IsZero() || next.After(time.Now())
+}
+
+// counter counts the calls of a store.
+type counter struct {
+	mu    sync.Mutex
+	calls map[string]int
+}
+
+func (c *counter) on(call string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls[call]++
+	return nil
+}
+
+// reset returns the counts so far and begins anew.
+func (c *counter) reset() map[string]int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	calls := c.calls
+	c.calls = make(map[string]int)
+	return calls
+}
+
+func (c *counter) of(call string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.calls[call]
+}
+
+// idleCalls is how often an idle dispatcher may make a call in so many seconds: it
+// polls once a second, with the lanes, reaps as often, follows changes twice a
+// second, and renews its lease every five and reconciles every ten seconds. One
+// more of each is where the time begins and ends.
+func idleCalls(seconds int) map[string]int {
+	return map[string]int{
+		"Poll": seconds + 1, "Take": seconds + 1, "Reap": seconds + 1, "ChangedEndpoints": 2*seconds + 1,
+		"Renew": seconds/5 + 1, "Held": seconds/10 + 1,
+	}
+}
+
+// idle runs a new dispatcher over a store until it has come to rest, and checks
+// its calls for some seconds; meanwhile reports what went on in them.
+func idle(t *testing.T, st store.Store, seconds int, meanwhile func() error) {
+	t.Helper()
+	c := &counter{calls: make(map[string]int)}
+	h := newHost(t, &tap{Store: st, on: c.on}, dispatcher.Config{Lease: time.Minute, AllowPlaintextSecrets: true, Keyring: keyring()})
+	h.start()
+	// The poll backs off from 250 ms to a second: the fifth is at its slowest.
+	eventually(t, "the dispatcher does not poll", func() bool { return c.of("Poll") >= 5 })
+	c.reset()
+	began := time.Now()
+	if err := meanwhile(); err != nil {
+		t.Fatal(err)
+	}
+	holdsWithin(time.Duration(seconds)*time.Second, func() bool { return time.Since(began) >= time.Duration(seconds)*time.Second })
+	calls, allowed := c.reset(), idleCalls(seconds)
+	if err := meanwhile(); err != nil {
+		t.Error(err)
+	}
+	for call, n := range calls {
+		if n > allowed[call] {
+			t.Errorf("%s is called %d times in %d idle seconds; want at most %d", call, n, seconds, allowed[call])
+		}
+	}
+	for _, call := range []string{"Poll", "Reap", "ChangedEndpoints"} {
+		if calls[call] == 0 {
+			t.Errorf("%s is not called in %d seconds: the dispatcher is not idle but dead", call, seconds)
+		}
+	}
+	t.Logf("calls in %d idle seconds: %v", seconds, calls)
+}
+
+// The cost of an idle process does not grow with the endpoints it could send to.
+func TestIdleMakesFewCalls(t *testing.T) {
+	t.Parallel()
+	st := memstore.New()
+	quietWorld{retrying: 10_000, paused: 1_000, backlog: 3}.fill(t, st)
+	idle(t, st, 3, func() error { return nil })
+}
+
+// An idle process writes nothing but its heartbeat, which is ten seconds off here.
+func TestIdleWritesNothing(t *testing.T) {
+	t.Parallel()
+	path := databaseFile(t)
+	st := openStore(t, path)
+	quietWorld{retrying: 200, paused: 100, backlog: 3}.fill(t, st)
+	db, err := sql.Open("sqlite", sqlite.DSN(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.SetMaxOpenConns(1) // the version is a connection's
+	t.Cleanup(func() { db.Close() })
+	before := 0
+	idle(t, st, 2, func() error {
+		version := 0
+		if err := db.QueryRowContext(t.Context(), `PRAGMA data_version`).Scan(&version); err != nil {
+			return err
+		}
+		if before != 0 && version != before {
+			return errors.New("the file was written to while the dispatcher was idle")
+		}
+		before = version
+		return nil
+	})
+	// The check can fail.
+	if _, err := st.Setting(t.Context(), "test", []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	version := 0
+	if err := db.QueryRowContext(t.Context(), `PRAGMA data_version`).Scan(&version); err != nil || version == before {
+		t.Errorf("data_version after a write = %d, %v; want another than %d", version, err, before)
+	}
+}

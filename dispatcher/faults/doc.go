@@ -1,0 +1,25 @@
+// Package faults proves by experiment what a crash, a full disk and a lost power
+// supply must not break. It has no code but tests.
+//
+// A test is the parent of a process that publishes and delivers over a real
+// SQLite file, and that dies. The parent decides the load, runs the receivers,
+// and keeps the ledger: each publish call with its answer and each request that
+// arrived with what it was answered. After the faults it compares the ledger
+// with the store (audit):
+//
+//	I1  what was acknowledged is in the store, and delivered or visibly failed
+//	I2  what was refused is neither stored nor delivered
+//	I3  what is unknown and was repeated with its key is one event
+//	I4  one event, one body
+//	I5  every signature verifies
+//	I6  what the store calls delivered was accepted by the receiver; attempts are
+//	    missing only of what was under way at a kill, never more than the slots,
+//	    and every duplicate is one of those
+//	I7  the database is whole
+//
+// The first line of a run says the seed, which replays the choice of faults, and
+// the last one its figures. Each test has a short version that always runs;
+// POSTRIDER_FAULTS=long (see "make faults") runs the long one. A harness that
+// cannot find anything proves nothing, so stores that lie (sabotage) must be
+// found out.
+package faults

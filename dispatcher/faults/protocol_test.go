@@ -1,0 +1,80 @@
+package faults_test
+
+import (
+	"encoding/json"
+
+	"github.com/postrider/postrider/webhook"
+)
+
+// tenant owns everything in these tests.
+const tenant = "acme"
+
+// childVariable holds a childConfig as JSON in the environment of a child.
+const childVariable = "POSTRIDER_FAULTS_CHILD"
+
+// childConfig says what a child is.
+type childConfig struct {
+	// Path is the database file.
+	Path string `json:"path"`
+	// Slots bounds the deliveries under way.
+	Slots int `json:"slots"`
+	// Idle leaves deliveries alone: the child only publishes.
+	Idle bool `json:"idle,omitempty"`
+	// Sabotage makes the store break a promise.
+	Sabotage sabotage `json:"sabotage,omitempty"`
+	// Failpoint is where the child kills itself, if anywhere.
+	Failpoint *failpoint `json:"failpoint,omitempty"`
+	// Host publishes in transactions of the host's, through a handle with this
+	// setting of PRAGMA synchronous.
+	Host string `json:"host,omitempty"`
+	// Tmpfs is a folder where the child mounts a file system in memory, for
+	// itself alone, and copies Seed to Path before it opens it.
+	Tmpfs string `json:"tmpfs,omitempty"`
+	Size  string `json:"size,omitempty"`
+	Seed  string `json:"seed,omitempty"`
+}
+
+// The orders that a child takes.
+const (
+	doPublish = "publish"
+	doPending = "pending" // how many deliveries are pending, 1 at most
+	doLimit   = "limit"   // no file may be longer than N bytes; 0 lifts it
+	doBallast = "ballast" // leave N bytes free beside the database; 0 frees all
+	doClose   = "close"   // drain and close the store, and live on
+)
+
+// order is a line from the parent to the child.
+type order struct {
+	Seq  int             `json:"seq"`
+	Do   string          `json:"do"`
+	Key  string          `json:"key,omitempty"`
+	Type string          `json:"type,omitempty"`
+	Data json.RawMessage `json:"data,omitempty"`
+	N    int64           `json:"n,omitempty"`
+}
+
+// result is what became of a publish call.
+type result string
+
+const (
+	acknowledged result = "acknowledged"
+	refused      result = "refused"
+	unknown      result = "unknown"
+)
+
+// answer is a line from the child to the parent, one write(2) each. The first,
+// whose Seq is 0, says that the child is ready.
+type answer struct {
+	Seq int `json:"seq"`
+	// Key, Result and Receipt are those of a publish call.
+	Key     string          `json:"key,omitempty"`
+	Result  result          `json:"result,omitempty"`
+	Receipt webhook.Receipt `json:"receipt"`
+	// Error is what went wrong; Unavailable says that it was
+	// store.ErrUnavailable.
+	Error       string `json:"error,omitempty"`
+	Unavailable bool   `json:"unavailable,omitempty"`
+	// Micros is how long it took.
+	Micros int64 `json:"micros,omitempty"`
+	N      int64 `json:"n,omitempty"`
+}
