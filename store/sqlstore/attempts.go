@@ -15,27 +15,39 @@ var insertAttempts = newMulti(`
 	VALUES `, `(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, `
 	ON CONFLICT (tenant, delivery, n) DO NOTHING`)
 
-// insertAllAttempts writes the attempts of items that have one.
-func insertAllAttempts(ctx context.Context, c Conn, items []store.Settled) error {
-	var headers []any // of the request and of the response, by turns
+// attemptHeaders are an attempt's headers as they are stored.
+type attemptHeaders struct {
+	request, response any
+}
+
+// encodeHeaders returns the headers of each item's attempt.
+func encodeHeaders(items []store.Settled) ([]attemptHeaders, error) {
+	headers := make([]attemptHeaders, len(items))
 	for i := range items {
-		request, err := jsonText(items[i].Attempt.RequestHeaders)
-		if err != nil {
-			return err
+		a := items[i].Attempt
+		if a == nil {
+			continue
 		}
-		response, err := jsonText(items[i].Attempt.ResponseHeaders)
-		if err != nil {
-			return err
+		var err error
+		if headers[i].request, err = jsonText(a.RequestHeaders); err != nil {
+			return nil, err
 		}
-		headers = append(headers, request, response)
+		if headers[i].response, err = jsonText(a.ResponseHeaders); err != nil {
+			return nil, err
+		}
 	}
+	return headers, nil
+}
+
+// insertAllAttempts writes the attempts of items, which all have one.
+func insertAllAttempts(ctx context.Context, c Conn, items []store.Settled, headers []attemptHeaders) error {
 	return insertAttempts.exec(ctx, c, nil, len(items), func(args []any, i int) []any {
 		it, a := &items[i], items[i].Attempt
 		t := &a.Timings
 		return append(args, it.Tenant, it.Delivery, int64(a.N), a.ID, a.At.UnixMicro(), textOrNull(string(a.Class)),
 			int64(a.StatusCode), boolInt(a.Truncated), t.DNS.Microseconds(), t.Connect.Microseconds(), t.TLS.Microseconds(),
 			t.FirstByte.Microseconds(), t.Total.Microseconds(), micros(a.NextAt), textOrNull(a.RemoteAddr),
-			headers[2*i], headers[2*i+1], bytesOrNull(a.ResponseBody))
+			headers[i].request, headers[i].response, bytesOrNull(a.ResponseBody))
 	})
 }
 

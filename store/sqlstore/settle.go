@@ -12,12 +12,16 @@ import (
 // Settle implements store.Queue.
 func (s *Store) Settle(ctx context.Context, now time.Time, st store.Settlement) (store.SettleResult, error) {
 	var result store.SettleResult
-	err := s.db.Write(ctx, func(ctx context.Context, c Conn) error {
+	headers, err := encodeHeaders(st.Items) // not while others wait to write
+	if err != nil {
+		return result, fmt.Errorf("settle: %w", err)
+	}
+	err = s.db.Write(ctx, func(ctx context.Context, c Conn) error {
 		now, err := s.now(ctx, c, now)
 		if err != nil {
 			return err
 		}
-		result, err = s.settle(ctx, c, now, st)
+		result, err = s.settle(ctx, c, now, st, headers)
 		return err
 	})
 	if err != nil {
@@ -28,12 +32,13 @@ func (s *Store) Settle(ctx context.Context, now time.Time, st store.Settlement) 
 
 // outcomes are the accepted items of a settlement, by what is written of them.
 type outcomes struct {
-	ended     []store.Settled // no longer pending
-	retried   []store.Settled // pending, with an attempt
-	attempted []store.Settled // ended or pending, with an attempt
+	ended     []store.Settled  // no longer pending
+	retried   []store.Settled  // pending, with an attempt
+	attempted []store.Settled  // ended or pending, with an attempt
+	headers   []attemptHeaders // of those
 }
 
-func (s *Store) settle(ctx context.Context, c Conn, now time.Time, st store.Settlement) (store.SettleResult, error) {
+func (s *Store) settle(ctx context.Context, c Conn, now time.Time, st store.Settlement, headers []attemptHeaders) (store.SettleResult, error) {
 	var result store.SettleResult
 	var o outcomes
 	for i := range st.Items {
@@ -46,12 +51,12 @@ func (s *Store) settle(ctx context.Context, c Conn, now time.Time, st store.Sett
 			result.Lost = append(result.Lost, store.Held{Delivery: it.Delivery, Claim: it.Claim})
 			continue
 		}
-		o.add(it)
+		o.add(it, headers[i])
 	}
 	if err := settleDeliveries(ctx, c, now, &o); err != nil {
 		return result, err
 	}
-	if err := insertAllAttempts(ctx, c, o.attempted); err != nil {
+	if err := insertAllAttempts(ctx, c, o.attempted, o.headers); err != nil {
 		return result, err
 	}
 	if err := shutLanes(ctx, c, now, st.Gates); err != nil {
@@ -99,7 +104,7 @@ func dueOf(it *store.Settled, now time.Time) int64 {
 	return it.Due.UnixMicro()
 }
 
-func (o *outcomes) add(it *store.Settled) {
+func (o *outcomes) add(it *store.Settled, headers attemptHeaders) {
 	switch {
 	case it.Status != webhook.DeliveryPending:
 		o.ended = append(o.ended, *it)
@@ -108,6 +113,7 @@ func (o *outcomes) add(it *store.Settled) {
 	}
 	if it.Attempt != nil {
 		o.attempted = append(o.attempted, *it)
+		o.headers = append(o.headers, headers)
 	}
 }
 
