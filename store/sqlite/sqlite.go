@@ -52,7 +52,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	if err := createPrivate(path); err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
+		return nil, fmt.Errorf("open database: %w: %w", store.ErrUnavailable, err)
 	}
 	return openAndMigrate(ctx, fileURI(path), path, DSN(path))
 }
