@@ -46,15 +46,32 @@ var rules = map[string]rule{
 	"store/postgres":  {local: []string{"signer", "webhook", "store", "store/sqlstore"}, modules: []string{"github.com/jackc/pgx/v5", "github.com/pressly/goose/v3"}},
 	"store/sharded":   {local: []string{"signer", "webhook", "store"}},
 
+	"dispatcher/clock":     {},
+	"dispatcher/entropy":   {local: []string{"webhook", "dispatcher/clock"}},
 	"dispatcher/transport": {local: []string{"signer", "webhook"}, modules: []string{"golang.org/x/net", "golang.org/x/oauth2", "github.com/go-jose/go-jose/v4"}},
 	"dispatcher/seal":      {local: []string{"signer", "webhook"}},
 	"dispatcher/lane":      {local: []string{"webhook"}},
-	"dispatcher": {
-		local: []string{"signer", "webhook", "webhook/schema", "store", "dispatcher/transport", "dispatcher/transport/guard", "dispatcher/seal", "dispatcher/lane"},
-		modules: []string{
-			"github.com/cenkalti/backoff/v4", "go.uber.org/zap", "golang.org/x/time", "golang.org/x/sync",
-			"github.com/maypok86/otter/v2", "go.opentelemetry.io/otel",
+	"dispatcher/batch":     {local: []string{"store"}, modules: []string{"github.com/cenkalti/backoff/v4"}},
+	"dispatcher/directory": {local: []string{"webhook", "store", "dispatcher/clock"}, modules: []string{"golang.org/x/sync", "github.com/maypok86/otter/v2"}},
+	"dispatcher/send": {
+		local:   []string{"signer", "webhook", "store", "dispatcher/clock", "dispatcher/seal", "dispatcher/transport"},
+		modules: []string{"go.uber.org/zap", "go.opentelemetry.io/otel"},
+	},
+	"dispatcher/schedule": {local: []string{"store", "dispatcher/clock", "dispatcher/lane", "dispatcher/send"}},
+	"dispatcher/engine": {
+		local: []string{
+			"webhook", "store", "dispatcher/clock", "dispatcher/entropy", "dispatcher/seal", "dispatcher/lane",
+			"dispatcher/batch", "dispatcher/send", "dispatcher/schedule",
 		},
+		modules: []string{"go.uber.org/zap", "golang.org/x/time", "go.opentelemetry.io/otel"},
+	},
+	"dispatcher": {
+		local: []string{
+			"signer", "webhook", "webhook/schema", "store", "dispatcher/clock", "dispatcher/entropy", "dispatcher/seal",
+			"dispatcher/transport", "dispatcher/transport/guard", "dispatcher/batch", "dispatcher/directory", "dispatcher/send",
+			"dispatcher/schedule", "dispatcher/engine",
+		},
+		modules: []string{"go.uber.org/zap", "golang.org/x/time", "go.opentelemetry.io/otel"},
 	},
 	"dispatcher/manage": {
 		local:   []string{"signer", "webhook", "webhook/schema", "webhook/catalog", "store", "dispatcher", "dispatcher/lane", "dispatcher/transport", "dispatcher/transport/guard", "dispatcher/seal"},
@@ -234,6 +251,14 @@ func TestArchitectureCanFail(t *testing.T) {
 		{"a part of transport imports dispatcher", fake("dispatcher/transport/guard", module+"/dispatcher")},
 		{"seal imports store", fake("dispatcher/seal", module+"/store")},
 		{"lane imports store", fake("dispatcher/lane", module+"/store")},
+		{"clock imports webhook", fake("dispatcher/clock", module+"/webhook")},
+		{"batch imports clock", fake("dispatcher/batch", module+"/dispatcher/clock")},
+		{"directory imports send", fake("dispatcher/directory", module+"/dispatcher/send")},
+		{"send imports schedule", fake("dispatcher/send", module+"/dispatcher/schedule")},
+		{"schedule imports transport", fake("dispatcher/schedule", module+"/dispatcher/transport")},
+		{"schedule imports seal", fake("dispatcher/schedule", module+"/dispatcher/seal")},
+		{"engine imports directory", fake("dispatcher/engine", module+"/dispatcher/directory")},
+		{"engine imports dispatcher", fake("dispatcher/engine", module+"/dispatcher")},
 		{"dispatcher imports a store", fake("dispatcher", module+"/store/memstore")},
 		{"dispatcher imports manage", fake("dispatcher", module+"/dispatcher/manage")},
 		{"manage imports httpapi", fake("dispatcher/manage", module+"/dispatcher/httpapi")},
@@ -258,7 +283,8 @@ func TestArchitectureCanFail(t *testing.T) {
 		{ImportPath: module + "/store/sqlite", Deps: []string{"modernc.org/sqlite"}},
 		fake("dispatcher/transport", module+"/dispatcher/transport/guard"),
 		fake("dispatcher/transport/guard", "golang.org/x/net/idna"),
-		fake("dispatcher", module+"/store", module+"/dispatcher/lane", "go.uber.org/zap/zapcore"),
+		fake("dispatcher/engine", module+"/store", module+"/dispatcher/lane", "go.uber.org/zap/zapcore"),
+		fake("dispatcher", module+"/dispatcher/engine", module+"/dispatcher/schedule", "go.uber.org/zap"),
 		fake("webhook/webhooktest", module+"/dispatcher/manage", module+"/store/memstore"),
 		fake("examples/server", module+"/dispatcher/console", module+"/examples/receiver", "github.com/gin-gonic/gin"),
 	}

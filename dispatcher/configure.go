@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/postrider/postrider/dispatcher/clock"
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/webhook"
 )
@@ -28,7 +29,7 @@ func (d *Dispatcher) UpdateEndpoint(ctx context.Context, tenant, id string, chan
 		} else if err != nil {
 			return rec, err
 		}
-		next, err = d.store.UpdateEndpoint(ctx, now(), next)
+		next, err = d.store.UpdateEndpoint(ctx, clock.Now(), next)
 		if errors.Is(err, store.ErrVersion) && ctx.Err() == nil {
 			continue
 		}
@@ -44,8 +45,20 @@ func (d *Dispatcher) UpdateEndpoint(ctx context.Context, tenant, id string, chan
 // endpoint that was just written. A deleted or paused endpoint is sent nothing
 // more, attempts in flight aside, from the moment that it returns.
 func (d *Dispatcher) Changed(ep *webhook.Endpoint) {
-	d.directory.outdate(ep.Tenant, ep.Revision)
+	d.directory.Outdate(ep.Tenant, ep.Revision)
 	if e := d.engine.Load(); e != nil {
-		e.sched.changed(store.Lane{Tenant: ep.Tenant, Endpoint: ep.ID}, ep.Revision, laneConfig(ep))
+		e.Changed(ep)
 	}
+}
+
+// pause pauses an endpoint on behalf of the engine (see engine.Config).
+func (d *Dispatcher) pause(ctx context.Context, key store.Lane, revision int64, cause webhook.PauseCause, reason string) error {
+	_, err := d.UpdateEndpoint(ctx, key.Tenant, key.Endpoint, func(ep *store.EndpointRecord) error {
+		if ep.Status == webhook.EndpointPaused || ep.Revision != revision {
+			return ErrUnchanged
+		}
+		ep.Status, ep.PauseCause, ep.StatusReason = webhook.EndpointPaused, cause, reason
+		return nil
+	})
+	return err
 }

@@ -12,7 +12,12 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/postrider/postrider/dispatcher/batch"
+	"github.com/postrider/postrider/dispatcher/directory"
+	"github.com/postrider/postrider/dispatcher/engine"
+	"github.com/postrider/postrider/dispatcher/entropy"
 	"github.com/postrider/postrider/dispatcher/seal"
+	"github.com/postrider/postrider/dispatcher/send"
 	"github.com/postrider/postrider/dispatcher/transport"
 	"github.com/postrider/postrider/dispatcher/transport/guard"
 	"github.com/postrider/postrider/store"
@@ -89,9 +94,14 @@ const (
 	// idempotencyFor is how long an idempotency key is remembered.
 	idempotencyFor = day
 	// tombstonesFor is how long a deleted endpoint is remembered, so that
-	// every process learns of it (see directory).
+	// every process learns of it (see package directory).
 	tombstonesFor = day
-	startTimeout  = 30 * time.Second
+	// directoryFor is how old what was read of a tenant's endpoints may get:
+	// well before the tombstones in between could be gone.
+	directoryFor = tombstonesFor / 2
+	startTimeout = 30 * time.Second
+	// storeTimeout bounds one call to the store that is on no caller's context.
+	storeTimeout = 30 * time.Second
 )
 
 func (c Config) withDefaults() Config {
@@ -145,20 +155,22 @@ var (
 // Dispatcher publishes events and delivers them. Create it with New. It is safe
 // for concurrent use.
 type Dispatcher struct {
-	cfg       Config
-	store     store.Store
-	sealer    seal.Sealer
-	guard     *guard.Guard
-	transport transport.Transport
-	log       *zap.Logger
-	entropy   *entropy
-	hashKey   []byte
+	cfg     Config
+	store   store.Store
+	sealer  seal.Sealer
+	guard   *guard.Guard
+	sender  *send.Sender
+	log     *zap.Logger
+	entropy *entropy.Source
+	hashKey []byte
 
-	directory *directory
-	publishes *batcher[*publication]
+	directory *directory.Directory
+	publishes *batch.Batcher[*publication]
 
-	running   atomic.Bool
-	engine    atomic.Pointer[engine]
+	running atomic.Bool
+	// engine is the one that delivers now, or nil.
+	engine atomic.Pointer[engine.Engine]
+	// leftovers are what engines have left behind that lost their lease.
 	leftovers sync.WaitGroup
 }
 
@@ -170,7 +182,7 @@ func New(st store.Store, cfg Config) (*Dispatcher, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	d := &Dispatcher{cfg: cfg, store: st, log: cfg.Logger, transport: cfg.Transport}
+	d := &Dispatcher{cfg: cfg, store: st, log: cfg.Logger}
 	var err error
 	if d.sealer, err = sealerFor(st, cfg); err != nil {
 		return nil, err
@@ -178,19 +190,20 @@ func New(st store.Store, cfg Config) (*Dispatcher, error) {
 	if d.guard, err = guard.New(cfg.HTTP.Guard); err != nil {
 		return nil, err
 	}
-	if d.transport == nil {
-		if d.transport, err = transport.NewHTTP(cfg.HTTP); err != nil {
+	if cfg.Transport == nil {
+		if cfg.Transport, err = transport.NewHTTP(cfg.HTTP); err != nil {
 			return nil, err
 		}
 	}
-	if d.entropy, err = newEntropy(cfg.Entropy); err != nil {
+	d.sender = send.NewSender(cfg.Transport, userAgent, d.log)
+	if d.entropy, err = entropy.New(cfg.Entropy); err != nil {
 		return nil, fmt.Errorf("read entropy: %w", err)
 	}
 	if err := d.start(); err != nil {
 		return nil, err
 	}
-	d.directory = newDirectory(st)
-	d.publishes = newBatcher(maxPublishBatch, d.flushPublications)
+	d.directory = directory.New(st, directoryFor)
+	d.publishes = batch.NewBatcher(maxPublishBatch, d.flushPublications)
 	return d, nil
 }
 
@@ -251,23 +264,29 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	defer d.running.Store(false)
 	defer d.leftovers.Wait()
 	for {
-		e, err := d.acquire(ctx)
+		e, err := engine.Acquire(ctx, d.engineConfig())
 		if err != nil {
 			return nil // ctx ended while standing by
 		}
 		d.engine.Store(e)
-		err = e.run(ctx)
+		err = e.Run(ctx)
 		d.engine.Store(nil)
+		d.leftovers.Go(e.Wait)
 		if err == nil {
 			return nil
 		}
 	}
 }
 
-func (d *Dispatcher) retention() store.Retention {
+func (d *Dispatcher) engineConfig() engine.Config {
 	r := d.cfg.Retention
-	return store.Retention{
-		Payloads: r.Payloads, Deliveries: r.Deliveries, Statistics: r.Statistics, Tombstones: tombstonesFor,
+	return engine.Config{
+		Store: d.store, Sealer: d.sealer, Sender: d.sender, Entropy: d.entropy, Log: d.log, Version: Version,
+		Slots: d.cfg.Slots, DrainTimeout: d.cfg.DrainTimeout, Lease: d.cfg.Lease,
+		Retention: store.Retention{
+			Payloads: r.Payloads, Deliveries: r.Deliveries, Statistics: r.Statistics, Tombstones: tombstonesFor,
+		},
+		Changed: d.Changed, Pause: d.pause,
 	}
 }
 
@@ -278,7 +297,7 @@ func (d *Dispatcher) Store() store.Store { return d.store }
 func (d *Dispatcher) Logger() *zap.Logger { return d.log }
 
 // NewID returns a fresh id from the dispatcher's source of entropy.
-func (d *Dispatcher) NewID(p webhook.Prefix) (string, error) { return d.entropy.id(p) }
+func (d *Dispatcher) NewID(p webhook.Prefix) (string, error) { return d.entropy.ID(p) }
 
 // CheckURL returns the normal form of a receiver's URL, or a
 // *webhook.InvalidError if it is not one, or its address is not allowed. It is

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/postrider/postrider/dispatcher/clock"
+	"github.com/postrider/postrider/dispatcher/send"
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/webhook"
 )
@@ -30,23 +32,23 @@ func (d *Dispatcher) TestSend(ctx context.Context, tenant, endpoint string, ev w
 	if err != nil {
 		return webhook.Attempt{}, err
 	}
-	r, err := newRoute(ctx, d.sealer, eps[0])
+	r, err := send.NewRoute(ctx, d.sealer, eps[0])
 	if err != nil {
 		return webhook.Attempt{}, err
 	}
-	x := d.send(ctx, r, newMessage(&p.Event), testTimeout)
-	if x.attempt.ID, err = d.entropy.id(webhook.PrefixAttempt); err != nil {
+	x := d.sender.Send(ctx, r, send.NewMessage(&p.Event), testTimeout)
+	if x.Attempt.ID, err = d.entropy.ID(webhook.PrefixAttempt); err != nil {
 		return webhook.Attempt{}, err
 	}
-	x.attempt.Tenant, x.attempt.N = tenant, 1
-	return x.attempt, nil
+	x.Attempt.Tenant, x.Attempt.N = tenant, 1
+	return x.Attempt, nil
 }
 
 // Redeliver puts a delivery that has ended back to pending, due at once and with
 // a fresh schedule; its attempts keep their numbers. A delivery that is pending
 // is left as it is. Errors are store.ErrNotFound and store.ErrPayloadGone.
 func (d *Dispatcher) Redeliver(ctx context.Context, tenant, delivery string) error {
-	if err := d.store.Redeliver(ctx, now(), tenant, delivery); err != nil {
+	if err := d.store.Redeliver(ctx, clock.Now(), tenant, delivery); err != nil {
 		return err
 	}
 	d.wake()

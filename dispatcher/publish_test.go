@@ -244,7 +244,7 @@ func TestPublishTxInMemory(t *testing.T) {
 			wait(5 * time.Second)
 			want(t, "arrivals before the end of the transaction", len(w.net.to(ep.URL)), 0)
 			if !commit {
-				tx.Rollback()
+				_ = tx.Rollback()
 				wait(5 * time.Second)
 				continue
 			}

@@ -170,7 +170,9 @@ func (s *simulation) crash(p *process) {
 	p.store.down.Store(true)
 	close(p.dead)
 	p.stop()
-	<-p.done
+	if err := <-p.done; err != nil {
+		s.t.Errorf("Run of a process that dies = %v", err)
+	}
 }
 
 // fault decides about one call to the store.

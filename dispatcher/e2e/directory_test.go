@@ -51,15 +51,15 @@ type membership struct {
 }
 
 // operation does one thing at random through one of the processes, and returns how
-// much of the interleaving it was. Of sixteen, four delete, two create, the others
+// much of the interleaving it was. Of sixteen, five delete, two create, the others
 // publish: a tenant has no endpoint at all for most of the time.
 func (ms *membership) operation(ctx context.Context, h *host, url string, random *rand.Rand) (int, error) {
 	switch n := random.IntN(16); {
-	case n < 4:
+	case n < 5:
 		if victim := ms.victim(random); victim != nil {
 			return 1, ms.remove(ctx, h, victim)
 		}
-	case n < 6:
+	case n < 7:
 		return 1, ms.add(ctx, h, url)
 	}
 	return ms.publish(ctx, h, random)

@@ -38,7 +38,7 @@ func mixedTargets(t *testing.T, h *host) []*target {
 	}
 	flaky := func(n int, _ arrival) int {
 		if n%3 == 0 {
-			return http.StatusServiceUnavailable
+			return http.StatusInternalServerError // not 503, which would be taken for "too much"
 		}
 		return http.StatusAccepted
 	}
@@ -48,8 +48,16 @@ func mixedTargets(t *testing.T, h *host) []*target {
 		kind   string
 		answer func(int, arrival) int
 	}{
-		{"healthy", nil}, {"healthy", nil}, {"healthy", nil}, {"healthy", nil},
-		{"slow", slow}, {"slow", slow}, {"flaky", flaky}, {"flaky", flaky}, {"gone", gone}, {"closed", nil},
+		{"healthy", nil},
+		{"healthy", nil},
+		{"healthy", nil},
+		{"healthy", nil},
+		{"slow", slow},
+		{"slow", slow},
+		{"flaky", flaky},
+		{"flaky", flaky},
+		{"gone", gone},
+		{"closed", nil},
 	} {
 		tg := &target{kind: tt.kind}
 		ep := webhook.Endpoint{EventTypes: []string{fmt.Sprint("type-", i), "all"}, Retry: webhook.RetryPolicy{

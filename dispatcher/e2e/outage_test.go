@@ -108,7 +108,7 @@ func TestStoreFailsForAWhile(t *testing.T) {
 	})
 	flaky := newReceiver(t, func(n int, _ arrival) int {
 		if n%4 == 0 {
-			return 503
+			return 500 // not 503, which would be taken for "too much"
 		}
 		return 200
 	})

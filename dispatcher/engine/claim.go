@@ -1,0 +1,240 @@
+package engine
+
+import (
+	"context"
+	"math"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/postrider/postrider/dispatcher/clock"
+	"github.com/postrider/postrider/dispatcher/schedule"
+	"github.com/postrider/postrider/store"
+)
+
+const (
+	pollLimit = 500
+	laneLimit = 64
+	minPoll   = 250 * time.Millisecond
+	maxPoll   = time.Second
+	eagerPoll = 2 * time.Millisecond
+	// reapEvery bounds how long the deliveries of a dead process wait after
+	// its lease has ended.
+	reapEvery      = time.Second
+	reconcileEvery = 10 * time.Second
+)
+
+// claimLoop claims what was not handed over. It is one goroutine, in which
+// claims and reconciliation exclude each other: a row that is leased to us and
+// unknown to us is then a reply that was lost.
+type claimLoop struct {
+	e *Engine
+	// signal has at most one wake-up pending; eager asks for a closer look for
+	// a short while, because a host's transaction is about to commit.
+	signal chan struct{}
+	eager  atomic.Bool
+	// wakeAt is when the loop looks again by itself, in Unix nanoseconds.
+	wakeAt atomic.Int64
+	// reaped and reconciled are when that was last done.
+	reaped, reconciled time.Time
+}
+
+func newClaimLoop(e *Engine) *claimLoop {
+	return &claimLoop{e: e, signal: make(chan struct{}, 1)}
+}
+
+// wake makes the loop look again at once. It never blocks.
+func (c *claimLoop) wake() {
+	select {
+	case c.signal <- struct{}{}:
+	default:
+	}
+}
+
+// lookOut makes the loop look again within milliseconds, and some times more.
+func (c *claimLoop) lookOut() {
+	c.eager.Store(true)
+	c.wake()
+}
+
+// noteDue makes sure that the loop looks again when a delivery falls due.
+func (c *claimLoop) noteDue(due time.Time) {
+	if due.UnixNano() < c.wakeAt.Load() {
+		c.wake()
+	}
+}
+
+// run claims until ctx ends.
+func (c *claimLoop) run(ctx context.Context) {
+	interval := minPoll
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		c.tidy(ctx)
+		c.wakeAt.Store(math.MaxInt64) // whatever falls due now wakes the loop
+		claimed, next := c.claim(ctx)
+		switch {
+		case c.eager.Swap(false):
+			interval = eagerPoll
+		case claimed:
+			interval = max(interval, minPoll)
+		default:
+			interval = min(2*interval, maxPoll)
+		}
+		wait := interval
+		if !next.IsZero() {
+			wait = min(wait, max(next.Sub(clock.Now()), 0))
+		}
+		if !claimed {
+			wait = max(wait, eagerPoll) // never spin over what cannot be claimed
+		}
+		c.wakeAt.Store(clock.Now().Add(wait).UnixNano())
+		timer.Reset(wait)
+		select {
+		case <-timer.C:
+		case <-c.signal:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// claim looks once at what is due. It reports whether it claimed or parked
+// anything, and when the next row or lane is due.
+func (c *claimLoop) claim(ctx context.Context) (bool, time.Time) {
+	room := c.e.sched.Capacity()
+	if room == 0 {
+		return false, time.Time{}
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	polled, next := c.poll(ctx, min(room, pollLimit))
+	took := c.take(ctx, c.e.sched.Capacity())
+	return polled || took, next
+}
+
+func (c *claimLoop) poll(ctx context.Context, limit int) (bool, time.Time) {
+	asked := 0
+	var admitted []store.Lane
+	claimed, next, err := c.e.store.Poll(ctx, clock.Now(), c.e.epoch, limit, func(w store.Waiting) store.Admission {
+		a := c.e.sched.Admit(w)
+		if asked++; a.Lease {
+			admitted = append(admitted, store.Lane{Tenant: w.Tenant, Endpoint: w.Endpoint})
+		}
+		return a
+	})
+	if err != nil {
+		c.e.sched.Unadmit(admitted)
+		c.failed(ctx, "poll", err)
+		return false, time.Time{}
+	}
+	c.push(claimed)
+	return asked > 0, next
+}
+
+func (c *claimLoop) take(ctx context.Context, room int) bool {
+	asking := c.e.sched.Asking(laneLimit)
+	turns := make(map[store.Lane]int)
+	claimed, err := c.e.store.Take(ctx, clock.Now(), c.e.epoch, laneLimit, asking, func(l store.Lane) store.Turn {
+		t := c.e.sched.Turn(l, room)
+		room -= t.Max
+		turns[l] = t.Max
+		return t
+	})
+	if err != nil {
+		c.e.sched.Again(asking)
+		c.failed(ctx, "take", err)
+		return false
+	}
+	got := make(map[store.Lane]int, len(turns))
+	for i := range claimed {
+		got[store.Lane{Tenant: claimed[i].Tenant, Endpoint: claimed[i].Endpoint}]++
+	}
+	for l, asked := range turns {
+		c.e.sched.Took(l, asked, got[l])
+	}
+	c.push(claimed)
+	return len(claimed) > 0
+}
+
+func (c *claimLoop) push(claimed []store.Claimed) {
+	if len(claimed) == 0 {
+		return
+	}
+	jobs := make([]*schedule.Job, len(claimed))
+	for i := range claimed {
+		jobs[i] = &schedule.Job{Claimed: claimed[i]}
+	}
+	c.e.sched.Push(jobs)
+}
+
+// failed logs an error of the store, unless we caused it by stopping.
+func (c *claimLoop) failed(ctx context.Context, what string, err error) {
+	if ctx.Err() == nil || context.Cause(ctx) == context.DeadlineExceeded {
+		c.e.log.Warn(what+" deliveries; repeating", zap.Error(err))
+	}
+}
+
+// tidy reaps and reconciles when it is time to.
+func (c *claimLoop) tidy(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	if at := clock.Now(); at.Sub(c.reaped) >= reapEvery {
+		c.reaped = at
+		c.e.sched.Shed()
+		c.reap(ctx)
+	}
+	if at := clock.Now(); at.Sub(c.reconciled) >= reconcileEvery {
+		c.reconciled = at
+		c.reconcile(ctx)
+	}
+}
+
+// reconcile gives back rows that are leased to us and that we know nothing of.
+func (c *claimLoop) reconcile(ctx context.Context) {
+	for after := ""; ; {
+		rows, err := c.e.store.Held(ctx, c.e.epoch, after, store.MaxPage)
+		if err != nil {
+			c.failed(ctx, "reconcile", err)
+			return
+		}
+		c.giveBack(ctx, c.e.sched.Unknown(rows))
+		if len(rows) < store.MaxPage {
+			return
+		}
+		after = rows[len(rows)-1].Delivery
+	}
+}
+
+// reap takes over what dead processes left behind.
+func (c *claimLoop) reap(ctx context.Context) {
+	for {
+		n, err := c.e.store.Reap(ctx, clock.Now(), c.e.epoch, c.e.cfg.Lease, store.MaxPage)
+		if err != nil {
+			c.failed(ctx, "reap", err)
+			return
+		}
+		if n > 0 {
+			c.e.log.Info("deliveries of a dead process taken over", zap.Int("deliveries", n))
+		}
+		if n < store.MaxPage {
+			return
+		}
+	}
+}
+
+func (c *claimLoop) giveBack(ctx context.Context, rows []store.Held) {
+	if len(rows) == 0 {
+		return
+	}
+	at := clock.Now()
+	s := store.Settlement{Epoch: c.e.epoch}
+	for _, r := range rows {
+		s.Items = append(s.Items, returned(store.Claimed{Delivery: r.Delivery, Claim: r.Claim}, at))
+	}
+	if _, err := c.e.store.Settle(ctx, at, s); err != nil {
+		c.failed(ctx, "reconcile", err)
+		return
+	}
+	c.e.log.Info("deliveries that a lost reply had stranded wait again", zap.Int("deliveries", len(rows)))
+}

@@ -1,0 +1,42 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/postrider/postrider/dispatcher/entropy"
+	"github.com/postrider/postrider/dispatcher/seal"
+	"github.com/postrider/postrider/dispatcher/send"
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
+)
+
+// Config is what an engine works with. The dispatcher fills it in: every field is
+// required, and none has a default.
+type Config struct {
+	Store store.Store
+	// Sealer opens what the store keeps sealed.
+	Sealer  seal.Sealer
+	Sender  *send.Sender
+	Entropy *entropy.Source
+	Log     *zap.Logger
+	// Version is the version of the library, as the lease shows it.
+	Version string
+	// Slots bounds the deliveries under way.
+	Slots int
+	// DrainTimeout is how long deliveries that are under way may go on after
+	// the context of Run has ended.
+	DrainTimeout time.Duration
+	// Lease is how long a lease is asked for. It is renewed every sixth of it.
+	Lease time.Duration
+	// Retention says how long things are kept.
+	Retention store.Retention
+	// Changed makes this process heed a change that another wrote, the engine
+	// included (see Engine.Changed).
+	Changed func(*webhook.Endpoint)
+	// Pause pauses an endpoint, unless it is paused already or is no longer at
+	// the revision, and makes this process heed it. Neither is an error.
+	Pause func(ctx context.Context, ep store.Lane, revision int64, cause webhook.PauseCause, reason string) error
+}

@@ -1,0 +1,42 @@
+package engine
+
+import (
+	"github.com/postrider/postrider/dispatcher/schedule"
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
+)
+
+// Epoch returns the epoch of the engine's lease, under which what is handed over
+// to it must be written.
+func (e *Engine) Epoch() int64 { return e.epoch }
+
+// Reserve takes a place for a delivery that is about to be published, of size
+// bytes, and reports whether there was one; if not, open says whether a claim
+// would bring it in. Push and Unreserve give the place back.
+func (e *Engine) Reserve(key store.Lane, delivery string, size int) (ok, open bool) {
+	return e.sched.Reserve(key, delivery, size)
+}
+
+// Unreserve gives back the place of a delivery that was not stored.
+func (e *Engine) Unreserve(key store.Lane, delivery string, size int) {
+	e.sched.Unreserve(key, delivery, size)
+}
+
+// Push hands over deliveries whose places were reserved and that were written
+// leased to the engine's epoch.
+func (e *Engine) Push(jobs []*schedule.Job) { e.sched.Push(jobs) }
+
+// Wake makes the engine look at once for what was stored without a hand-over. It
+// never blocks.
+func (e *Engine) Wake() { e.claims.wake() }
+
+// LookOut makes the engine look within milliseconds, and some times more: a
+// host's transaction is about to commit. It never blocks.
+func (e *Engine) LookOut() { e.claims.lookOut() }
+
+// Changed makes deliveries heed a change of an endpoint that was written. A
+// deleted or paused endpoint is sent nothing more, attempts in flight aside, from
+// the moment that it returns.
+func (e *Engine) Changed(ep *webhook.Endpoint) {
+	e.sched.Changed(store.Lane{Tenant: ep.Tenant, Endpoint: ep.ID}, ep.Revision, laneConfig(ep))
+}

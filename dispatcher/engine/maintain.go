@@ -1,0 +1,67 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/postrider/postrider/dispatcher/clock"
+	"github.com/postrider/postrider/store"
+)
+
+const (
+	maintainEvery = time.Minute
+	pruneLimit    = 1000
+	// pruneRest is how long pruning rests between two bites, so that it never
+	// takes more than a small share of the store's time.
+	pruneRest = 50 * time.Millisecond
+)
+
+// maintain removes what is past its retention and forgets idle lanes, until ctx
+// ends.
+func (e *Engine) maintain(ctx context.Context) {
+	ticker := time.NewTicker(maintainEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		e.sched.Evict()
+		e.prune(ctx)
+	}
+}
+
+func (e *Engine) prune(ctx context.Context) {
+	rest := time.NewTimer(0)
+	defer rest.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-rest.C:
+		}
+		pruned, err := e.pruneOnce(ctx)
+		if err != nil {
+			if ctx.Err() == nil {
+				e.log.Warn("prune; trying again later", zap.Error(err))
+			}
+			return
+		}
+		if pruned.Expired > 0 {
+			e.log.Warn("deliveries canceled: their payloads expired", zap.Int("deliveries", pruned.Expired))
+		}
+		if !pruned.More {
+			return
+		}
+		rest.Reset(pruneRest)
+	}
+}
+
+func (e *Engine) pruneOnce(ctx context.Context) (store.Pruned, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return e.store.Prune(ctx, clock.Now(), e.cfg.Retention, pruneLimit)
+}

@@ -1,0 +1,81 @@
+package engine
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/postrider/postrider/dispatcher/lane"
+	"github.com/postrider/postrider/dispatcher/send"
+	"github.com/postrider/postrider/webhook"
+)
+
+// situation is what else the decision about an attempt rests on.
+type situation struct {
+	// at is when the attempt ended.
+	at time.Time
+	// done is how many attempts of the present schedule were made, this one
+	// included.
+	done   int
+	policy webhook.RetryPolicy
+	// random is in [0, 1) and places the wait within its jitter.
+	random float64
+}
+
+// outcome is what an attempt means for its delivery and its endpoint.
+type outcome struct {
+	class  webhook.ErrorClass
+	status webhook.DeliveryStatus
+	reason webhook.Reason
+	// due is when a pending delivery is tried again, in whole microseconds.
+	due    time.Time
+	result lane.Result
+	// gone says that the endpoint wants no more: it is paused.
+	gone bool
+}
+
+// maxRetryAfter bounds how long a receiver may put a delivery off.
+const maxRetryAfter = 24 * time.Hour
+
+// decide says what an attempt means. It is the only place that does.
+func decide(a send.Answer, s situation) outcome {
+	out := outcome{class: a.Classify()}
+	switch out.class {
+	case webhook.ClassNone:
+		out.status, out.result = webhook.DeliveryDelivered, lane.Succeeded
+		return out
+	case webhook.ClassCanceled:
+		// We broke it off ourselves. It may have arrived, so it counts as an
+		// attempt, but it says nothing about the endpoint.
+		out.status, out.due, out.result = webhook.DeliveryPending, s.at, lane.Neutral
+		return out
+	case webhook.ClassInternal:
+		out.result = lane.Neutral
+	default:
+		out.result = lane.Failed
+		if throttles(a) {
+			out.result = lane.Throttled
+		}
+	}
+	out.gone = a.StatusCode == http.StatusGone
+	wait, more := s.policy.Wait(s.done, s.random)
+	if !more {
+		out.status, out.reason = webhook.DeliveryFailed, webhook.ReasonAttemptsUsedUp
+		return out
+	}
+	if a.StatusCode == http.StatusTooManyRequests || a.StatusCode == http.StatusServiceUnavailable {
+		if after, ok := retryAfter(a.Header.Get("Retry-After"), s.at); ok {
+			wait = max(wait, min(after, maxRetryAfter))
+		}
+	}
+	out.status, out.due = webhook.DeliveryPending, s.at.Add(wait).Truncate(time.Microsecond).Add(time.Microsecond)
+	return out
+}
+
+// throttles reports whether an answer may mean that we send too much.
+func throttles(a send.Answer) bool {
+	switch a.StatusCode {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return a.Class == webhook.ClassTimeout
+}

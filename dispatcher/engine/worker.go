@@ -1,0 +1,118 @@
+package engine
+
+import (
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/postrider/postrider/dispatcher/clock"
+	"github.com/postrider/postrider/dispatcher/lane"
+	"github.com/postrider/postrider/dispatcher/schedule"
+	"github.com/postrider/postrider/dispatcher/send"
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
+)
+
+// work sends deliveries until nothing is ready to start.
+func (e *Engine) work() {
+	for j := e.sched.Next(); j != nil; j = e.sched.Next() {
+		e.deliver(j)
+	}
+}
+
+// deliver makes one attempt and hands its outcome over to be settled.
+func (e *Engine) deliver(j *schedule.Job) {
+	r := j.Route
+	switch {
+	case r.Endpoint.Deleted():
+		e.giveUp(j, webhook.DeliveryCanceled, webhook.ReasonEndpointDeleted)
+	case j.Crashes >= maxCrashes:
+		e.giveUp(j, webhook.DeliveryFailed, webhook.ReasonCrashed)
+	case j.Crashes > 0 && !e.markStarted(j):
+		e.giveBack(j)
+	case j.Message == nil && !e.loadMessage(j):
+	case !e.sched.Current(j):
+		// The lease is no longer certain, or the endpoint has changed, since
+		// the delivery was started.
+		e.giveBack(j)
+	default:
+		e.attempt(j, r)
+	}
+}
+
+// attempt sends a delivery and decides what the answer means.
+func (e *Engine) attempt(j *schedule.Job, r *send.Route) {
+	x := e.cfg.Sender.Send(e.sendCtx, r, j.Message, r.Endpoint.Timeout)
+	if x.Class == webhook.ClassCanceled && e.sendCtx.Err() == nil {
+		x.Class = webhook.ClassInternal // the transport's own doing
+		x.Attempt.Class = webhook.ClassInternal
+	}
+	out := decide(x.Answer, situation{
+		at:     x.At,
+		done:   j.Attempts + 1 - j.Base,
+		policy: r.Endpoint.Retry,
+		random: e.cfg.Entropy.Jitter(),
+	})
+	a := x.Attempt
+	id, err := e.cfg.Entropy.ID(webhook.PrefixAttempt)
+	if err != nil {
+		e.log.Error("make an attempt id", zap.Error(err))
+		e.giveBack(j)
+		return
+	}
+	a.ID, a.Tenant, a.DeliveryID, a.N, a.NextAt = id, j.Tenant, j.Delivery, j.Attempts+1, out.due
+	e.sched.Finish(j, out.result, &schedule.Settling{
+		Job: j, Sent: true, Gone: out.gone,
+		Settled: store.Settled{
+			Tenant: j.Tenant, Delivery: j.Delivery, Endpoint: j.Endpoint, EventType: j.Message.EventType(),
+			Claim: j.Claim, Attempt: &a, Status: out.status, Reason: out.reason, Due: out.due,
+		},
+	})
+}
+
+// giveUp ends a delivery without an attempt.
+func (e *Engine) giveUp(j *schedule.Job, status webhook.DeliveryStatus, reason webhook.Reason) {
+	e.sched.Finish(j, lane.Neutral, &schedule.Settling{Job: j, Sent: true, Settled: store.Settled{
+		Tenant: j.Tenant, Delivery: j.Delivery, Endpoint: j.Endpoint,
+		Claim: j.Claim, Status: status, Reason: reason,
+	}})
+}
+
+// giveBack lets a delivery wait again, as if it had not been claimed.
+func (e *Engine) giveBack(j *schedule.Job) {
+	e.sched.Finish(j, lane.Neutral, &schedule.Settling{Job: j, Sent: true, Settled: returned(j.Claimed, clock.Now().Add(giveBackDelay))})
+}
+
+// giveBackDelay keeps a delivery that could not be tried from returning at once.
+const giveBackDelay = time.Second
+
+// maxCrashes is how many processes may die with a delivery in hand until it is
+// held to be the cause.
+const maxCrashes = 5
+
+// markStarted writes that a delivery is about to be sent, so that the next
+// crash counts for it. It reports false if that could not be written.
+func (e *Engine) markStarted(j *schedule.Job) bool {
+	started, err := e.starts.Load(e.sendCtx, store.Held{Delivery: j.Delivery, Claim: j.Claim})
+	if err != nil {
+		e.log.Warn("mark a delivery as started", zap.Error(err))
+	}
+	return started != nil
+}
+
+// loadMessage fetches the event of a job that was claimed. It reports false
+// after dealing with one that cannot be sent.
+func (e *Engine) loadMessage(j *schedule.Job) bool {
+	msg, err := e.events.Load(e.sendCtx, store.EventKey{Tenant: j.Tenant, ID: j.Event})
+	switch {
+	case err != nil:
+		e.log.Warn("load an event", zap.String("event", j.Event), zap.Error(err))
+		e.giveBack(j)
+	case msg == nil:
+		e.giveUp(j, webhook.DeliveryCanceled, webhook.ReasonExpired)
+	default:
+		j.Message = msg
+		return true
+	}
+	return false
+}

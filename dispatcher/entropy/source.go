@@ -1,0 +1,45 @@
+package entropy
+
+import (
+	"bufio"
+	"encoding/binary"
+	"io"
+	"math/rand/v2"
+	"sync"
+
+	"github.com/postrider/postrider/dispatcher/clock"
+	"github.com/postrider/postrider/webhook"
+)
+
+// Source makes ids and jitter out of random bytes. It is safe for concurrent use.
+type Source struct {
+	mu     sync.Mutex
+	bytes  *bufio.Reader
+	jitter *rand.Rand
+}
+
+// New returns a Source over random bytes, which it reads in blocks. The seed of
+// the jitter is read at once; the error is the reader's.
+func New(bytes io.Reader) (*Source, error) {
+	s := &Source{bytes: bufio.NewReaderSize(bytes, 1<<10)}
+	var seed [16]byte
+	if _, err := io.ReadFull(s.bytes, seed[:]); err != nil {
+		return nil, err
+	}
+	s.jitter = rand.New(rand.NewPCG(binary.LittleEndian.Uint64(seed[:8]), binary.LittleEndian.Uint64(seed[8:])))
+	return s, nil
+}
+
+// ID returns a fresh id of the present time. It fails only if the reader does.
+func (s *Source) ID(p webhook.Prefix) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return webhook.NewIDFrom(p, clock.Now(), s.bytes)
+}
+
+// Jitter returns a number in [0, 1).
+func (s *Source) Jitter() float64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.jitter.Float64()
+}

@@ -1,0 +1,87 @@
+package dispatcher
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/postrider/postrider/dispatcher/engine"
+	"github.com/postrider/postrider/dispatcher/schedule"
+	"github.com/postrider/postrider/dispatcher/send"
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
+)
+
+// errStale says that a publication must be matched again.
+var errStale = errors.New("endpoints changed")
+
+// publication is one call of Publish on its way to the store.
+type publication struct {
+	store.Publication
+	// engine is where deliveries are handed over to, or nil.
+	engine *engine.Engine
+	msg    *send.Message
+	// open says that a delivery that is not handed over could be claimed.
+	open bool
+	// state says whether a flush has taken it or its caller has given up.
+	state atomic.Int32
+	done  chan error
+	// receipt is set if done gets nil.
+	receipt webhook.Receipt
+}
+
+const (
+	publicationQueued int32 = iota
+	publicationTaken
+	publicationAbandoned
+)
+
+func (p *publication) lane(i int) store.Lane {
+	return store.Lane{Tenant: p.Event.Tenant, Endpoint: p.Deliveries[i].Endpoint}
+}
+
+// unreserve gives back the places of a publication that was not stored.
+func (p *publication) unreserve() {
+	for i := range p.Deliveries {
+		if p.Deliveries[i].HandOver {
+			p.engine.Unreserve(p.lane(i), p.Deliveries[i].ID, p.msg.Size())
+		}
+	}
+}
+
+// answer turns the store's result into the caller's.
+func (p *publication) answer(r store.PublishResult) error {
+	switch r.Outcome {
+	case store.PublishStale:
+		return errStale
+	case store.PublishConflict:
+		return fmt.Errorf("publish: %w", webhook.ErrIdempotencyConflict)
+	}
+	p.receipt = r.Receipt
+	return nil
+}
+
+// handOver queues what was written leased to us.
+func (p *publication) handOver() {
+	var jobs []*schedule.Job
+	for i := range p.Deliveries {
+		dl := &p.Deliveries[i]
+		if !dl.HandOver {
+			continue
+		}
+		jobs = append(jobs, &schedule.Job{
+			Claimed: store.Claimed{
+				Tenant: p.Event.Tenant, Delivery: dl.ID, Endpoint: dl.Endpoint, Event: p.Event.ID, Claim: 1,
+			},
+			Message: p.msg, Reserved: p.msg.Size(),
+		})
+	}
+	if jobs != nil {
+		p.engine.Push(jobs)
+	}
+}
+
+func (p *publication) fail(err error) {
+	p.unreserve()
+	p.done <- err
+}

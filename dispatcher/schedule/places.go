@@ -1,0 +1,141 @@
+package schedule
+
+import (
+	"github.com/postrider/postrider/dispatcher/clock"
+	"github.com/postrider/postrider/store"
+)
+
+// The bounds of what a process holds in memory for its lanes.
+const (
+	maxHeldJobs  = 8192
+	maxHeldBytes = 64 << 20
+	// maxLaneBytes is one lane's share of that.
+	maxLaneBytes = maxHeldBytes / 8
+)
+
+// Reserve takes a place for a delivery that is about to be published, and
+// reports whether there was one; if not, open says whether a claim would bring
+// it in. What is reserved counts as held until it is pushed or unreserved.
+func (s *Scheduler) Reserve(key store.Lane, delivery string, size int) (ok, open bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false, false
+	}
+	l, at := s.laneOf(key), clock.Now()
+	if len(s.held) >= maxHeldJobs || s.heldBytes+size > maxHeldBytes || l.heldBytes+size > maxLaneBytes {
+		l.Stored()
+		return false, false
+	}
+	if !l.Reserve(at) {
+		return false, l.Turn(at) > 0
+	}
+	s.held[delivery] = 1
+	s.heldBytes += size
+	l.heldBytes += size
+	s.reserved.Add(1)
+	return true, true
+}
+
+// Unreserve gives back the place of a delivery that was not stored.
+func (s *Scheduler) Unreserve(key store.Lane, delivery string, size int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer s.reserved.Done()
+	delete(s.held, delivery)
+	s.heldBytes -= size
+	if l := s.lanes[key]; l != nil {
+		l.heldBytes -= size
+		l.Drop(1)
+	}
+}
+
+// Admit decides about a stored delivery that is due.
+func (s *Scheduler) Admit(w store.Waiting) store.Admission {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.laneOf(store.Lane{Tenant: w.Tenant, Endpoint: w.Endpoint})
+	v := l.Admit(clock.Now())
+	return store.Admission{Lease: v.Admit, Gate: l.gate(v.Next)}
+}
+
+// Unadmit gives back the places of rows that were admitted but not leased,
+// because the transaction failed.
+func (s *Scheduler) Unadmit(rows []store.Lane) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, key := range rows {
+		if l := s.lanes[key]; l != nil {
+			l.Drop(1)
+		}
+	}
+}
+
+// Capacity returns how many more deliveries may be claimed now.
+func (s *Scheduler) Capacity() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return 0
+	}
+	room := max(maxHeldJobs-len(s.held), 0)
+	s.starved = room < maxHeldJobs/4
+	return room
+}
+
+// Asking returns the lanes that have stored work and room for it.
+func (s *Scheduler) Asking(limit int) []store.Lane {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var keys []store.Lane
+	for l := range s.hungry {
+		if len(keys) == limit {
+			break
+		}
+		delete(s.hungry, l)
+		keys = append(keys, l.key)
+	}
+	return keys
+}
+
+// Again makes lanes ask once more whose turn came to nothing.
+func (s *Scheduler) Again(keys []store.Lane) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, key := range keys {
+		if l := s.lanes[key]; l != nil {
+			s.hungry[l] = struct{}{}
+		}
+	}
+}
+
+// Turn returns what a lane takes of its parked rows now, at most budget.
+func (s *Scheduler) Turn(key store.Lane, budget int) store.Turn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l, at := s.laneOf(key), clock.Now()
+	return store.Turn{Max: min(l.Turn(at), budget), Gate: l.gate(l.Gate(at))}
+}
+
+// Took records what a lane's turn brought. What came is pushed afterwards.
+func (s *Scheduler) Took(key store.Lane, asked, got int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.lanes[key]
+	switch {
+	case l == nil:
+	case asked > 0:
+		l.Taken(asked, got)
+		s.feed(l)
+	case l.Wants(clock.Now()): // there was no room for it
+		s.hungry[l] = struct{}{}
+	}
+}
+
+// feed asks the claim loop for more if the lane wants it.
+func (s *Scheduler) feed(l *laneShell) {
+	if _, asked := s.hungry[l]; !asked && l.Wants(clock.Now()) {
+		s.hungry[l] = struct{}{}
+		s.hooks.Wake()
+	}
+}

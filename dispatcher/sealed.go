@@ -1,0 +1,33 @@
+package dispatcher
+
+import (
+	"context"
+
+	"github.com/postrider/postrider/dispatcher/send"
+	"github.com/postrider/postrider/signer"
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
+)
+
+// SealHeaders returns an endpoint as a store keeps it, its headers sealed.
+func (d *Dispatcher) SealHeaders(ctx context.Context, ep webhook.Endpoint) (store.EndpointRecord, error) {
+	return send.SealHeaders(ctx, d.sealer, ep)
+}
+
+// OpenHeaders returns the endpoint of a record with its headers. The error is
+// the sealer's.
+func (d *Dispatcher) OpenHeaders(ctx context.Context, rec store.EndpointRecord) (webhook.Endpoint, error) {
+	return send.OpenHeaders(ctx, d.sealer, rec)
+}
+
+// SealSecret completes a secret's record with the sealed form of its text.
+func (d *Dispatcher) SealSecret(ctx context.Context, rec store.SecretRecord, text string) (store.SecretRecord, error) {
+	return send.SealSecret(ctx, d.sealer, rec, text)
+}
+
+// PublicKey returns the public half of an Ed25519 secret, for receivers to verify
+// with. ok is false for a secret of another scheme, which has none. The error is
+// the sealer's.
+func (d *Dispatcher) PublicKey(ctx context.Context, rec store.SecretRecord) (key signer.PublicKey, ok bool, err error) {
+	return send.PublicKey(ctx, d.sealer, rec)
+}

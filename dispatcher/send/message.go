@@ -1,0 +1,38 @@
+package send
+
+import "github.com/postrider/postrider/webhook"
+
+// Message is an event as it is sent: the bytes are made once and shared by all
+// its deliveries and attempts. It is never changed.
+type Message struct {
+	id, eventType string
+	body          []byte
+	// payload is where the event's own bytes begin in the body.
+	payload int
+}
+
+// NewMessage frames an event in the standard envelope. The frame is made of
+// nothing but what is stored, so that every attempt, by any process, sends the
+// same bytes.
+func NewMessage(ev *webhook.Event) *Message {
+	const layout = "2006-01-02T15:04:05.000000Z"
+	body := make([]byte, 0, len(ev.Data)+len(ev.Type)+len(layout)+len(`{"type":"","timestamp":"","data":}`))
+	body = append(body, `{"type":"`...)
+	body = append(body, ev.Type...) // letters, digits and "._-" need no escape
+	body = append(body, `","timestamp":"`...)
+	body = ev.Timestamp.UTC().AppendFormat(body, layout)
+	body = append(body, `","data":`...)
+	payload := len(body)
+	body = append(body, ev.Data...)
+	body = append(body, '}')
+	return &Message{id: ev.ID, eventType: ev.Type, body: body, payload: payload}
+}
+
+// EventType returns the type of the event.
+func (m *Message) EventType() string { return m.eventType }
+
+// Data returns the event's own bytes, which the caller must not change.
+func (m *Message) Data() []byte { return m.body[m.payload : len(m.body)-1 : len(m.body)-1] }
+
+// Size is what the message counts for in the bounds of memory, in bytes.
+func (m *Message) Size() int { return len(m.body) }

@@ -1,0 +1,71 @@
+package send
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/postrider/postrider/dispatcher/seal"
+	"github.com/postrider/postrider/signer"
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
+)
+
+// Route is how to send to an endpoint, with everything opened that was sealed.
+// It is never changed; a change of the endpoint makes a new one.
+type Route struct {
+	// Revision is the endpoint's revision that the route was made of.
+	Revision int64
+	// Endpoint is the endpoint with its headers, which may be credentials.
+	Endpoint webhook.Endpoint
+	signers  []routeSigner
+}
+
+// routeSigner is a signer with the time at which it stops signing; zero for the
+// present one.
+type routeSigner struct {
+	signer.Signer
+	until time.Time
+}
+
+// NewRoute opens the sealed parts of an endpoint; of a deleted one there is
+// nothing to open. The error is the sealer's, or says what it opened that cannot
+// be read.
+func NewRoute(ctx context.Context, sealer seal.Sealer, ep store.EngineEndpoint) (*Route, error) {
+	r := &Route{Revision: ep.Revision, Endpoint: ep.Endpoint}
+	if ep.Deleted() {
+		return r, nil
+	}
+	var err error
+	if r.Endpoint, err = OpenHeaders(ctx, sealer, ep.EndpointRecord); err != nil {
+		return nil, err
+	}
+	for _, rec := range ep.Secrets {
+		s, err := openSecret(ctx, sealer, rec)
+		if err != nil {
+			return nil, err
+		}
+		r.signers = append(r.signers, routeSigner{s, rec.Until})
+	}
+	return r, nil
+}
+
+// signersAt returns who signs at a time, the present secret first.
+func (r *Route) signersAt(at time.Time, buf []signer.Signer) []signer.Signer {
+	for _, s := range r.signers {
+		if s.until.IsZero() || at.Before(s.until) {
+			buf = append(buf, s.Signer)
+		}
+	}
+	return buf
+}
+
+// header returns the headers of a request without its signature, in a map of
+// the caller's own.
+func (r *Route) header() http.Header {
+	h := make(http.Header, len(r.Endpoint.Headers)+5)
+	for name, value := range r.Endpoint.Headers {
+		h.Set(name, value)
+	}
+	return h
+}

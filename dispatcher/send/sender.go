@@ -1,0 +1,122 @@
+package send
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/postrider/postrider/dispatcher/clock"
+	"github.com/postrider/postrider/dispatcher/transport"
+	"github.com/postrider/postrider/signer"
+	"github.com/postrider/postrider/webhook"
+)
+
+// Sender makes attempts. It is safe for concurrent use.
+type Sender struct {
+	transport transport.Transport
+	userAgent string
+	log       *zap.Logger
+}
+
+// NewSender returns a sender over a transport. userAgent is what receivers see
+// in the header of that name.
+func NewSender(t transport.Transport, userAgent string, log *zap.Logger) *Sender {
+	return &Sender{transport: t, userAgent: userAgent, log: log}
+}
+
+// Exchange is one request and what came of it.
+type Exchange struct {
+	Answer
+	// At is when it ended.
+	At time.Time
+	// Attempt describes it, as far as it goes: it has no id, no tenant, no
+	// delivery and no number yet.
+	Attempt webhook.Attempt
+}
+
+// Send makes one signed attempt and describes it; whatever goes wrong, a panic
+// of the transport's included, is in the answer. timeout bounds the attempt
+// beside ctx.
+func (s *Sender) Send(ctx context.Context, r *Route, msg *Message, timeout time.Duration) (x Exchange) {
+	began := clock.Now()
+	x.Attempt.At = began.UTC().Truncate(time.Microsecond)
+	header := r.header()
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.Error("panic in an attempt", zap.String("event", msg.id), zap.String("endpoint", r.Endpoint.ID),
+				zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
+			x.Answer = Answer{Class: webhook.ClassInternal}
+		}
+		x.At = clock.Now()
+		x.Attempt.Class = x.Classify()
+		x.Attempt.StatusCode = x.StatusCode
+		x.Attempt.RequestHeaders = redactHeaders(header, r.Endpoint.Headers)
+		if x.Attempt.Timings.Total == 0 {
+			x.Attempt.Timings.Total = x.At.Sub(began)
+		}
+	}()
+	if err := s.sign(ctx, header, r, msg, began); err != nil {
+		s.log.Error("sign a delivery", zap.String("endpoint", r.Endpoint.ID), zap.Error(err))
+		x.Answer = Answer{Class: webhook.ClassInternal}
+		return x
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	resp, err := s.transport.Send(ctx, &transport.Request{URL: r.Endpoint.URL, Header: header, Body: msg.body})
+	if err != nil {
+		x.failed(err)
+		return x
+	}
+	x.responded(resp, r.Endpoint.DiscardResponses)
+	return x
+}
+
+// sign sets the headers of Standard Webhooks. The timestamp is the attempt's.
+func (s *Sender) sign(ctx context.Context, header http.Header, r *Route, msg *Message, at time.Time) error {
+	var buf [2]signer.Signer
+	signature, err := signer.Header(ctx, msg.id, at, msg.body, r.signersAt(at, buf[:0])...)
+	if err != nil {
+		return fmt.Errorf("sign event %s: %w", msg.id, err)
+	}
+	values := [5]string{"application/json", s.userAgent, msg.id, strconv.FormatInt(at.Unix(), 10), signature}
+	header["Content-Type"] = values[0:1:1]
+	header["User-Agent"] = values[1:2:2]
+	header["Webhook-Id"] = values[2:3:3]
+	header["Webhook-Timestamp"] = values[3:4:4]
+	header["Webhook-Signature"] = values[4:5:5]
+	return nil
+}
+
+func (x *Exchange) failed(err error) {
+	x.Class = webhook.ClassInternal
+	if failure, ok := errors.AsType[*transport.Error](err); ok {
+		x.Class = failure.Class
+		x.Attempt.RemoteAddr = failure.RemoteAddr
+		x.Attempt.Timings = failure.Timings
+	}
+}
+
+func (x *Exchange) responded(resp *transport.Response, discard bool) {
+	x.StatusCode, x.Header = resp.StatusCode, resp.Header
+	x.Attempt.RemoteAddr = resp.RemoteAddr
+	x.Attempt.Timings = resp.Timings
+	x.Attempt.Truncated = resp.Truncated
+	if discard {
+		return
+	}
+	x.Attempt.ResponseBody = resp.Body
+	x.Attempt.ResponseHeaders = make(map[string]string, len(resp.Header))
+	for name, values := range resp.Header {
+		if name == "Set-Cookie" {
+			x.Attempt.ResponseHeaders[name] = redacted
+		} else if len(values) > 0 {
+			x.Attempt.ResponseHeaders[name] = values[0]
+		}
+	}
+}

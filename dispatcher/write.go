@@ -1,0 +1,132 @@
+package dispatcher
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/postrider/postrider/dispatcher/batch"
+	"github.com/postrider/postrider/dispatcher/clock"
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
+)
+
+const (
+	maxPublishBatch = 256
+	// unknownFor is how long the outcome of an unknown commit is asked for.
+	unknownFor = 10 * time.Second
+)
+
+// flushPublications writes a batch in one transaction. It runs on no caller's
+// context: one who gives up must not take the others along.
+func (d *Dispatcher) flushPublications(calls []*publication) {
+	taken := calls[:0]
+	for _, p := range calls {
+		if p.state.CompareAndSwap(publicationQueued, publicationTaken) {
+			taken = append(taken, p)
+		}
+	}
+	// Every process takes idempotency keys in the same order, or two would
+	// wait for each other. What has the same key, or none, keeps its order.
+	slices.SortStableFunc(taken, func(a, b *publication) int {
+		return cmp.Or(cmp.Compare(a.Event.Tenant, b.Event.Tenant),
+			cmp.Compare(a.Event.IdempotencyKey, b.Event.IdempotencyKey))
+	})
+	d.write(taken)
+}
+
+func (d *Dispatcher) write(calls []*publication) {
+	if len(calls) == 0 {
+		return
+	}
+	pubs := make([]store.Publication, len(calls))
+	for i, p := range calls {
+		pubs[i] = p.Publication
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
+	defer cancel()
+	results, err := d.store.Publish(ctx, clock.Now(), pubs)
+	switch {
+	case err == nil:
+		d.published(calls, results)
+	case errors.Is(err, store.ErrUnknown):
+		// The callers wait for it, and nobody else should.
+		go d.resolve(slices.Clone(calls), err)
+	case batch.Transient(err) || len(calls) == 1:
+		for _, p := range calls {
+			p.fail(err)
+		}
+	default:
+		// Something in the batch is refused. Halve it until that stands alone.
+		half := len(calls) / 2
+		d.write(calls[:half])
+		d.write(calls[half:])
+	}
+}
+
+// published hands over what was stored and answers the callers.
+func (d *Dispatcher) published(calls []*publication, results []store.PublishResult) {
+	claimable := false
+	for i, p := range calls {
+		err := p.answer(results[i])
+		if results[i].Outcome == store.PublishStored {
+			p.handOver()
+			claimable = claimable || p.open
+		} else {
+			p.unreserve()
+		}
+		if errors.Is(err, errStale) {
+			d.directory.Outdate(p.Event.Tenant, p.Revision+1)
+		}
+		p.done <- err
+	}
+	if claimable {
+		d.wake()
+	}
+}
+
+// resolve finds out what became of a batch whose commit was not answered: what
+// is there was committed. What is not there may still be on its way, so its
+// callers learn that nobody knows.
+func (d *Dispatcher) resolve(calls []*publication, cause error) {
+	keys := make([]store.EventKey, len(calls))
+	for i, p := range calls {
+		keys[i] = store.EventKey{Tenant: p.Event.Tenant, ID: p.Event.ID}
+	}
+	there := make(map[store.EventKey]bool)
+	retry := batch.NewBackOff()
+	for deadline := clock.Now().Add(unknownFor); clock.Now().Before(deadline); time.Sleep(retry.NextBackOff()) {
+		ctx, cancel := context.WithTimeout(context.Background(), unknownFor)
+		found, err := d.store.Published(ctx, keys)
+		cancel()
+		if err != nil {
+			continue
+		}
+		for _, key := range found {
+			there[key] = true
+		}
+		break
+	}
+	d.log.Warn("publish: a commit was not answered", zap.Int("events", len(calls)), zap.Int("stored", len(there)), zap.Error(cause))
+	for i, p := range calls {
+		if !there[keys[i]] {
+			p.fail(cause)
+			continue
+		}
+		p.receipt = webhook.Receipt{EventID: p.Event.ID, Deliveries: len(p.Deliveries)}
+		p.handOver()
+		p.done <- nil
+	}
+	d.wake()
+}
+
+// wake makes the claim loop look for what was stored without a hand-over.
+func (d *Dispatcher) wake() {
+	if e := d.engine.Load(); e != nil {
+		e.Wake()
+	}
+}
