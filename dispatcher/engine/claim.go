@@ -77,8 +77,8 @@ func (c *claimLoop) run(ctx context.Context) {
 		switch {
 		case c.eager.Swap(false):
 			interval = eagerPoll
-		case claimed:
-			interval = max(interval, minPoll)
+		case claimed && interval >= minPoll:
+			interval = minPoll
 		default:
 			interval = min(2*interval, maxPoll)
 		}
@@ -108,8 +108,9 @@ func (c *claimLoop) claim(ctx context.Context) (bool, time.Time) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	polled, next := c.poll(ctx, min(room, pollLimit))
-	took := c.take(ctx, c.e.sched.Capacity())
+	// What is parked was due first, so it gets its places first.
+	took := c.take(ctx, room)
+	polled, next := c.poll(ctx, min(c.e.sched.Capacity(), pollLimit))
 	return polled || took, next
 }
 

@@ -85,6 +85,7 @@ type Lane struct {
 	inFlight int
 	answered bool // the endpoint has taken a delivery
 	backlog  bool // due deliveries are, or may be, waiting in the store
+	more     bool // some were left there since the last turn began
 	timeouts bool // the last attempt was too much for the endpoint
 	// progress is when an attempt last ended, or the first of those under way
 	// began.
@@ -200,7 +201,7 @@ func (l *Lane) Excess(now time.Time) int {
 // deliveries are stored too.
 func (l *Lane) Reserve(now time.Time) bool {
 	if l.backlog || l.cfg.Deleted || l.Shut(now) || !l.breaker.closed() || l.queued >= l.queueLimit(now) {
-		l.backlog = true
+		l.Stored()
 		return false
 	}
 	l.queued++
@@ -211,7 +212,7 @@ func (l *Lane) Reserve(now time.Time) bool {
 // again.
 func (l *Lane) Admit(now time.Time) Verdict {
 	if l.Turn(now) == 0 {
-		l.backlog = true
+		l.Stored()
 		return Verdict{Next: l.Gate(now)}
 	}
 	l.queued++
@@ -232,10 +233,17 @@ func (l *Lane) Turn(now time.Time) int {
 	return max(l.queueLimit(now)-l.queued, 0)
 }
 
-// Taken records the answer to a turn: got deliveries of the asked for came.
+// Ask begins a turn: it returns how many parked deliveries the lane takes.
+func (l *Lane) Ask(now time.Time) int {
+	l.more = false
+	return l.Turn(now)
+}
+
+// Taken records the answer to a turn: got deliveries of the asked for came. If
+// fewer came, nothing is left in the store but what was put there meanwhile.
 func (l *Lane) Taken(asked, got int) {
 	l.queued += got
-	l.backlog = got >= asked
+	l.backlog = got >= asked || l.more
 }
 
 // Wants reports whether the lane has stored work and enough room to ask for it.
@@ -251,7 +259,7 @@ func (l *Lane) Wants(now time.Time) bool {
 func (l *Lane) Drop(n int) { l.queued -= n }
 
 // Stored records that deliveries of this lane were left in the store.
-func (l *Lane) Stored() { l.backlog = true }
+func (l *Lane) Stored() { l.backlog, l.more = true, true }
 
 // Ready reports whether a queued delivery may start now.
 func (l *Lane) Ready(now time.Time) bool {

@@ -217,7 +217,7 @@ func TestStoredWorkGoesFirst(t *testing.T) {
 	if !l.Wants(t0) {
 		t.Error("Wants = false with stored work and an empty queue")
 	}
-	l.Taken(l.Turn(t0), 3)
+	l.Taken(l.Ask(t0), 3)
 	if !l.Reserve(t0) {
 		t.Error("Reserve after the last stored delivery was taken = false")
 	}

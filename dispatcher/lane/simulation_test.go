@@ -167,7 +167,7 @@ func (s *shell) poll() {
 	if !due && !s.lane.Wants(s.now) {
 		return
 	}
-	asked := s.lane.Turn(s.now)
+	asked := s.lane.Ask(s.now)
 	gate := s.lane.Gate(s.now)
 	got := min(asked, s.parked)
 	s.parked -= got

@@ -114,7 +114,7 @@ func (s *Scheduler) Turn(key store.Lane, budget int) store.Turn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l, at := s.laneOf(key), clock.Now()
-	return store.Turn{Max: min(l.Turn(at), budget), Gate: l.gate(l.Gate(at))}
+	return store.Turn{Max: min(l.Ask(at), budget), Gate: l.gate(l.Gate(at))}
 }
 
 // Took records what a lane's turn brought. What came is pushed afterwards.
