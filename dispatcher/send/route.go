@@ -19,6 +19,7 @@ type Route struct {
 	// Endpoint is the endpoint with its headers, which may be credentials.
 	Endpoint webhook.Endpoint
 	signers  []routeSigner
+	echo     echo
 }
 
 // routeSigner is a signer with the time at which it stops signing; zero for the
@@ -40,6 +41,7 @@ func NewRoute(ctx context.Context, sealer seal.Sealer, ep store.EngineEndpoint) 
 	if r.Endpoint, err = OpenHeaders(ctx, sealer, ep.EndpointRecord); err != nil {
 		return nil, err
 	}
+	r.echo = newEcho(r.Endpoint.Headers)
 	for _, rec := range ep.Secrets {
 		s, err := openSecret(ctx, sealer, rec)
 		if err != nil {

@@ -73,7 +73,7 @@ func (s *Sender) Send(ctx context.Context, r *Route, msg *Message, timeout time.
 		x.failed(err)
 		return x
 	}
-	x.responded(resp, r.Endpoint.DiscardResponses)
+	x.responded(resp, r)
 	return x
 }
 
@@ -102,21 +102,21 @@ func (x *Exchange) failed(err error) {
 	}
 }
 
-func (x *Exchange) responded(resp *transport.Response, discard bool) {
+func (x *Exchange) responded(resp *transport.Response, r *Route) {
 	x.StatusCode, x.Header = resp.StatusCode, resp.Header
 	x.Attempt.RemoteAddr = resp.RemoteAddr
 	x.Attempt.Timings = resp.Timings
 	x.Attempt.Truncated = resp.Truncated
-	if discard {
+	if r.Endpoint.DiscardResponses {
 		return
 	}
-	x.Attempt.ResponseBody = resp.Body
+	x.Attempt.ResponseBody = r.echo.maskBytes(resp.Body)
 	x.Attempt.ResponseHeaders = make(map[string]string, len(resp.Header))
 	for name, values := range resp.Header {
 		if name == "Set-Cookie" {
 			x.Attempt.ResponseHeaders[name] = redacted
 		} else if len(values) > 0 {
-			x.Attempt.ResponseHeaders[name] = values[0]
+			x.Attempt.ResponseHeaders[name] = r.echo.mask(values[0])
 		}
 	}
 }
