@@ -52,10 +52,13 @@ func (c *claimLoop) wake() {
 	}
 }
 
-// lookOut makes the loop look again within milliseconds, and some times more.
+// lookOut makes the loop look again within milliseconds, and some times more. It
+// is no use to look at once: the host has yet to commit.
 func (c *claimLoop) lookOut() {
 	c.eager.Store(true)
-	c.wake()
+	if at := c.wakeAt.Load(); at != math.MaxInt64 && at > clock.Now().Add(eagerPoll).UnixNano() {
+		c.wake()
+	}
 }
 
 // noteDue makes sure that the loop looks again when a delivery falls due.
@@ -90,6 +93,9 @@ func (c *claimLoop) run(ctx context.Context) {
 			wait = max(wait, eagerPoll) // never spin over what cannot be claimed
 		}
 		c.wakeAt.Store(clock.Now().Add(wait).UnixNano())
+		if c.eager.Load() { // asked for before wakeAt could tell
+			wait = min(wait, eagerPoll)
+		}
 		timer.Reset(wait)
 		select {
 		case <-timer.C:

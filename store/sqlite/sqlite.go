@@ -68,14 +68,18 @@ func createPrivate(path string) error {
 }
 
 func openAndMigrate(ctx context.Context, uri, path, hostDSN string) (*Store, error) {
-	db, err := sql.Open("sqlite", hostDSN)
+	registered, err := sql.Open("sqlite", hostDSN) // connects to nothing
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
+	defer registered.Close()
+	host := &hostConnector{dsn: hostDSN, driver: registered.Driver()}
+	db := sql.OpenDB(host)
 	s, err := open(ctx, db, uri, path, Config{})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open database: %w", err), db.Close())
 	}
+	host.writer = s.writer
 	s.ownsDB = true
 	if err := migrate(ctx, db, path); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database: %w", err), s.Close())
@@ -166,7 +170,9 @@ func (d database) Read(ctx context.Context, fn func(context.Context, sqlstore.Co
 }
 
 // DB returns a handle on the same database for the host's own tables and
-// transactions. It is the one that New was given, or else one that Close closes.
+// transactions. It is the one that New was given, or else one that Close closes;
+// transactions of the latter take turns with the Store's own writes, which no
+// other handle can.
 func (s *Store) DB() *sql.DB { return s.db }
 
 // Close waits for the writes that have been called for, gives the right to

@@ -45,8 +45,11 @@ type operation struct {
 	wake chan bool
 	// ran is closed when fn has returned. Until then fn may use what belongs
 	// to the caller.
-	ran      chan struct{}
-	begun    bool // guarded by writer.mu
+	ran   chan struct{}
+	begun bool // guarded by writer.mu
+	// loan says that it is no operation of ours but a transaction of the host
+	// that waits for its turn.
+	loan     bool
 	err      error
 	panicked any // what fn panicked with, for its own caller
 }
@@ -80,21 +83,29 @@ func (w *writer) Write(ctx context.Context, fn func(context.Context, sqlstore.Co
 		return gaveUp(ctx)
 	}
 	op := &operation{fn: fn, wake: make(chan bool, 1), ran: make(chan struct{})}
-	w.mu.Lock()
-	if w.closed {
-		w.mu.Unlock()
-		return errClosed
+	first, err := w.enqueue(op)
+	if err != nil {
+		return err
 	}
-	w.queue = append(w.queue, op)
-	first := !w.leading
-	w.leading = true
-	w.mu.Unlock()
 	if !first {
 		if lead, err := w.await(ctx, op); !lead {
 			return err
 		}
 	}
 	return w.lead(ctx, op)
+}
+
+// enqueue queues an operation and reports whether its caller leads at once.
+func (w *writer) enqueue(op *operation) (first bool, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return false, errClosed
+	}
+	w.queue = append(w.queue, op)
+	first = !w.leading
+	w.leading = true
+	return first, nil
 }
 
 // await waits until an operation is done, its caller is to lead, or ctx ends.
@@ -225,7 +236,7 @@ func (w *writer) run() (group []*operation, err error) {
 func (w *writer) next() *operation {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.queue) == 0 {
+	if len(w.queue) == 0 || w.queue[0].loan {
 		return nil
 	}
 	op := w.queue[0]
