@@ -258,6 +258,9 @@ func (l *Lane) Wants(now time.Time) bool {
 // Drop gives back places that were taken and not started.
 func (l *Lane) Drop(n int) { l.queued -= n }
 
+// Backlog reports whether deliveries of this lane may be waiting in the store.
+func (l *Lane) Backlog() bool { return l.backlog }
+
 // Stored records that deliveries of this lane were left in the store.
 func (l *Lane) Stored() { l.backlog, l.more = true, true }
 

@@ -56,6 +56,9 @@ func (s *Scheduler) Admit(w store.Waiting) store.Admission {
 	defer s.mu.Unlock()
 	l := s.laneOf(store.Lane{Tenant: w.Tenant, Endpoint: w.Endpoint})
 	v := l.Admit(clock.Now())
+	if !v.Admit {
+		s.feed(l)
+	}
 	return store.Admission{Lease: v.Admit, Gate: l.gate(v.Next)}
 }
 
@@ -87,13 +90,20 @@ func (s *Scheduler) Capacity() int {
 func (s *Scheduler) Asking(limit int) []store.Lane {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	at := clock.Now()
 	var keys []store.Lane
 	for l := range s.hungry {
-		if len(keys) == limit {
-			break
+		switch {
+		case len(keys) == limit:
+			return keys
+		case !l.Backlog() || l.Shut(at):
+			delete(s.hungry, l)
+		case !l.Loaded() || l.Turn(at) == 0:
+			s.hungry[l] = false // it will say when it has room
+		default:
+			delete(s.hungry, l)
+			keys = append(keys, l.key)
 		}
-		delete(s.hungry, l)
-		keys = append(keys, l.key)
 	}
 	return keys
 }
@@ -104,7 +114,7 @@ func (s *Scheduler) Again(keys []store.Lane) {
 	defer s.mu.Unlock()
 	for _, key := range keys {
 		if l := s.lanes[key]; l != nil {
-			s.hungry[l] = struct{}{}
+			s.hungry[l] = true
 		}
 	}
 }
@@ -121,21 +131,26 @@ func (s *Scheduler) Turn(key store.Lane, budget int) store.Turn {
 func (s *Scheduler) Took(key store.Lane, asked, got int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l := s.lanes[key]
-	switch {
-	case l == nil:
-	case asked > 0:
-		l.Taken(asked, got)
+	if l := s.lanes[key]; l != nil {
+		if asked > 0 {
+			l.Taken(asked, got)
+		}
 		s.feed(l)
-	case l.Wants(clock.Now()): // there was no room for it
-		s.hungry[l] = struct{}{}
 	}
 }
 
-// feed asks the claim loop for more if the lane wants it.
+// feed lets the claim loop take what a lane has in the store, before it admits
+// what fell due later; if the lane has much room, the loop is woken for it.
 func (s *Scheduler) feed(l *laneShell) {
-	if _, asked := s.hungry[l]; !asked && l.Wants(clock.Now()) {
-		s.hungry[l] = struct{}{}
-		s.hooks.Wake()
+	at := clock.Now()
+	if !l.Backlog() || l.Shut(at) {
+		return
+	}
+	if woken := s.hungry[l]; !woken {
+		wants := l.Wants(at)
+		s.hungry[l] = wants
+		if wants {
+			s.hooks.Wake()
+		}
 	}
 }

@@ -37,8 +37,9 @@ type Scheduler struct {
 	// class whose lane was looked at last.
 	ready     [lane.Classes]ring
 	lastClass lane.Class
-	// hungry are the lanes that have stored work and room for it.
-	hungry  map[*laneShell]struct{}
+	// hungry are the lanes that have left work in the store, and whether the
+	// claim loop was woken for it.
+	hungry  map[*laneShell]bool
 	crashes crashes
 	// held is what is leased to us, by delivery, with the claim.
 	held      map[string]int64
@@ -66,7 +67,7 @@ func New(slots int, hooks Hooks) *Scheduler {
 		slots:  slots,
 		hooks:  hooks,
 		lanes:  make(map[store.Lane]*laneShell),
-		hungry: make(map[*laneShell]struct{}),
+		hungry: make(map[*laneShell]bool),
 		held:   make(map[string]int64),
 	}
 }
