@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"go.uber.org/zap"
+
 	"github.com/postrider/postrider/dispatcher/clock"
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/webhook"
@@ -53,12 +55,17 @@ func (d *Dispatcher) Changed(ep *webhook.Endpoint) {
 
 // pause pauses an endpoint on behalf of the engine (see engine.Config).
 func (d *Dispatcher) pause(ctx context.Context, key store.Lane, revision int64, cause webhook.PauseCause, reason string) error {
+	paused := false
 	_, err := d.UpdateEndpoint(ctx, key.Tenant, key.Endpoint, func(ep *store.EndpointRecord) error {
 		if ep.Status == webhook.EndpointPaused || ep.Revision != revision {
 			return ErrUnchanged
 		}
 		ep.Status, ep.PauseCause, ep.StatusReason = webhook.EndpointPaused, cause, reason
+		paused = true
 		return nil
 	})
+	if err == nil && paused {
+		d.log.Info("endpoint paused", zap.String("endpoint", key.Endpoint), zap.String("cause", string(cause)))
+	}
 	return err
 }

@@ -52,8 +52,6 @@ func (e *Engine) pauseEndpoint(j *schedule.Job, cause webhook.PauseCause, reason
 		defer cancel()
 		if err := e.cfg.Pause(ctx, j.Lane(), j.Route.Revision, cause, reason); err != nil {
 			e.log.Warn("pause an endpoint", zap.String("endpoint", j.Endpoint), zap.Error(err))
-			return
 		}
-		e.log.Info("endpoint paused", zap.String("endpoint", j.Endpoint), zap.String("cause", string(cause)))
 	})
 }

@@ -31,10 +31,14 @@
 //	receipt, err := d.PublishTx(ctx, st.Tx(tx), ev)
 //	err = tx.Commit()
 //
-// A handle of the host's own must be opened with [DSN], or at least with
-// _txlock=immediate: a transaction that begins by reading cannot always go on to
-// write. The host's transaction is the one writer while it is open. Everything
-// else waits for it, so a Publish from inside it, not through Tx, waits until its
+// Transactions of DB take turns with the Store's own writes. SQLite itself has no
+// queue: a handle of the host's own can only ask for the lock now and then, and
+// under load it seldom finds it free. Such a handle must be opened with [DSN], or
+// at least with _txlock=immediate: a transaction that begins by reading cannot
+// always go on to write.
+//
+// The host's transaction is the one writer while it is open. Everything else
+// waits for it, so a Publish from inside it, not through Tx, waits until its
 // context ends.
 //
 // All tables of Postrider have names that begin with "postrider_".
