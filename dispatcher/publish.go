@@ -19,6 +19,9 @@ import (
 // changed at the same moment.
 const maxStale = 100
 
+// errUnsettled is returned after maxStale matches that were out of date.
+var errUnsettled = fmt.Errorf("publish: %w: endpoints of the tenant keep changing", store.ErrUnavailable)
+
 // Publish stores an event with a delivery for each endpoint of its tenant that
 // subscribes to its type, and returns once both are durable.
 //
@@ -108,7 +111,7 @@ func (d *Dispatcher) PublishTx(ctx context.Context, tx store.Tx, ev webhook.Even
 		}
 		dir, err = d.directory.ReadFrom(ctx, tx, ev.Tenant)
 	}
-	return webhook.Receipt{}, fmt.Errorf("publish: %w: endpoints of the tenant keep changing", store.ErrUnavailable)
+	return webhook.Receipt{}, errUnsettled
 }
 
 // prepare checks an event and gives it its id and time. Nothing is matched yet.
@@ -158,7 +161,7 @@ func (d *Dispatcher) publish(ctx context.Context, p *publication) (webhook.Recei
 			return webhook.Receipt{}, err
 		}
 	}
-	return webhook.Receipt{}, fmt.Errorf("publish: %w: endpoints of the tenant keep changing", store.ErrUnavailable)
+	return webhook.Receipt{}, errUnsettled
 }
 
 // match finds the endpoints of an event and takes places in their lanes.

@@ -209,13 +209,3 @@ func returned(c store.Claimed, due time.Time) store.Settled {
 
 // lost reports whether outcomes can be written no more.
 func (e *Engine) lost() bool { return e.writeCtx.Err() != nil }
-
-// pause waits, but not longer than outcomes can be written.
-func (e *Engine) pause(d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-e.writeCtx.Done():
-	}
-}

@@ -18,20 +18,13 @@ const (
 // other processes write, until ctx ends. It goes on from the cursor that was
 // read before the engine had any lane: what changed before is in every lane.
 func (e *Engine) followChanges(ctx context.Context) {
-	ticker := time.NewTicker(followEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
+	every(ctx, followEvery, func() {
 		next, err := e.applyChanges(ctx, e.cursor)
 		if err != nil && ctx.Err() == nil {
 			e.log.Warn("follow endpoint changes; repeating", zap.Error(err))
 		}
 		e.cursor = next
-	}
+	})
 }
 
 func (e *Engine) applyChanges(ctx context.Context, cursor int64) (int64, error) {

@@ -38,11 +38,7 @@ func Acquire(ctx context.Context, cfg Config) (*Engine, error) {
 			cfg.Log.Info("another process delivers from this store; standing by")
 			waiting = true
 		}
-		t := time.NewTimer(acquireRetry)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
+		if !sleep(ctx, acquireRetry) {
 			return nil, ctx.Err()
 		}
 	}

@@ -34,11 +34,7 @@ func (e *Engine) loadLane(key store.Lane) {
 				zap.String("endpoint", key.Endpoint), zap.Duration("after", wait), zap.Error(err))
 			e.sched.LoadFailed(key, clock.Now().Add(wait))
 		}
-		t := time.NewTimer(wait)
-		select {
-		case <-t.C:
-		case <-e.sendCtx.Done():
-			t.Stop()
+		if !sleep(e.sendCtx, wait) {
 			return
 		}
 	}

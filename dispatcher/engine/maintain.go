@@ -21,17 +21,10 @@ const (
 // maintain removes what is past its retention and forgets idle lanes, until ctx
 // ends.
 func (e *Engine) maintain(ctx context.Context) {
-	ticker := time.NewTicker(maintainEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
+	every(ctx, maintainEvery, func() {
 		e.sched.Evict()
 		e.prune(ctx)
-	}
+	})
 }
 
 func (e *Engine) prune(ctx context.Context) {

@@ -34,7 +34,7 @@ func (e *Engine) settle(items []*schedule.Settling) {
 		}
 		e.sched.Hold(true)
 		e.log.Warn("settle deliveries; repeating", zap.Int("deliveries", len(items)), zap.Error(err))
-		e.pause(retry.NextBackOff())
+		sleep(e.writeCtx, retry.NextBackOff())
 	}
 }
 
