@@ -43,7 +43,7 @@ var rules = map[string]rule{
 	"store/memstore":  {local: []string{"signer", "webhook", "store"}},
 	"store/sqlstore":  {local: []string{"signer", "webhook", "store"}, modules: []string{"github.com/pressly/goose/v3"}},
 	"store/sqlite":    {local: []string{"signer", "webhook", "store", "store/sqlstore"}, modules: []string{"modernc.org/sqlite", "github.com/pressly/goose/v3", "golang.org/x/sys"}},
-	"store/postgres":  {local: []string{"signer", "webhook", "store", "store/sqlstore"}, modules: []string{"github.com/jackc/pgx/v5", "github.com/pressly/goose/v3"}},
+	"store/postgres":  {local: []string{"signer", "webhook", "store", "store/sqlstore"}, modules: []string{"github.com/jackc/pgx/v5", "github.com/jackc/puddle/v2", "github.com/pressly/goose/v3"}},
 	"store/sharded":   {local: []string{"signer", "webhook", "store"}},
 
 	"dispatcher/clock":     {},

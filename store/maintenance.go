@@ -9,7 +9,9 @@ import (
 type Maintenance interface {
 	// Prune removes some of what is past its retention, oldest first, at most
 	// about limit rows of each kind, in transactions short enough that claims
-	// and publishes do not notice. A delivery that is still pending, and not
+	// and publishes do not notice. A store that keeps history in parts, such as
+	// one per week, removes a part at once, when all of it is past its
+	// retention. A delivery that is still pending, and not
 	// leased, when its payload is removed is canceled, reason expired; an event
 	// with a leased delivery is left whole for a later call, so that nothing is
 	// sent without its payload or pending for ever.

@@ -86,6 +86,10 @@ const (
 	PublishConflict
 	// PublishStale: the tenant's revision is greater than the publication's.
 	PublishStale
+	// PublishBusy: the key is being used by a transaction that has not ended,
+	// and the others of the batch were not to wait for it. Nothing was written;
+	// publish it again, alone.
+	PublishBusy
 )
 
 // PublishResult is the answer to one publication.

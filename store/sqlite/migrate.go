@@ -15,6 +15,9 @@ import (
 	"github.com/postrider/postrider/store/sqlstore"
 )
 
+// versionTable records which migrations were applied.
+const versionTable = "postrider_schema"
+
 // Migrations returns the numbered migrations, for hosts that apply them with a
 // tool of their own. Their record is the table postrider_schema.
 func Migrations() (fs.FS, error) { return sqlstore.Migrations("sqlite") }
@@ -44,7 +47,7 @@ func migrate(ctx context.Context, db *sql.DB, path string) error {
 		}
 		defer lock.Close()
 	}
-	return classify(sqlstore.Migrate(ctx, db, goose.DialectSQLite3, fsys))
+	return classify(sqlstore.Migrate(ctx, db, goose.DialectSQLite3, versionTable, fsys))
 }
 
 // awaitLock asks for a lock until ctx ends.
@@ -83,5 +86,5 @@ func checkSchema(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	return classify(sqlstore.CheckSchema(ctx, db, goose.DialectSQLite3, fsys))
+	return classify(sqlstore.CheckSchema(ctx, db, goose.DialectSQLite3, versionTable, fsys))
 }

@@ -17,7 +17,7 @@ var insertAttempts = newMulti(`
 
 // attemptHeaders are an attempt's headers as they are stored.
 type attemptHeaders struct {
-	request, response any
+	request, response string
 }
 
 // encodeHeaders returns the headers of each item's attempt.
@@ -29,10 +29,10 @@ func encodeHeaders(items []store.Settled) ([]attemptHeaders, error) {
 			continue
 		}
 		var err error
-		if headers[i].request, err = jsonText(a.RequestHeaders); err != nil {
+		if headers[i].request, err = JSONText(a.RequestHeaders); err != nil {
 			return nil, err
 		}
-		if headers[i].response, err = jsonText(a.ResponseHeaders); err != nil {
+		if headers[i].response, err = JSONText(a.ResponseHeaders); err != nil {
 			return nil, err
 		}
 	}
@@ -47,7 +47,7 @@ func insertAllAttempts(ctx context.Context, c Conn, items []store.Settled, heade
 		return append(args, it.Tenant, it.Delivery, int64(a.N), a.ID, a.At.UnixMicro(), textOrNull(string(a.Class)),
 			int64(a.StatusCode), boolInt(a.Truncated), t.DNS.Microseconds(), t.Connect.Microseconds(), t.TLS.Microseconds(),
 			t.FirstByte.Microseconds(), t.Total.Microseconds(), micros(a.NextAt), textOrNull(a.RemoteAddr),
-			headers[i].request, headers[i].response, bytesOrNull(a.ResponseBody))
+			textOrNull(headers[i].request), textOrNull(headers[i].response), bytesOrNull(a.ResponseBody))
 	})
 }
 
@@ -86,10 +86,10 @@ func scanAttempt(r Row, a *webhook.Attempt) error {
 		DNS: duration(dns), Connect: duration(connect), TLS: duration(tls),
 		FirstByte: duration(firstByte), Total: duration(total),
 	}
-	if a.RequestHeaders, err = fromJSON(request); err != nil {
+	if a.RequestHeaders, err = FromJSON(request); err != nil {
 		return err
 	}
-	a.ResponseHeaders, err = fromJSON(response)
+	a.ResponseHeaders, err = FromJSON(response)
 	return err
 }
 

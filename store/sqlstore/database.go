@@ -3,6 +3,8 @@ package sqlstore
 import (
 	"context"
 	"time"
+
+	"github.com/postrider/postrider/store"
 )
 
 // Database runs transactions. Errors that a transaction ends with for reasons
@@ -51,6 +53,14 @@ type Dialect struct {
 	// databases whose planner would take the first column of the primary key.
 	// Defaults to nothing: the planner chooses.
 	Index func(name string) string
+	// Lock keeps other transactions that count for the same process away until
+	// the transaction ends. Defaults to nothing: there is one writer.
+	Lock func(ctx context.Context, c Conn, process int64) error
+	// Expire removes payloads, attempts, events, deliveries and idempotency keys
+	// that are past their retention, and adds to done what it removed. It is for
+	// databases that remove many rows at once. Defaults to removing them in the
+	// order of events.
+	Expire func(ctx context.Context, now time.Time, r store.Retention, limit int, done *store.Pruned) error
 	// Now returns the database's time. Defaults to the caller's time.
 	Now func(ctx context.Context, c Conn, now time.Time) (time.Time, error)
 }

@@ -11,13 +11,14 @@ func (s *Store) TenantEndpoints(ctx context.Context, tenant string, after int64)
 	var list []store.EndpointRecord
 	var revision int64
 	err := s.db.Read(ctx, func(ctx context.Context, c Conn) (err error) {
-		list, revision, err = tenantEndpoints(ctx, c, tenant, after)
+		list, revision, err = TenantEndpoints(ctx, c, tenant, after)
 		return err
 	})
 	return list, revision, wrap("read endpoints of tenant", err)
 }
 
-func tenantEndpoints(ctx context.Context, c Conn, tenant string, after int64) ([]store.EndpointRecord, int64, error) {
+// TenantEndpoints is Store.TenantEndpoints in a transaction.
+func TenantEndpoints(ctx context.Context, c Conn, tenant string, after int64) ([]store.EndpointRecord, int64, error) {
 	revision, err := tenantRevision(ctx, c, tenant)
 	if err != nil || revision <= after {
 		return nil, revision, err

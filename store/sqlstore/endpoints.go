@@ -74,6 +74,11 @@ func (s *Store) CreateEndpoint(ctx context.Context, now time.Time, ep store.Endp
 			ep.CreatedAt.UnixMicro(), ep.UpdatedAt.UnixMicro()); err != nil {
 			return err
 		}
+		if _, err := c.Exec(ctx, `
+			INSERT INTO postrider_lanes (tenant, endpoint, next_at, revision)
+			VALUES (?, ?, ?, ?)`, ep.Tenant, ep.ID, int64(empty), ep.Revision); err != nil {
+			return err
+		}
 		return insertSecret(ctx, c, secret)
 	})
 	if err != nil {
@@ -104,6 +109,10 @@ func (s *Store) UpdateEndpoint(ctx context.Context, now time.Time, ep store.Endp
 		if err != nil {
 			return err
 		}
+		revision, err := nextRevision(ctx, c, ep.Tenant)
+		if err != nil {
+			return err
+		}
 		old, err := liveEndpoint(ctx, c, ep.Tenant, ep.ID)
 		if err != nil {
 			return err
@@ -121,6 +130,7 @@ func (s *Store) UpdateEndpoint(ctx context.Context, now time.Time, ep store.Endp
 				return err
 			}
 		}
+		ep.Revision = revision
 		return changeEndpoint(ctx, c, now, &ep)
 	})
 	if err != nil {
@@ -129,14 +139,11 @@ func (s *Store) UpdateEndpoint(ctx context.Context, now time.Time, ep store.Endp
 	return ep, nil
 }
 
-// changeEndpoint writes an endpoint that exists, under its next version and a
-// new revision, and makes its lane due.
+// changeEndpoint writes an endpoint that exists, under its next version and the
+// revision that the caller has given it, and makes its lane due. Who changes an
+// endpoint takes the revision before reading it: it keeps others from doing so.
 func changeEndpoint(ctx context.Context, c Conn, now time.Time, ep *store.EndpointRecord) error {
-	revision, err := nextRevision(ctx, c, ep.Tenant)
-	if err != nil {
-		return err
-	}
-	ep.Revision, ep.Version, ep.UpdatedAt = revision, ep.Version+1, whole(now)
+	ep.Version, ep.UpdatedAt = ep.Version+1, whole(now)
 	config, err := encodeConfig(&ep.Endpoint)
 	if err != nil {
 		return err
@@ -152,9 +159,9 @@ func changeEndpoint(ctx context.Context, c Conn, now time.Time, ep *store.Endpoi
 	}
 	_, err = c.Exec(ctx, `
 		UPDATE postrider_lanes
-		SET next_at = ?
+		SET next_at = CASE next_at WHEN ? THEN next_at ELSE ? END, revision = ?
 		WHERE tenant = ?
-		AND endpoint = ?`, now.UnixMicro(), ep.Tenant, ep.ID)
+		AND endpoint = ?`, int64(empty), now.UnixMicro(), ep.Revision, ep.Tenant, ep.ID)
 	return err
 }
 
@@ -162,6 +169,10 @@ func changeEndpoint(ctx context.Context, c Conn, now time.Time, ep *store.Endpoi
 func (s *Store) DeleteEndpoint(ctx context.Context, now time.Time, tenant, id string) error {
 	err := s.db.Write(ctx, func(ctx context.Context, c Conn) error {
 		now, err := s.now(ctx, c, now)
+		if err != nil {
+			return err
+		}
+		revision, err := nextRevision(ctx, c, tenant)
 		if err != nil {
 			return err
 		}
@@ -175,7 +186,7 @@ func (s *Store) DeleteEndpoint(ctx context.Context, now time.Time, tenant, id st
 			AND endpoint = ?`, tenant, id); err != nil {
 			return err
 		}
-		ep.DeletedAt = now
+		ep.DeletedAt, ep.Revision = now, revision
 		return changeEndpoint(ctx, c, now, &ep)
 	})
 	return wrap("delete endpoint", err)

@@ -60,7 +60,7 @@ func scanEvent(r Row, ev *webhook.Event, more ...any) error {
 	if err != nil {
 		return err
 	}
-	ev.Metadata, err = fromJSON(meta)
+	ev.Metadata, err = FromJSON(meta)
 	return err
 }
 

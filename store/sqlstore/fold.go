@@ -36,7 +36,7 @@ func (p *pruning) uncounted(ctx context.Context) error {
 		return err
 	}
 	return p.inSteps(ctx, len(rows), func(ctx context.Context, c Conn, _ *store.Pruned, i int) error {
-		return countNoted(ctx, c, `
+		return p.store.countNoted(ctx, c, `
 			SELECT seq, process, batch
 			FROM postrider_uncounted
 			WHERE seq = ?`, rows[i])

@@ -93,17 +93,17 @@ var insertPayloads = newMulti(`
 	VALUES `, `(?, ?)`, ``)
 
 func insertAllEvents(ctx context.Context, c Conn, at int64, pubs []*store.Publication, seq int64) error {
-	meta := make([]any, len(pubs))
+	meta := make([]string, len(pubs))
 	for i, p := range pubs {
 		var err error
-		if meta[i], err = jsonText(p.Event.Metadata); err != nil {
+		if meta[i], err = JSONText(p.Event.Metadata); err != nil {
 			return err
 		}
 	}
 	if err := insertEvents.exec(ctx, c, nil, len(pubs), func(args []any, i int) []any {
 		ev := &pubs[i].Event
 		return append(args, seq+int64(i), ev.Tenant, ev.ID, ev.Type, textOrNull(ev.Subject),
-			textOrNull(ev.IdempotencyKey), meta[i], ev.Timestamp.UnixMicro(), at)
+			textOrNull(ev.IdempotencyKey), textOrNull(meta[i]), ev.Timestamp.UnixMicro(), at)
 	}); err != nil {
 		return err
 	}

@@ -107,7 +107,7 @@ func (s *Store) takeLane(ctx context.Context, c Conn, now time.Time, lane store.
 	if err != nil {
 		return nil, err
 	}
-	next := int64(never)
+	next := int64(empty)
 	if len(rows) > most {
 		rows = rows[:most]
 		turn.Gate.Tenant, turn.Gate.Endpoint = lane.Tenant, lane.Endpoint
@@ -129,9 +129,9 @@ func gateTime(ctx context.Context, c Conn, now time.Time, gate store.Gate) (int6
 		var revision int64
 		if _, err := queryOne(ctx, c, `
 			SELECT revision
-			FROM postrider_endpoints
+			FROM postrider_lanes
 			WHERE tenant = ?
-			AND id = ?`, []any{gate.Tenant, gate.Endpoint}, &revision); err != nil {
+			AND endpoint = ?`, []any{gate.Tenant, gate.Endpoint}, &revision); err != nil {
 			return 0, err
 		}
 		if revision != gate.Revision {
@@ -180,8 +180,8 @@ func shutLanes(ctx context.Context, c Conn, now time.Time, gates []store.Gate) e
 }
 
 var upsertLanes = newMulti(`
-	INSERT INTO postrider_lanes (tenant, endpoint, next_at)
-	VALUES `, `(?, ?, ?)`, `
+	INSERT INTO postrider_lanes (tenant, endpoint, next_at, revision)
+	VALUES `, `(?, ?, ?, 0)`, `
 	ON CONFLICT (tenant, endpoint) DO UPDATE
 	SET next_at = excluded.next_at
 	WHERE excluded.next_at < postrider_lanes.next_at`)

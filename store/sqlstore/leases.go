@@ -80,7 +80,8 @@ func (s *Store) Resign(ctx context.Context, _ time.Time, epoch int64) error {
 		_, err := c.Exec(ctx, `
 			UPDATE postrider_queue
 			SET owner = 0, parked = 0, started = 0
-			WHERE owner = ?`, epoch)
+			WHERE owner = ?
+			AND owner <> 0`, epoch)
 		return err
 	})
 	if err != nil {
@@ -100,6 +101,7 @@ func (s *Store) Held(ctx context.Context, epoch int64, after string, limit int) 
 			SELECT delivery, claims
 			FROM postrider_queue
 			WHERE owner = ?
+			AND owner <> 0
 			AND delivery > ?
 			ORDER BY delivery
 			LIMIT ?`, []any{epoch, after, limit}, func(r Row) error {
@@ -142,7 +144,7 @@ func (s *Store) Reap(ctx context.Context, now time.Time, epoch int64, ttl time.D
 			return err
 		}
 		for _, owner := range owners {
-			n, err := reapOwner(ctx, c, owner, limit-total)
+			n, err := reapOwner(ctx, c, now, owner, limit-total)
 			if err != nil {
 				return err
 			}
@@ -181,7 +183,8 @@ func deadOwners(ctx context.Context, c Conn, now time.Time) ([]int64, error) {
 		if _, err := queryOne(ctx, c, `
 			SELECT min(owner)
 			FROM postrider_queue
-			WHERE owner > ?`, []any{owner}, &next); err != nil || next == 0 {
+			WHERE owner > ?
+			AND owner <> 0`, []any{owner}, &next); err != nil || next == 0 {
 			return dead, err
 		}
 		found, err := queryOne(ctx, c, `
@@ -199,14 +202,19 @@ func deadOwners(ctx context.Context, c Conn, now time.Time) ([]int64, error) {
 }
 
 // reapOwner ends a dead owner's lease and lets up to limit of its rows wait.
-func reapOwner(ctx context.Context, c Conn, owner int64, limit int) (int, error) {
+func reapOwner(ctx context.Context, c Conn, now time.Time, owner int64, limit int) (int, error) {
 	if _, err := c.Exec(ctx, `
 		DELETE FROM postrider_processes
-		WHERE epoch = ?`, owner); err != nil {
+		WHERE epoch = ?
+		AND expires_at < ?`, owner, now.UnixMicro()); err != nil {
 		return 0, err
 	}
-	if limit <= 0 {
-		return 0, nil
+	var alive int64 // it has just renewed its lease after all
+	if found, err := queryOne(ctx, c, `
+		SELECT epoch
+		FROM postrider_processes
+		WHERE epoch = ?`, []any{owner}, &alive); err != nil || found || limit <= 0 {
+		return 0, err
 	}
 	n, err := c.Exec(ctx, `
 		UPDATE postrider_queue
@@ -215,10 +223,12 @@ func reapOwner(ctx context.Context, c Conn, owner int64, limit int) (int, error)
 			crashes = CASE WHEN started = 1 OR crashes = 0 THEN crashes + 1 ELSE crashes END,
 			started = 0
 		WHERE owner = ?
+		AND owner <> 0
 		AND delivery IN (
 			SELECT delivery
 			FROM postrider_queue
 			WHERE owner = ?
+			AND owner <> 0
 			ORDER BY delivery
 			LIMIT ?)`, owner, owner, limit)
 	return int(n), err

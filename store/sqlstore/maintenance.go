@@ -16,9 +16,7 @@ const pruneTime = 4 * time.Millisecond
 func (s *Store) Prune(ctx context.Context, now time.Time, r store.Retention, limit int) (store.Pruned, error) {
 	p := pruning{store: s, now: now, limit: limit}
 	for _, step := range []func(context.Context) error{
-		func(ctx context.Context) error { return p.payloads(ctx, now.Add(-r.Payloads)) },
-		func(ctx context.Context) error { return p.events(ctx, now.Add(-r.Deliveries)) },
-		p.keys,
+		func(ctx context.Context) error { return p.expired(ctx, r) },
 		p.uncounted,
 		func(ctx context.Context) error { return p.statistics(ctx, now.Add(-r.Statistics)) },
 		func(ctx context.Context) error { return p.fold(ctx, perMinute, perHour, now.Add(-minutesKept)) },
@@ -30,6 +28,20 @@ func (s *Store) Prune(ctx context.Context, now time.Time, r store.Retention, lim
 		}
 	}
 	return p.done, nil
+}
+
+// expired removes what the dialect may remove in a way of its own.
+func (p *pruning) expired(ctx context.Context, r store.Retention) error {
+	if p.store.dialect.Expire != nil {
+		return p.store.dialect.Expire(ctx, p.now, r, p.limit, &p.done)
+	}
+	if err := p.payloads(ctx, p.now.Add(-r.Payloads)); err != nil {
+		return err
+	}
+	if err := p.events(ctx, p.now.Add(-r.Deliveries)); err != nil {
+		return err
+	}
+	return p.keys(ctx)
 }
 
 // pruning is one call of Prune.

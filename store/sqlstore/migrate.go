@@ -13,14 +13,11 @@ import (
 	"github.com/postrider/postrider/store"
 )
 
-// versionTable records which migrations were applied. It is not goose's own
-// table, which may be the host's.
-const versionTable = "postrider_schema"
-
 //go:embed migrations
 var migrations embed.FS
 
-// Migrations returns the numbered migrations of a database, "sqlite", in the
+// Migrations returns the numbered migrations of a database, "sqlite" or
+// "postgres", in the
 // form of goose. They only go forward, and one that was released never
 // changes.
 func Migrations(database string) (fs.FS, error) {
@@ -31,8 +28,11 @@ func Migrations(database string) (fs.FS, error) {
 // its own. It returns store.ErrSchemaTooNew, and changes nothing, if the
 // database is ahead. Two calls at the same time must be kept apart by the
 // caller.
-func Migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, fsys fs.FS) error {
-	p, behind, err := provider(ctx, db, dialect, fsys)
+//
+// versions is the table that records what was applied. It is not goose's own,
+// which may be the host's.
+func Migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, versions string, fsys fs.FS) error {
+	p, behind, err := provider(ctx, db, dialect, versions, fsys)
 	if err == nil && behind {
 		_, err = p.Up(ctx)
 	}
@@ -47,8 +47,8 @@ var ErrSchemaTooOld = errors.New("database schema is older than this library; mi
 
 // CheckSchema returns nil if a database was brought up to the last migration,
 // ErrSchemaTooOld if it was not, and store.ErrSchemaTooNew if it is ahead.
-func CheckSchema(ctx context.Context, db *sql.DB, dialect goose.Dialect, fsys fs.FS) error {
-	_, behind, err := provider(ctx, db, dialect, fsys)
+func CheckSchema(ctx context.Context, db *sql.DB, dialect goose.Dialect, versions string, fsys fs.FS) error {
+	_, behind, err := provider(ctx, db, dialect, versions, fsys)
 	switch {
 	case err != nil:
 		return fmt.Errorf("check schema: %w", err)
@@ -60,9 +60,9 @@ func CheckSchema(ctx context.Context, db *sql.DB, dialect goose.Dialect, fsys fs
 
 // provider returns goose's for a database, and whether there is something to
 // apply. It makes the table of versions if there is none.
-func provider(ctx context.Context, db *sql.DB, dialect goose.Dialect, fsys fs.FS) (*goose.Provider, bool, error) {
+func provider(ctx context.Context, db *sql.DB, dialect goose.Dialect, versions string, fsys fs.FS) (*goose.Provider, bool, error) {
 	p, err := goose.NewProvider(dialect, db, fsys,
-		goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true))
+		goose.WithTableName(versions), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return nil, false, err
 	}

@@ -63,7 +63,7 @@ func (s *Store) nextDue(ctx context.Context, c Conn) (row int64, next time.Time,
 		LIMIT 1`, nil, &lane); err != nil {
 		return 0, time.Time{}, err
 	}
-	if first := min(row, lane); first != never {
+	if first := min(row, lane); first < never {
 		next = fromMicros(first)
 	}
 	return row, next, nil

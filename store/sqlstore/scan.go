@@ -8,8 +8,12 @@ import (
 	"time"
 )
 
-// never is the time of a lane that only a change of its endpoint opens.
-const never = math.MaxInt64
+// The times of lanes that do not fall due. A change of its endpoint opens a lane
+// that is shut; an empty one has nothing to open it for.
+const (
+	empty = math.MaxInt64
+	never = empty - 1
+)
 
 // micros is how times are stored; the zero time is NULL.
 func micros(t time.Time) any {
@@ -30,17 +34,17 @@ func whole(t time.Time) time.Time {
 	return fromMicros(t.UnixMicro())
 }
 
-// jsonText encodes a map as JSON, or as NULL if it is empty.
-func jsonText(m map[string]string) (any, error) {
+// JSONText encodes a map as JSON, or as "" if it is empty.
+func JSONText(m map[string]string) (string, error) {
 	if len(m) == 0 {
-		return nil, nil
+		return "", nil
 	}
 	b, err := json.Marshal(m)
 	return string(b), err
 }
 
-// fromJSON decodes what jsonText made.
-func fromJSON(text string) (map[string]string, error) {
+// FromJSON decodes what JSONText made.
+func FromJSON(text string) (map[string]string, error) {
 	if text == "" {
 		return nil, nil
 	}

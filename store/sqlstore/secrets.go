@@ -52,6 +52,10 @@ func (s *Store) RotateSecret(ctx context.Context, now time.Time, secret store.Se
 		if err != nil {
 			return err
 		}
+		revision, err := nextRevision(ctx, c, secret.Tenant)
+		if err != nil {
+			return err
+		}
 		ep, err := liveEndpoint(ctx, c, secret.Tenant, secret.Endpoint)
 		if err != nil {
 			return err
@@ -75,7 +79,7 @@ func (s *Store) RotateSecret(ctx context.Context, now time.Time, secret store.Se
 		if err := insertSecret(ctx, c, secret); err != nil {
 			return err
 		}
-		ep.Signature = secret.Scheme
+		ep.Signature, ep.Revision = secret.Scheme, revision
 		return changeEndpoint(ctx, c, now, &ep)
 	})
 	return wrap("rotate secret", err)

@@ -24,7 +24,7 @@ func (t hostTx) Publish(ctx context.Context, now time.Time, pubs []store.Publica
 
 // TenantEndpoints implements store.Tx.
 func (t hostTx) TenantEndpoints(ctx context.Context, tenant string, after int64) ([]store.EndpointRecord, int64, error) {
-	return tenantEndpoints(ctx, t.conn, tenant, after)
+	return TenantEndpoints(ctx, t.conn, tenant, after)
 }
 
 // sqlConn is a Conn over a transaction of package sql.

@@ -26,25 +26,49 @@ func (s *Store) note(ctx context.Context, c Conn, process int64, attempted []sto
 	}
 	if _, err := c.Exec(ctx, `
 		INSERT INTO postrider_uncounted (process, batch)
-		VALUES (?, ?)`, process, encodeUncounted(attempted)); err != nil {
+		VALUES (?, ?)`, process, EncodeUncounted(attempted)); err != nil {
 		return err
 	}
 	// After a failed commit this is more than there is, which does no harm.
-	if s.uncounted.Add(int64(len(attempted))) < countEvery {
+	if !s.enough(len(attempted)) {
 		return nil
 	}
+	return s.countProcess(ctx, c, process)
+}
+
+// enough adds to what is not yet counted, and reports whether it is time to.
+func (s *Store) enough(items int) bool {
+	if s.uncounted.Add(int64(items)) < countEvery {
+		return false
+	}
 	s.uncounted.Store(0)
-	return countNoted(ctx, c, `
+	return true
+}
+
+// CountSettled is told how many items a process has just settled, and now and then
+// counts them all in a transaction of its own. It is for databases where this
+// would hold up the transaction of the settlement.
+func (s *Store) CountSettled(ctx context.Context, process int64, items int) error {
+	if items == 0 || !s.enough(items) {
+		return nil
+	}
+	return wrap("count", s.db.Write(ctx, func(ctx context.Context, c Conn) error {
+		return s.countProcess(ctx, c, process)
+	}))
+}
+
+func (s *Store) countProcess(ctx context.Context, c Conn, process int64) error {
+	return s.countNoted(ctx, c, `
 		SELECT seq, process, batch
 		FROM postrider_uncounted
 		WHERE process = ?`, process)
 }
 
 // countNoted counts the rows of a query and removes them.
-func countNoted(ctx context.Context, c Conn, query string, args ...any) error {
+func (s *Store) countNoted(ctx context.Context, c Conn, query string, args ...any) error {
 	items := make(map[int64][]store.Settled, 1)
 	var rows []int64
-	err := c.Query(ctx, query, args, func(r Row) error {
+	err := c.Query(ctx, query+s.dialect.SkipLocked, args, func(r Row) error {
 		var seq, process int64
 		var batch []byte
 		if err := r.Scan(&seq, &process, &batch); err != nil {
@@ -59,6 +83,11 @@ func countNoted(ctx context.Context, c Conn, query string, args ...any) error {
 		return err
 	}
 	for process := range items {
+		if s.dialect.Lock != nil {
+			if err := s.dialect.Lock(ctx, c, process); err != nil {
+				return err
+			}
+		}
 		if err := count(ctx, c, process, store.Tally(items[process])); err != nil {
 			return err
 		}
@@ -94,9 +123,10 @@ func uncountedOf(ctx context.Context, c Conn, tenant string, scope store.StatSco
 	return store.Tally(items), err
 }
 
-// encodeUncounted encodes what Tally looks at. Texts are numbered in the order
+// EncodeUncounted encodes what Tally looks at, for the table of what is not yet
+// counted. Texts are numbered in the order
 // they first occur, and written there.
-func encodeUncounted(items []store.Settled) []byte {
+func EncodeUncounted(items []store.Settled) []byte {
 	b := make([]byte, 0, 64+32*len(items))
 	numbers := make(map[string]uint64, 8)
 	text := func(s string) {
@@ -123,7 +153,7 @@ func encodeUncounted(items []store.Settled) []byte {
 	return b
 }
 
-// decodeUncounted is the reverse of encodeUncounted.
+// decodeUncounted is the reverse of EncodeUncounted.
 func decodeUncounted(b []byte) ([]store.Settled, error) {
 	d := uncountedReader{rest: b}
 	var items []store.Settled

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"testing"
+	"time"
 
 	"github.com/postrider/postrider/store"
 )
@@ -21,6 +22,10 @@ type Harness struct {
 	Begin func(t *testing.T) HostTx
 	// Exclusive says that the store allows only one delivering process.
 	Exclusive bool
+	// Part is the length of the parts that the store removes history in, if it
+	// does not remove row by row. Things are then kept for up to that much
+	// longer, and cases that count rows as they go are skipped.
+	Part time.Duration
 }
 
 // HostTx is a transaction of the host.
@@ -37,38 +42,51 @@ type testCase struct {
 	run  func(w *world)
 }
 
+// role is a part of the contract with its cases.
+type role struct {
+	name  string
+	cases []testCase
+}
+
 // Run checks every promise of package store against the stores that open
 // returns. open is called once per case, from several goroutines.
 func Run(t *testing.T, open func(t *testing.T) Harness) {
-	for _, role := range []struct {
-		name  string
-		cases []testCase
-	}{
-		{"Publishing", publishingCases},
-		{"Idempotency", idempotencyCases},
-		{"Tx", txCases},
-		{"Directory", directoryCases},
-		{"Endpoints", endpointCases},
-		{"Secrets", secretCases},
-		{"Leases", leaseCases},
-		{"Reap", reapCases},
-		{"Crashes", crashCases},
-		{"Poll", pollCases},
-		{"Settle", settleCases},
-		{"Fences", fenceCases},
-		{"Health", healthCases},
-		{"Redeliver", redeliverCases},
-		{"Gates", gateCases},
-		{"Lanes", laneCases},
-		{"Events", eventCases},
-		{"Deliveries", deliveryCases},
-		{"Statistics", statisticsCases},
-		{"Maintenance", maintenanceCases},
-		{"Settings", settingCases},
-	} {
-		t.Run(role.name, func(t *testing.T) {
+	run(t, open,
+		role{"Publishing", publishingCases},
+		role{"Idempotency", idempotencyCases},
+		role{"Tx", txCases},
+		role{"Directory", directoryCases},
+		role{"Endpoints", endpointCases},
+		role{"Secrets", secretCases},
+		role{"Leases", leaseCases},
+		role{"Reap", reapCases},
+		role{"Crashes", crashCases},
+		role{"Poll", pollCases},
+		role{"Settle", settleCases},
+		role{"Fences", fenceCases},
+		role{"Health", healthCases},
+		role{"Redeliver", redeliverCases},
+		role{"Gates", gateCases},
+		role{"Lanes", laneCases},
+		role{"Events", eventCases},
+		role{"Deliveries", deliveryCases},
+		role{"Statistics", statisticsCases},
+		role{"Maintenance", maintenanceCases},
+		role{"Settings", settingCases},
+	)
+}
+
+// RunTx is Run for what happens in transactions of the host alone, for stores that
+// have more than one kind of them.
+func RunTx(t *testing.T, open func(t *testing.T) Harness) {
+	run(t, open, role{"Tx", txCases})
+}
+
+func run(t *testing.T, open func(t *testing.T) Harness, roles ...role) {
+	for _, r := range roles {
+		t.Run(r.name, func(t *testing.T) {
 			t.Parallel()
-			for _, c := range role.cases {
+			for _, c := range r.cases {
 				t.Run(c.name, func(t *testing.T) {
 					t.Parallel()
 					c.run(newWorld(t, open(t)))

@@ -29,7 +29,7 @@ var maintenanceCases = []testCase{
 var retention = store.Retention{
 	Payloads:   24 * time.Hour,
 	Deliveries: 72 * time.Hour,
-	Statistics: 240 * time.Hour,
+	Statistics: 480 * time.Hour,
 	Tombstones: 48 * time.Hour,
 }
 
@@ -103,7 +103,7 @@ func prunePayloads(w *world) {
 	c := w.job(epoch)
 	w.accepted(epoch, w.delivered(c))
 	before := w.delivery(acme, c.Delivery)
-	w.advance(retention.Payloads + time.Minute)
+	w.expire(retention.Payloads)
 	fresh := w.publication(acme)
 	w.stored(fresh)
 	if got := w.pruneAll(); got.Payloads != 1 || got.Attempts != 1 || got.Events != 0 || got.Deliveries != 0 || got.Expired != 0 {
@@ -129,7 +129,7 @@ func pruneDeliveries(w *world) {
 	epoch := w.acquire()
 	c := w.job(epoch)
 	w.accepted(epoch, w.delivered(c))
-	w.advance(retention.Deliveries + time.Minute)
+	w.expire(retention.Deliveries)
 	keptEvent := w.publication(acme, c.Endpoint)
 	w.stored(keptEvent)
 	if got := w.pruneAll(); got.Events != 1 || got.Deliveries != 1 || got.Payloads != 1 || got.Attempts != 1 {
@@ -160,7 +160,7 @@ func prunePendingExpires(w *world) {
 	w.waiting(acme, ep.ID, 1)
 	c := w.pollOne(epoch)
 	w.accepted(epoch, w.retried(c, w.now.Add(1000*time.Hour)))
-	w.advance(retention.Payloads + time.Minute)
+	w.expire(retention.Payloads)
 	if got := w.pruneAll(); got.Expired != 2 || got.Payloads != 2 || got.Deliveries != 0 {
 		w.t.Errorf("Prune of two pending deliveries past their payloads' retention = %+v; want 2 expired", got)
 	}
@@ -177,10 +177,11 @@ func prunePendingExpires(w *world) {
 }
 
 func pruneSparesLeased(w *world) {
+	w.byRow()
 	epoch := w.acquire()
 	c := w.job(epoch)
 	other := w.waiting(acme, c.Endpoint, 1)[0]
-	w.advance(retention.Payloads + time.Minute)
+	w.expire(retention.Payloads)
 	if got := w.pruneAll(); got.Expired != 1 || got.Payloads != 1 || w.delivery(acme, other).Status != webhook.DeliveryCanceled {
 		w.t.Errorf("Prune of a leased delivery and a later one that waits = %+v; want the later one expired: one delivery must not hold up the rest", got)
 	}
@@ -294,6 +295,7 @@ func pruneTombstonesInUse(w *world) {
 }
 
 func pruneIsBounded(w *world) {
+	w.byRow()
 	epoch := w.acquire()
 	ep := w.endpoint(acme)
 	var events []string
@@ -324,6 +326,7 @@ func pruneIsBounded(w *world) {
 // pruneMoreUntilAll has six of one kind at a time, so that no other kind's More
 // hides a missing one.
 func pruneMoreUntilAll(w *world) {
+	w.byRow()
 	check := func(kind string, got int) {
 		w.t.Helper()
 		if got != 6 {
@@ -333,7 +336,7 @@ func pruneMoreUntilAll(w *world) {
 	for range 6 {
 		w.stored(w.publication(acme))
 	}
-	w.advance(retention.Payloads + time.Minute)
+	w.expire(retention.Payloads)
 	check("payloads", w.pruneBy(2).Payloads)
 	w.advance(retention.Deliveries)
 	check("events", w.pruneBy(2).Events)

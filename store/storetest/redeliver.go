@@ -131,7 +131,7 @@ func redeliverPayloadGone(w *world) {
 	epoch := w.acquire()
 	c := w.job(epoch)
 	w.accepted(epoch, w.failed(c))
-	w.advance(2 * retention.Payloads)
+	w.expire(retention.Payloads)
 	w.pruneAll()
 	if err := w.store.Redeliver(w.ctx, w.now, acme, c.Delivery); !errors.Is(err, store.ErrPayloadGone) {
 		w.t.Errorf("Redeliver without a payload: error %v; want ErrPayloadGone: there is nothing to send", err)

@@ -201,7 +201,7 @@ func statsSurvivePrune(w *world) {
 	c := w.job(epoch)
 	at := w.now
 	w.accepted(epoch, w.delivered(c))
-	w.advance(retention.Deliveries + time.Hour)
+	w.expire(retention.Deliveries)
 	w.pruneAll()
 	if _, err := w.store.Delivery(w.ctx, acme, c.Delivery); err == nil {
 		w.t.Errorf("Delivery after its retention = no error; want ErrNotFound")

@@ -54,6 +54,17 @@ func (w *world) must(err error, call string) {
 // advance moves the time on.
 func (w *world) advance(d time.Duration) { w.now = w.now.Add(d) }
 
+// expire moves the time on until a retention that began now is over.
+func (w *world) expire(retention time.Duration) { w.advance(retention + w.h.Part + time.Minute) }
+
+// byRow skips the case for stores that remove history in parts.
+func (w *world) byRow() {
+	w.t.Helper()
+	if w.h.Part > 0 {
+		w.t.Skip("the store removes history in parts")
+	}
+}
+
 // second returns the store of another process, or skips the case.
 func (w *world) second() store.Store {
 	w.t.Helper()

@@ -53,11 +53,14 @@ CREATE TABLE postrider_health (
 	PRIMARY KEY (tenant, endpoint)
 ) WITHOUT ROWID;
 
--- next_at of a lane that only a change of its endpoint opens is the greatest integer.
+-- One row per endpoint, from its first day. revision is the endpoint's. next_at is
+-- the greatest integer for a lane that has no parked rows, and one less for a lane
+-- that only a change of its endpoint opens.
 CREATE TABLE postrider_lanes (
 	tenant   TEXT    NOT NULL,
 	endpoint TEXT    NOT NULL,
 	next_at  INTEGER NOT NULL,
+	revision INTEGER NOT NULL,
 	PRIMARY KEY (tenant, endpoint)
 ) WITHOUT ROWID;
 CREATE INDEX postrider_lanes_next ON postrider_lanes (next_at);

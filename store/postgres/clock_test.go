@@ -1,0 +1,227 @@
+package postgres_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/store/postgres"
+	"github.com/postrider/postrider/store/postgres/postgrestest"
+)
+
+// schemas are migrated schemas whose clock stands still. Tests take turns with
+// them: to migrate one takes longer than a test.
+type schemas struct {
+	pool   *pgxpool.Pool
+	server *postgrestest.Server
+	owner  *testing.T
+
+	mu   sync.Mutex
+	free []*clock
+}
+
+func newSchemas(t *testing.T, pool *pgxpool.Pool, server *postgrestest.Server) *schemas {
+	return &schemas{pool: pool, server: server, owner: t}
+}
+
+// schema is one of them, lent to a test.
+type schema struct {
+	t     *testing.T
+	name  string
+	clock *clock
+}
+
+func (s *schemas) take(t *testing.T) *schema {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var c *clock
+	if n := len(s.free); n > 0 {
+		c, s.free = s.free[n-1], s.free[:n-1]
+	} else {
+		c = s.migrate(t)
+	}
+	t.Cleanup(func() {
+		c.clean(s.owner)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.free = append(s.free, c)
+	})
+	return &schema{t: t, name: c.schema, clock: c}
+}
+
+func (s *schemas) migrate(t *testing.T) *clock {
+	t.Helper()
+	c := &clock{pool: s.pool, schema: s.server.Schema(s.owner)}
+	ctx := s.owner.Context()
+	if err := postgres.Migrate(ctx, s.pool, postgres.Config{Schema: c.schema}); err != nil {
+		t.Fatalf("Migrate = %v; want nil", err)
+	}
+	for _, text := range []string{
+		`CREATE TABLE ` + c.schema + `.clock (us bigint NOT NULL)`,
+		`INSERT INTO ` + c.schema + `.clock VALUES (` + c.schema + `.now_us())`,
+		`CREATE OR REPLACE FUNCTION ` + c.schema + `.now_us() RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE
+			AS 'SELECT us FROM ` + c.schema + `.clock'`,
+	} {
+		if _, err := s.pool.Exec(ctx, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c
+}
+
+// clock is the clock of a schema. It is set to the time that the store is told
+// with each call, as storetest moves it.
+type clock struct {
+	pool   *pgxpool.Pool
+	schema string
+
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) set(ctx context.Context, now time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.now.Equal(now) {
+		return nil
+	}
+	_, err := c.pool.Exec(ctx, `UPDATE `+c.schema+`.clock SET us = $1`, now.UnixMicro())
+	if err == nil {
+		c.now = now
+	}
+	return err
+}
+
+// clean removes all rows.
+func (c *clock) clean(t *testing.T) {
+	for _, table := range []string{
+		"sequences", "settings", "tenants", "endpoints", "secrets", "health", "lanes", "queue", "events", "payloads",
+		"deliveries", "attempts", "idempotency", "processes", "stats", "uncounted",
+	} {
+		if _, err := c.pool.Exec(t.Context(), `DELETE FROM `+c.schema+`.`+table); err != nil {
+			t.Errorf("clean %s: %v", table, err)
+		}
+	}
+}
+
+// timed sets the clock before each call that tells the time.
+type timed struct {
+	*postgres.Store
+	clock *clock
+}
+
+func (s timed) Publish(ctx context.Context, now time.Time, pubs []store.Publication) ([]store.PublishResult, error) {
+	if err := s.clock.set(ctx, now); err != nil {
+		return nil, err
+	}
+	return s.Store.Publish(ctx, now, pubs)
+}
+
+func (s timed) Poll(ctx context.Context, now time.Time, epoch int64, limit int, admit func(store.Waiting) store.Admission) ([]store.Claimed, time.Time, error) {
+	if err := s.clock.set(ctx, now); err != nil {
+		return nil, time.Time{}, err
+	}
+	return s.Store.Poll(ctx, now, epoch, limit, admit)
+}
+
+func (s timed) Settle(ctx context.Context, now time.Time, st store.Settlement) (store.SettleResult, error) {
+	if err := s.clock.set(ctx, now); err != nil {
+		return store.SettleResult{}, err
+	}
+	return s.Store.Settle(ctx, now, st)
+}
+
+func (s timed) Redeliver(ctx context.Context, now time.Time, tenant, delivery string) error {
+	if err := s.clock.set(ctx, now); err != nil {
+		return err
+	}
+	return s.Store.Redeliver(ctx, now, tenant, delivery)
+}
+
+func (s timed) Take(ctx context.Context, now time.Time, epoch int64, limit int, asking []store.Lane, turn func(store.Lane) store.Turn) ([]store.Claimed, error) {
+	if err := s.clock.set(ctx, now); err != nil {
+		return nil, err
+	}
+	return s.Store.Take(ctx, now, epoch, limit, asking, turn)
+}
+
+func (s timed) Acquire(ctx context.Context, now time.Time, p store.Process, ttl time.Duration) (int64, error) {
+	if err := s.clock.set(ctx, now); err != nil {
+		return 0, err
+	}
+	return s.Store.Acquire(ctx, now, p, ttl)
+}
+
+func (s timed) Renew(ctx context.Context, now time.Time, epoch int64, ttl time.Duration) error {
+	if err := s.clock.set(ctx, now); err != nil {
+		return err
+	}
+	return s.Store.Renew(ctx, now, epoch, ttl)
+}
+
+func (s timed) Resign(ctx context.Context, now time.Time, epoch int64) error {
+	if err := s.clock.set(ctx, now); err != nil {
+		return err
+	}
+	return s.Store.Resign(ctx, now, epoch)
+}
+
+func (s timed) Reap(ctx context.Context, now time.Time, epoch int64, ttl time.Duration, limit int) (int, error) {
+	if err := s.clock.set(ctx, now); err != nil {
+		return 0, err
+	}
+	return s.Store.Reap(ctx, now, epoch, ttl, limit)
+}
+
+func (s timed) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord) (store.EndpointRecord, error) {
+	if err := s.clock.set(ctx, now); err != nil {
+		return store.EndpointRecord{}, err
+	}
+	return s.Store.CreateEndpoint(ctx, now, ep, secret)
+}
+
+func (s timed) UpdateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord) (store.EndpointRecord, error) {
+	if err := s.clock.set(ctx, now); err != nil {
+		return store.EndpointRecord{}, err
+	}
+	return s.Store.UpdateEndpoint(ctx, now, ep)
+}
+
+func (s timed) DeleteEndpoint(ctx context.Context, now time.Time, tenant, id string) error {
+	if err := s.clock.set(ctx, now); err != nil {
+		return err
+	}
+	return s.Store.DeleteEndpoint(ctx, now, tenant, id)
+}
+
+func (s timed) RotateSecret(ctx context.Context, now time.Time, secret store.SecretRecord, oldUntil time.Time) error {
+	if err := s.clock.set(ctx, now); err != nil {
+		return err
+	}
+	return s.Store.RotateSecret(ctx, now, secret, oldUntil)
+}
+
+func (s timed) Prune(ctx context.Context, now time.Time, r store.Retention, limit int) (store.Pruned, error) {
+	if err := s.clock.set(ctx, now); err != nil {
+		return store.Pruned{}, err
+	}
+	return s.Store.Prune(ctx, now, r, limit)
+}
+
+// timedTx is timed for a transaction of the host.
+type timedTx struct {
+	store.Tx
+	clock *clock
+}
+
+func (t timedTx) Publish(ctx context.Context, now time.Time, pubs []store.Publication) ([]store.PublishResult, error) {
+	if err := t.clock.set(ctx, now); err != nil {
+		return nil, err
+	}
+	return t.Tx.Publish(ctx, now, pubs)
+}

@@ -1,0 +1,2 @@
+// Package postgres keeps events and deliveries in PostgreSQL.
+package postgres

@@ -1,0 +1,57 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/store/sqlstore"
+	"github.com/postrider/postrider/webhook"
+)
+
+// Event implements store.Events.
+func (s *Store) Event(ctx context.Context, tenant, id string) (webhook.Event, error) {
+	events, err := s.EventsByKey(ctx, []store.EventKey{{Tenant: tenant, ID: id}})
+	switch {
+	case err != nil:
+		return webhook.Event{}, err
+	case len(events) == 0:
+		return webhook.Event{}, fmt.Errorf("read event: %w", store.ErrNotFound)
+	}
+	return events[0], nil
+}
+
+// EventsByKey implements store.Events. Joined like this, each id leads to its one
+// partition.
+func (s *Store) EventsByKey(ctx context.Context, keys []store.EventKey) ([]webhook.Event, error) {
+	tenants, ids := eventKeys(keys)
+	events := make([]webhook.Event, 0, len(keys))
+	seen := make(map[store.EventKey]bool, len(keys))
+	err := s.query(ctx, `
+		SELECT e.tenant, e.id, e.type, coalesce(e.subject, ''), coalesce(e.idempotency_key, ''), coalesce(e.meta, ''),
+			e.occurred_at, p.data
+		FROM unnest($1::text[], $2::text[]) k (tenant, id)
+		JOIN postrider.events e ON e.tenant = k.tenant AND e.id = k.id
+		LEFT JOIN postrider.payloads p ON p.tenant = k.tenant AND p.event = k.id`, []any{tenants, ids}, func(r row) error {
+		var ev webhook.Event
+		var meta string
+		var at int64
+		if err := r.Scan(&ev.Tenant, &ev.ID, &ev.Type, &ev.Subject, &ev.IdempotencyKey, &meta, &at, (*[]byte)(&ev.Data)); err != nil {
+			return err
+		}
+		key := store.EventKey{Tenant: ev.Tenant, ID: ev.ID}
+		if seen[key] {
+			return nil
+		}
+		seen[key] = true
+		ev.Timestamp = fromMicros(&at)
+		var err error
+		ev.Metadata, err = sqlstore.FromJSON(meta)
+		events = append(events, ev)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read events: %w", classify(err))
+	}
+	return events, nil
+}

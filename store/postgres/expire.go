@@ -1,0 +1,189 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
+)
+
+// Prune implements store.Maintenance. One process at a time prunes; to the others
+// there is nothing to do. Payloads, attempts, events and deliveries go a week at
+// a time, when the whole week is past its retention.
+func (s *Store) Prune(ctx context.Context, _ time.Time, r store.Retention, limit int) (store.Pruned, error) {
+	now, err := s.databaseNow(ctx)
+	if err != nil {
+		return store.Pruned{}, err
+	}
+	alone := false
+	lock, err := s.begin(ctx, beginWriting, step{
+		`SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))`,
+		[]any{"postrider prune " + s.texts.schema},
+		func(r row) error { return r.Scan(&alone) },
+	})
+	if err != nil {
+		return store.Pruned{}, err
+	}
+	defer lock.rollback()
+	if !alone {
+		return store.Pruned{}, nil
+	}
+	if !s.history.covers(now.Add((weeksAhead - 1) * week)) {
+		if err := s.makePartitions(ctx); err != nil {
+			return store.Pruned{}, err
+		}
+	}
+	return s.Store.Prune(ctx, now, r, limit)
+}
+
+// expire removes what is past its retention, statistics and endpoints aside (see
+// sqlstore.Dialect).
+func (s *Store) expire(ctx context.Context, now time.Time, r store.Retention, limit int, done *store.Pruned) error {
+	if err := s.dropDetached(ctx); err != nil {
+		return err
+	}
+	there, err := listPartitions(ctx, native{s.texts, s.pool})
+	if err != nil {
+		return err
+	}
+	kept := make(map[time.Time]bool) // weeks that have payloads still
+	for _, p := range there {
+		switch {
+		case p.table != "payloads":
+			continue
+		case p.end().After(now.Add(-r.Payloads)):
+			kept[p.start] = true
+			continue
+		}
+		clear, err := s.cancelPending(ctx, p, limit, done)
+		if err != nil {
+			return err
+		}
+		if !clear {
+			kept[p.start] = true
+		}
+	}
+	for _, p := range there {
+		age := r.Payloads
+		if p.table == "events" || p.table == "deliveries" {
+			age = r.Deliveries
+		}
+		if kept[p.start] || p.end().After(now.Add(-age)) {
+			continue
+		}
+		if err := s.retire(ctx, p, done); err != nil {
+			return err
+		}
+	}
+	return s.expireKeys(ctx, limit, done)
+}
+
+// retire removes a partition and counts its rows.
+func (s *Store) retire(ctx context.Context, p partition, done *store.Pruned) error {
+	n, err := s.countRows(ctx, p)
+	if err != nil {
+		return err
+	}
+	if err := s.detach(ctx, p); err != nil {
+		return err
+	}
+	switch p.table {
+	case "events":
+		done.Events += n
+	case "payloads":
+		done.Payloads += n
+	case "deliveries":
+		done.Deliveries += n
+	case "attempts":
+		done.Attempts += n
+	}
+	return nil
+}
+
+// countedPages is the size, in pages of 8 KiB, up to which the rows of a partition
+// are counted. Of larger ones the server knows about how many they have.
+const countedPages = 1024
+
+func (s *Store) countRows(ctx context.Context, p partition) (n int, err error) {
+	if p.detaching {
+		return 0, nil
+	}
+	scan := func(r row) error { return r.Scan(&n) }
+	small := false
+	err = s.query(ctx, `
+		SELECT pg_relation_size(c.oid) < $1::bigint * 8192, greatest(c.reltuples, 0)::bigint
+		FROM pg_class c
+		WHERE c.oid = to_regclass($2)`, []any{int64(countedPages), s.texts.schema + "." + p.name()},
+		func(r row) error { return r.Scan(&small, &n) })
+	if err == nil && small {
+		err = s.query(ctx, `SELECT count(*) FROM postrider.`+p.name(), nil, scan)
+	}
+	return n, err
+}
+
+// cancelPending cancels what is still pending and needs a partition of payloads,
+// at most limit deliveries, and reports whether none is left: a leased one is
+// being sent.
+func (s *Store) cancelPending(ctx context.Context, p partition, limit int, done *store.Pruned) (bool, error) {
+	from, to := webhook.PrefixEvent.Floor(p.start), webhook.PrefixEvent.Floor(p.end())
+	canceled, left := 0, false
+	err := s.query(ctx, `
+		WITH expired AS (
+			SELECT tenant, delivery
+			FROM postrider.queue
+			WHERE owner = 0
+			AND event >= $1 COLLATE "C"
+			AND event < $2 COLLATE "C"
+			LIMIT $3
+			FOR UPDATE SKIP LOCKED
+		), gone AS (
+			DELETE FROM postrider.queue q
+			USING expired x
+			WHERE q.tenant = x.tenant
+			AND q.delivery = x.delivery
+			RETURNING q.*
+		), canceled AS (
+			INSERT INTO postrider.deliveries (tenant, id, event, endpoint, status, reason, attempts, claims, created_at, updated_at)
+			SELECT tenant, delivery, event, endpoint, $4, $5, attempts, claims, created_at, postrider.now_us()
+			FROM gone
+			RETURNING 1
+		)
+		SELECT count(*)
+		FROM canceled`,
+		[]any{from, to, limit, string(webhook.DeliveryCanceled), string(webhook.ReasonExpired)},
+		func(r row) error { return r.Scan(&canceled) })
+	if err != nil {
+		return false, err
+	}
+	if done.Expired += canceled; canceled >= limit {
+		done.More = true
+		return false, nil
+	}
+	err = s.query(ctx, `
+		SELECT EXISTS (
+			SELECT FROM postrider.queue
+			WHERE event >= $1 COLLATE "C"
+			AND event < $2 COLLATE "C")`, []any{from, to}, func(r row) error { return r.Scan(&left) })
+	return !left, err
+}
+
+// expireKeys removes idempotency keys that have expired.
+func (s *Store) expireKeys(ctx context.Context, limit int, done *store.Pruned) error {
+	n, err := native{s.texts, s.pool}.exec(ctx, `
+		DELETE FROM postrider.idempotency i
+		USING (
+			SELECT tenant, key
+			FROM postrider.idempotency
+			WHERE expires_at <= postrider.now_us()
+			ORDER BY expires_at
+			LIMIT $1
+			FOR UPDATE SKIP LOCKED) x
+		WHERE i.tenant = x.tenant
+		AND i.key = x.key`, []any{limit})
+	done.IdempotencyKeys += int(n)
+	if int(n) >= limit {
+		done.More = true
+	}
+	return err
+}

@@ -1,0 +1,250 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/postrider/postrider/store"
+)
+
+// Take implements store.Lanes. It locks the lanes first: who parks a row touches
+// the row's lane in the same transaction, so that what is found in a locked lane
+// holds until the end.
+func (s *Store) Take(ctx context.Context, now time.Time, epoch int64, limit int, asking []store.Lane, turn func(store.Lane) store.Turn) ([]store.Claimed, error) {
+	claimed, err := s.take(ctx, now, epoch, limit, asking, turn)
+	if err != nil {
+		return nil, fmt.Errorf("take: %w", classify(err))
+	}
+	return claimed, nil
+}
+
+func (s *Store) take(ctx context.Context, now time.Time, epoch int64, limit int, asking []store.Lane, turn func(store.Lane) store.Turn) ([]store.Claimed, error) {
+	if len(asking) == 0 {
+		idle := true
+		if err := s.query(ctx, `
+			SELECT
+			FROM postrider.lanes
+			WHERE next_at <= postrider.now_us()
+			LIMIT 1`, nil, func(row) error { idle = false; return nil }); err != nil || idle {
+			return nil, err
+		}
+	}
+	var lanes laneList
+	steps := []step{{lockDueLanes, []any{limit}, lanes.scan}}
+	if len(asking) > 0 {
+		steps = append(steps, step{lockLanes, laneArgs(asking), lanes.scan})
+	}
+	t, err := s.begin(ctx, beginWriting, steps...)
+	if err != nil {
+		return nil, err
+	}
+	var turns turnList
+	for _, lane := range lanes.list {
+		turns.add(now, lane, turn(lane))
+	}
+	if len(turns.tenants) == 0 {
+		t.rollback()
+		return nil, nil
+	}
+	var rows []sequenced
+	err = t.commit(ctx,
+		step{turns.claim(), append(turns.claimArgs(), epoch), func(r row) error {
+			var c sequenced
+			err := r.Scan(&c.seq, &c.Tenant, &c.Delivery, &c.Endpoint, &c.Event, &c.Claim, &c.Attempts, &c.Base, &c.Crashes)
+			rows = append(rows, c)
+			return err
+		}},
+		step{text: setLanes, args: turns.gates.args()})
+	if err != nil {
+		return nil, err
+	}
+	// An UPDATE returns rows in whatever order it found them.
+	slices.SortFunc(rows, func(a, b sequenced) int { return cmp.Compare(a.seq, b.seq) })
+	claimed := make([]store.Claimed, len(rows))
+	for i := range rows {
+		claimed[i] = rows[i].Claimed
+	}
+	return claimed, nil
+}
+
+// sequenced is a claimed row with its place in the order of events.
+type sequenced struct {
+	store.Claimed
+	seq int64
+}
+
+const lockDueLanes = `
+	SELECT tenant, endpoint
+	FROM postrider.lanes
+	WHERE next_at <= postrider.now_us()
+	ORDER BY next_at
+	LIMIT $1
+	FOR UPDATE SKIP LOCKED`
+
+const lockLanes = `
+	SELECT l.tenant, l.endpoint
+	FROM unnest($1::text[], $2::text[]) a (tenant, endpoint)
+	JOIN postrider.lanes l ON l.tenant = a.tenant AND l.endpoint = a.endpoint
+	FOR UPDATE OF l SKIP LOCKED`
+
+func laneArgs(lanes []store.Lane) []any {
+	tenants, endpoints := make([]string, len(lanes)), make([]string, len(lanes))
+	for i, lane := range lanes {
+		tenants[i], endpoints[i] = lane.Tenant, lane.Endpoint
+	}
+	return []any{tenants, endpoints}
+}
+
+// laneList collects lanes, each once.
+type laneList struct {
+	list []store.Lane
+}
+
+func (l *laneList) scan(r row) error {
+	var lane store.Lane
+	err := r.Scan(&lane.Tenant, &lane.Endpoint)
+	if !slices.Contains(l.list, lane) {
+		l.list = append(l.list, lane)
+	}
+	return err
+}
+
+// turnList is a round of turns.
+type turnList struct {
+	gates
+	most []int64
+	max  int64
+}
+
+func (l *turnList) add(now time.Time, lane store.Lane, t store.Turn) {
+	t.Gate.Tenant, t.Gate.Endpoint = lane.Tenant, lane.Endpoint
+	l.gates.append(now, t.Gate)
+	l.most = append(l.most, int64(max(t.Max, 0)))
+	l.max = max(l.max, int64(t.Max))
+}
+
+func (l *turnList) claimArgs() []any { return []any{l.tenants, l.endpoints, l.most} }
+
+// claim returns the statement that leases the oldest rows of each lane. It says
+// in the text how many rows it looks at: with a number that comes as an argument
+// the planner would expect a tenth of all rows, and read them all.
+func (l *turnList) claim() string {
+	for _, size := range claimSizes {
+		if l.max <= size {
+			return claimTexts[size]
+		}
+	}
+	return claimTexts[claimSizes[len(claimSizes)-1]]
+}
+
+// claimSizes are the numbers of rows per lane that there is a statement for. A
+// lane that may have more gets them with its next turn.
+var claimSizes = []int64{1, 8, 64, 1024}
+
+var claimTexts = func() map[int64]string {
+	texts := make(map[int64]string, len(claimSizes))
+	for _, size := range claimSizes {
+		texts[size] = strings.Replace(`
+			WITH got AS MATERIALIZED (
+				SELECT r.tenant, r.delivery
+				FROM unnest($1::text[], $2::text[], $3::bigint[]) l (tenant, endpoint, most)
+				CROSS JOIN LATERAL (
+					SELECT w.tenant, w.delivery, row_number() OVER () AS n
+					FROM (
+						SELECT q.tenant, q.delivery
+						FROM postrider.queue q
+						WHERE q.owner = 0
+						AND q.parked = 1
+						AND q.tenant = l.tenant
+						AND q.endpoint = l.endpoint
+						ORDER BY q.seq
+						LIMIT :size
+						FOR UPDATE SKIP LOCKED
+					) w
+				) r
+				WHERE r.n <= l.most
+			)
+			UPDATE postrider.queue u
+			SET owner = $4, claims = u.claims + 1, parked = 0
+			FROM got
+			WHERE u.tenant = got.tenant
+			AND u.delivery = got.delivery
+			RETURNING u.seq, u.tenant, u.delivery, u.endpoint, u.event, u.claims, u.attempts, u.base, u.crashes`,
+			":size", strconv.FormatInt(size, 10), 1)
+	}
+	return texts
+}()
+
+// setLanes gives lanes their next times: the gate's if rows remain, locked ones
+// included, and now if the endpoint has changed since the gate was decided on.
+const setLanes = `
+	UPDATE postrider.lanes l
+	SET next_at = CASE
+		WHEN NOT EXISTS (
+			SELECT FROM postrider.queue q
+			WHERE q.owner = 0
+			AND q.parked = 1
+			AND q.tenant = l.tenant
+			AND q.endpoint = l.endpoint) THEN 9223372036854775807 -- empty
+		WHEN g.revision <> 0 AND g.revision <> l.revision THEN postrider.now_us()
+		WHEN g.delay = 9223372036854775806 THEN g.delay -- never
+		ELSE postrider.now_us() + g.delay
+	END
+	FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) g (tenant, endpoint, delay, revision)
+	WHERE l.tenant = g.tenant
+	AND l.endpoint = g.endpoint`
+
+// gates collects the gates of lanes.
+type gates struct {
+	tenants, endpoints []string
+	delays, revisions  []int64
+	known              map[store.Gate]bool
+}
+
+// add notes a gate, each once.
+func (g *gates) add(now time.Time, gate store.Gate) {
+	if g.known == nil {
+		g.known = make(map[store.Gate]bool)
+	}
+	if !g.known[gate] {
+		g.known[gate] = true
+		g.append(now, gate)
+	}
+}
+
+func (g *gates) append(now time.Time, gate store.Gate) {
+	wait := int64(never)
+	if !gate.Next.IsZero() {
+		wait = delay(now, gate.Next)
+	}
+	g.tenants = append(g.tenants, gate.Tenant)
+	g.endpoints = append(g.endpoints, gate.Endpoint)
+	g.delays = append(g.delays, wait)
+	g.revisions = append(g.revisions, gate.Revision)
+}
+
+func (g *gates) args() []any { return []any{g.tenants, g.endpoints, g.delays, g.revisions} }
+
+// shut moves the times of lanes to their gates, where those are earlier. A gate
+// whose endpoint has changed since counts as now; that is judged under the lock of
+// the lane, since the change may just be under way.
+func (g *gates) shut() step {
+	return step{text: `
+		INSERT INTO postrider.lanes AS l (tenant, endpoint, next_at, revision)
+		SELECT g.tenant, g.endpoint,
+			min(CASE g.delay WHEN 9223372036854775806 THEN g.delay ELSE postrider.now_us() + g.delay END),
+			CASE WHEN coalesce(min(nullif(g.revision, 0)), 0) = max(g.revision) THEN max(g.revision) ELSE -1 END
+		FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) g (tenant, endpoint, delay, revision)
+		GROUP BY g.tenant, g.endpoint
+		ORDER BY g.tenant COLLATE "C", g.endpoint COLLATE "C"
+		ON CONFLICT (tenant, endpoint) DO UPDATE
+		SET next_at = least(l.next_at, CASE
+				WHEN excluded.revision <> 0 AND excluded.revision <> l.revision THEN postrider.now_us()
+				ELSE excluded.next_at
+			END)`, args: g.args()}
+}

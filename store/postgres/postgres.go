@@ -1,0 +1,108 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/store/sqlstore"
+)
+
+// Store implements store.Store over a pool of connections, which stays the
+// host's. It is safe for concurrent use and needs no closing.
+type Store struct {
+	*sqlstore.Store
+	pool    *pgxpool.Pool
+	texts   *texts
+	history history
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Config of a Store.
+type Config struct {
+	// Schema is the schema that the tables are in: letters of lower case, digits
+	// and underscores, at most 40. Nothing is expected of the search path.
+	// Defaults to "postrider".
+	Schema string
+	// Pooler says that there is a pooler in transaction mode between the pool
+	// and the server, such as PgBouncer. Statements are then sent in a way that
+	// needs no state of a session, at the price of more round trips.
+	// Defaults to false.
+	Pooler bool
+	// AsyncCommit accepts a server or a role whose synchronous_commit is off.
+	// Then a crash of the server may lose events that were acknowledged.
+	// Defaults to false: New returns an error.
+	AsyncCommit bool
+}
+
+var schemaName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,39}$`)
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Schema == "" {
+		c.Schema = defaultSchema
+	}
+	if !schemaName.MatchString(c.Schema) {
+		return c, fmt.Errorf("schema %q: want lower-case letters, digits and underscores, at most 40, no digit first", c.Schema)
+	}
+	return c, nil
+}
+
+// errAsync is returned by New over a server that does not wait for the disk.
+var errAsync = errors.New("synchronous_commit is off, so a commit promises nothing; turn it on, or set Config.AsyncCommit")
+
+// New returns a store over a pool. It does not migrate: it returns
+// sqlstore.ErrSchemaTooOld if Migrate is needed, store.ErrSchemaTooNew if the
+// schema belongs to a newer version of the library, and store.ErrUnavailable if
+// the database cannot be reached.
+func New(ctx context.Context, pool *pgxpool.Pool, cfg Config) (*Store, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	s := &Store{pool: pool, texts: newTexts(cfg)}
+	s.Store = sqlstore.New(database{s}, sqlstore.Dialect{
+		SkipLocked: " FOR UPDATE SKIP LOCKED",
+		Now:        databaseTime,
+		Lock:       lockStatistics,
+		Expire:     s.expire,
+	})
+	if err := s.check(ctx, cfg); err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	return s, nil
+}
+
+// check finds out whether the database is what the store needs.
+func (s *Store) check(ctx context.Context, cfg Config) error {
+	var commit string
+	if err := s.pool.QueryRow(ctx, `SHOW synchronous_commit`, s.texts.args(nil)...).Scan(&commit); err != nil {
+		return classify(err)
+	}
+	if commit == "off" && !cfg.AsyncCommit {
+		return errAsync
+	}
+	if err := s.checkSchema(ctx); err != nil {
+		return err
+	}
+	return s.findPartitions(ctx)
+}
+
+// databaseTime returns the time that the server's clock tells, which leases and
+// what is due go by.
+func databaseTime(ctx context.Context, c sqlstore.Conn, _ time.Time) (time.Time, error) {
+	var now time.Time
+	err := c.Query(ctx, `SELECT postrider_now_us()`, nil, func(r sqlstore.Row) error { return r.Scan(&now) })
+	return now, err
+}
+
+// lockStatistics keeps other transactions away from the statistics of a process.
+func lockStatistics(ctx context.Context, c sqlstore.Conn, process int64) error {
+	_, err := c.Exec(ctx, `SELECT pg_advisory_xact_lock('postrider_stats'::regclass::oid::int, ?::int)`, process)
+	return err
+}

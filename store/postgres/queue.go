@@ -1,0 +1,229 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/postrider/postrider/store"
+)
+
+// Poll implements store.Queue. An idle process asks one cheap question and begins
+// no transaction.
+func (s *Store) Poll(ctx context.Context, now time.Time, epoch int64, limit int, admit func(store.Waiting) store.Admission) ([]store.Claimed, time.Time, error) {
+	claimed, next, err := s.poll(ctx, now, epoch, limit, admit)
+	if err != nil {
+		return nil, time.Time{}, fmt.Errorf("poll: %w", classify(err))
+	}
+	return claimed, next, nil
+}
+
+func (s *Store) poll(ctx context.Context, now time.Time, epoch int64, limit int, admit func(store.Waiting) store.Admission) ([]store.Claimed, time.Time, error) {
+	var due upcoming
+	if err := s.query(ctx, nextDue, nil, due.scan); err != nil {
+		return nil, time.Time{}, err
+	}
+	if due.row > due.now {
+		return nil, due.next(now), nil
+	}
+	var rows []store.Claimed
+	t, err := s.begin(ctx, beginWriting, step{dueRows, []any{limit}, func(r row) error {
+		var c store.Claimed
+		err := scanClaim(r, &c)
+		rows = append(rows, c)
+		return err
+	}})
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	leased := rows[:0]
+	var parked claims
+	var gates gates
+	for _, c := range rows {
+		answer := admit(store.Waiting{Tenant: c.Tenant, Endpoint: c.Endpoint, Delivery: c.Delivery, Crashes: c.Crashes})
+		if answer.Lease {
+			leased = append(leased, c)
+			continue
+		}
+		parked.add(c)
+		answer.Gate.Tenant, answer.Gate.Endpoint = c.Tenant, c.Endpoint
+		gates.add(now, answer.Gate)
+	}
+	steps := []step{leaseRows(epoch, leased)}
+	if len(parked.tenants) > 0 {
+		steps = append(steps, step{text: parkRows, args: parked.args()}, gates.shut())
+	}
+	due = upcoming{}
+	steps = append(steps, step{nextDue, nil, due.scan})
+	if err := t.commit(ctx, steps...); err != nil {
+		return nil, time.Time{}, err
+	}
+	return leased, due.next(now), nil
+}
+
+// nextDue returns the time, and when the next waiting row and the next lane are
+// due.
+const nextDue = `
+	SELECT postrider.now_us(),
+		(SELECT due FROM postrider.queue WHERE owner = 0 AND parked = 0 ORDER BY due, seq LIMIT 1),
+		(SELECT next_at FROM postrider.lanes ORDER BY next_at LIMIT 1)`
+
+// upcoming is the answer to nextDue.
+type upcoming struct {
+	now, row, lane int64
+}
+
+func (u *upcoming) scan(r row) error {
+	var row, lane *int64
+	err := r.Scan(&u.now, &row, &lane)
+	u.row, u.lane = never, never
+	if row != nil {
+		u.row = *row
+	}
+	if lane != nil {
+		u.lane = *lane
+	}
+	return err
+}
+
+// next returns when something is due, by the caller's clock.
+func (u *upcoming) next(now time.Time) time.Time {
+	first := min(u.row, u.lane)
+	if first >= never {
+		return time.Time{}
+	}
+	return now.Add(time.Duration(first-u.now) * time.Microsecond)
+}
+
+const claimColumns = `tenant, delivery, endpoint, event, claims, attempts, base, crashes`
+
+// scanClaim reads a row as it is once it is leased.
+func scanClaim(r row, c *store.Claimed) error {
+	err := r.Scan(&c.Tenant, &c.Delivery, &c.Endpoint, &c.Event, &c.Claim, &c.Attempts, &c.Base, &c.Crashes)
+	c.Claim++
+	return err
+}
+
+const dueRows = `
+	SELECT ` + claimColumns + `
+	FROM postrider.queue
+	WHERE owner = 0
+	AND parked = 0
+	AND due <= postrider.now_us()
+	ORDER BY due, seq
+	LIMIT $1
+	FOR UPDATE SKIP LOCKED`
+
+// claims names rows of the queue.
+type claims struct {
+	tenants, deliveries []string
+}
+
+func (c *claims) add(row store.Claimed) {
+	c.tenants = append(c.tenants, row.Tenant)
+	c.deliveries = append(c.deliveries, row.Delivery)
+}
+
+func (c *claims) args() []any { return []any{c.tenants, c.deliveries} }
+
+// leaseRows leases rows that the transaction has locked.
+func leaseRows(epoch int64, rows []store.Claimed) step {
+	var c claims
+	for _, row := range rows {
+		c.add(row)
+	}
+	return step{text: `
+		UPDATE postrider.queue q
+		SET owner = $3, claims = claims + 1, parked = 0
+		FROM unnest($1::text[], $2::text[]) c (tenant, delivery)
+		WHERE q.tenant = c.tenant
+		AND q.delivery = c.delivery`, args: append(c.args(), epoch)}
+}
+
+const parkRows = `
+	UPDATE postrider.queue q
+	SET parked = 1
+	FROM unnest($1::text[], $2::text[]) c (tenant, delivery)
+	WHERE q.tenant = c.tenant
+	AND q.delivery = c.delivery`
+
+// Start implements store.Queue.
+func (s *Store) Start(ctx context.Context, epoch int64, rows []store.Held) ([]store.Held, error) {
+	deliveries, numbers := make([]string, len(rows)), make([]int64, len(rows))
+	for i, row := range rows {
+		deliveries[i], numbers[i] = row.Delivery, row.Claim
+	}
+	var started []store.Held
+	err := s.query(ctx, `
+		UPDATE postrider.queue q
+		SET started = 1
+		FROM unnest($1::text[], $2::bigint[]) s (delivery, claim)
+		WHERE q.owner = $3
+		AND q.owner <> 0
+		AND q.delivery = s.delivery
+		AND q.claims = s.claim
+		RETURNING q.delivery, q.claims`, []any{deliveries, numbers, epoch}, func(r row) error {
+		var h store.Held
+		err := r.Scan(&h.Delivery, &h.Claim)
+		started = append(started, h)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("mark as started: %w", committing(err))
+	}
+	return started, nil
+}
+
+// Redeliver implements store.Queue. The delivery's row goes back from what has
+// ended to the queue.
+func (s *Store) Redeliver(ctx context.Context, _ time.Time, tenant, delivery string) error {
+	for {
+		again := false
+		if err := s.query(ctx, redeliver, []any{tenant, delivery}, func(row) error { again = true; return nil }); err != nil {
+			return fmt.Errorf("redeliver: %w", committing(err))
+		}
+		if again {
+			return nil
+		}
+		var pending, ended, payload bool
+		if err := s.query(ctx, redeliverable, []any{tenant, delivery}, func(r row) error {
+			return r.Scan(&pending, &ended, &payload)
+		}); err != nil {
+			return fmt.Errorf("redeliver: %w", classify(err))
+		}
+		switch {
+		case pending:
+			return nil
+		case !ended:
+			return fmt.Errorf("redeliver: %w", store.ErrNotFound)
+		case !payload:
+			return fmt.Errorf("redeliver: %w", store.ErrPayloadGone)
+		}
+		// It has been sent again meanwhile, and has ended again.
+	}
+}
+
+const redeliver = `
+	WITH ended AS (
+		DELETE FROM postrider.deliveries d
+		WHERE d.tenant = $1
+		AND d.id = $2
+		AND EXISTS (SELECT FROM postrider.payloads p WHERE p.tenant = d.tenant AND p.event = d.event)
+		RETURNING d.*
+	)
+	INSERT INTO postrider.queue (tenant, delivery, endpoint, event, seq, owner, claims, due, created_at, updated_at,
+		attempts, base, crashes, parked, started)
+	SELECT tenant, id, endpoint, event, nextval('postrider.queue_seq'), 0, claims, postrider.now_us(), created_at,
+		postrider.now_us(), attempts, attempts, 0, 0, 0
+	FROM ended
+	RETURNING delivery`
+
+// redeliverable returns whether a delivery is pending, has ended and has its
+// payload still.
+const redeliverable = `
+	SELECT EXISTS (SELECT FROM postrider.queue WHERE tenant = $1 AND delivery = $2),
+		EXISTS (SELECT FROM postrider.deliveries WHERE tenant = $1 AND id = $2),
+		EXISTS (
+			SELECT FROM postrider.payloads
+			WHERE tenant = $1
+			AND event = (SELECT event FROM postrider.deliveries WHERE tenant = $1 AND id = $2))`

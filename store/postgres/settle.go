@@ -1,0 +1,177 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/store/sqlstore"
+	"github.com/postrider/postrider/webhook"
+)
+
+// Settle implements store.Queue. It takes two round trips: the first finds out
+// whose fences hold, the second writes what follows from that.
+func (s *Store) Settle(ctx context.Context, now time.Time, st store.Settlement) (store.SettleResult, error) {
+	result, err := s.settle(ctx, now, st)
+	if err != nil {
+		return store.SettleResult{}, fmt.Errorf("settle: %w", classify(err))
+	}
+	return result, nil
+}
+
+func (s *Store) settle(ctx context.Context, now time.Time, st store.Settlement) (store.SettleResult, error) {
+	held := make(map[store.Held]bool, len(st.Items))
+	t, err := s.begin(ctx, beginWriting, s.checkFences(now, st, held)...)
+	if err != nil {
+		return store.SettleResult{}, err
+	}
+	var result store.SettleResult
+	attempted := make([]store.Settled, 0, len(st.Items))
+	for i := range st.Items {
+		it := &st.Items[i]
+		h := store.Held{Delivery: it.Delivery, Claim: it.Claim}
+		if !held[h] {
+			result.Lost = append(result.Lost, h)
+			continue
+		}
+		delete(held, h) // for nobody else
+		if it.Attempt != nil {
+			attempted = append(attempted, *it)
+		}
+	}
+	steps, err := s.consequences(now, st, attempted, &result)
+	if err != nil {
+		t.rollback()
+		return result, err
+	}
+	if err := t.commit(ctx, steps...); err != nil {
+		return store.SettleResult{}, err
+	}
+	// They are noted durably; if counting them fails, whoever prunes does it.
+	_ = s.CountSettled(ctx, st.Epoch, len(attempted))
+	return result, nil
+}
+
+// checkFences returns the steps that end rows of the queue, or free them, and note
+// in held whose fences were the present ones.
+func (s *Store) checkFences(now time.Time, st store.Settlement, held map[store.Held]bool) []step {
+	scan := func(r row) error {
+		var h store.Held
+		err := r.Scan(&h.Delivery, &h.Claim)
+		held[h] = true
+		return err
+	}
+	ended, kept := new(outcomes), new(outcomes)
+	for i := range st.Items {
+		it := &st.Items[i]
+		if it.Status == webhook.DeliveryPending {
+			kept.add(now, it)
+		} else {
+			ended.add(now, it)
+		}
+	}
+	var steps []step
+	if len(ended.deliveries) > 0 {
+		steps = append(steps, step{endRows, ended.ends(st.Epoch), scan})
+	}
+	if len(kept.deliveries) > 0 {
+		steps = append(steps, step{freeRows, kept.frees(st.Epoch), scan})
+	}
+	return steps
+}
+
+// outcomes are items as columns.
+type outcomes struct {
+	deliveries        []string
+	claims            []int64
+	statuses, reasons []string
+	tried             []int64
+	parked, delays    []int64
+}
+
+func (o *outcomes) add(now time.Time, it *store.Settled) {
+	o.deliveries = append(o.deliveries, it.Delivery)
+	o.claims = append(o.claims, it.Claim)
+	o.statuses = append(o.statuses, string(it.Status))
+	o.reasons = append(o.reasons, string(it.Reason))
+	o.tried = append(o.tried, boolInt(it.Attempt != nil))
+	o.parked = append(o.parked, boolInt(it.Park))
+	o.delays = append(o.delays, delay(now, it.Due))
+}
+
+func (o *outcomes) ends(epoch int64) []any {
+	return []any{o.deliveries, o.claims, o.tried, epoch, o.statuses, o.reasons}
+}
+
+func (o *outcomes) frees(epoch int64) []any {
+	return []any{o.deliveries, o.claims, o.tried, epoch, o.parked, o.delays}
+}
+
+func boolInt(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// endRows moves deliveries that have ended from the queue to the history.
+const endRows = `
+	WITH gone AS (
+		DELETE FROM postrider.queue q
+		USING unnest($1::text[], $2::bigint[], $3::bigint[], $5::text[], $6::text[]) o (delivery, claim, tried, status, reason)
+		WHERE q.owner = $4
+		AND q.owner <> 0
+		AND q.delivery = o.delivery
+		AND q.claims = o.claim
+		RETURNING q.tenant, q.delivery, q.event, q.endpoint, o.status, o.reason, q.attempts + o.tried AS attempts, q.claims, q.created_at
+	), ended AS (
+		INSERT INTO postrider.deliveries (tenant, id, event, endpoint, status, reason, attempts, claims, created_at, updated_at)
+		SELECT tenant, delivery, event, endpoint, status, nullif(reason, ''), attempts, claims, created_at, postrider.now_us()
+		FROM gone
+	)
+	SELECT delivery, claims
+	FROM gone`
+
+// freeRows lets rows wait, or parks them.
+const freeRows = `
+	UPDATE postrider.queue q
+	SET owner = 0,
+		started = 0,
+		parked = o.parked,
+		due = postrider.now_us() + o.delay,
+		attempts = q.attempts + o.tried,
+		updated_at = CASE o.tried WHEN 1 THEN postrider.now_us() ELSE q.updated_at END
+	FROM unnest($1::text[], $2::bigint[], $3::bigint[], $5::bigint[], $6::bigint[]) o (delivery, claim, tried, parked, delay)
+	WHERE q.owner = $4
+	AND q.owner <> 0
+	AND q.delivery = o.delivery
+	AND q.claims = o.claim
+	RETURNING q.delivery, q.claims`
+
+// consequences returns the steps that write what follows from accepted attempts:
+// they themselves, the gates of lanes, health and what is to be counted.
+func (s *Store) consequences(now time.Time, st store.Settlement, attempted []store.Settled, result *store.SettleResult) ([]step, error) {
+	var steps []step
+	if len(st.Gates) > 0 {
+		var g gates
+		for _, gate := range st.Gates {
+			g.add(now, gate)
+		}
+		steps = append(steps, g.shut())
+	}
+	if len(attempted) == 0 {
+		return steps, nil
+	}
+	insert, err := insertAttempts(attempted)
+	if err != nil {
+		return nil, err
+	}
+	steps = append(steps, insert)
+	if changes := store.FoldHealth(attempted); len(changes) > 0 {
+		steps = append(steps, changeHealth(changes, result))
+	}
+	return append(steps, step{text: `
+		INSERT INTO postrider.uncounted (process, batch)
+		VALUES ($1, $2)`, args: []any{st.Epoch, sqlstore.EncodeUncounted(attempted)}}), nil
+}

@@ -1,0 +1,138 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/postrider/postrider/store/sqlstore"
+)
+
+// step is one statement of a transaction.
+type step struct {
+	text string
+	args []any
+	// each gets every row of the answer; nil if there is none of interest.
+	each func(row) error
+}
+
+const (
+	beginWriting = `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE`
+	beginReading = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`
+
+	// rollbackTimeout bounds the end of a transaction that failed. A connection
+	// that does not manage is closed.
+	rollbackTimeout = time.Second
+)
+
+// transaction is one of the store's own, on a connection of the pool. The steps
+// of a call travel together: statements that do not depend on each other's
+// answers cost one round trip.
+type transaction struct {
+	texts *texts
+	conn  *pgxpool.Conn
+}
+
+// neverScan is sent with the beginning of every transaction. Plans are kept, and
+// one that was made while the queue was empty would go on reading all of it long
+// after it has filled.
+const neverScan = `SET LOCAL enable_seqscan = off`
+
+// begin starts a transaction and runs steps in it.
+func (s *Store) begin(ctx context.Context, how string, steps ...step) (*transaction, error) {
+	c, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return nil, classify(err)
+	}
+	t := &transaction{texts: s.texts, conn: c}
+	if err := t.send(ctx, append([]step{{text: how}, {text: neverScan}}, steps...)); err != nil {
+		t.rollback()
+		return nil, classify(err)
+	}
+	return t, nil
+}
+
+// commit runs steps and commits. The transaction is over whatever it returns.
+func (t *transaction) commit(ctx context.Context, steps ...step) error {
+	err := t.send(ctx, append(steps, step{text: `COMMIT`}))
+	if err != nil {
+		t.rollback()
+		return committing(err)
+	}
+	t.conn.Release()
+	return nil
+}
+
+// rollback ends the transaction. Nothing of it was written.
+func (t *transaction) rollback() {
+	ctx, cancel := context.WithTimeout(context.Background(), rollbackTimeout)
+	defer cancel()
+	if c := t.conn.Conn(); !c.IsClosed() && c.PgConn().TxStatus() != 'I' {
+		// If it fails, Release closes the connection.
+		_, _ = c.Exec(ctx, `ROLLBACK`, t.texts.args(nil)...)
+	}
+	t.conn.Release()
+}
+
+// send runs steps in one round trip. Behind a pooler it takes one each: named
+// statements, which a batch needs, do not survive there.
+func (t *transaction) send(ctx context.Context, steps []step) error {
+	c := t.conn.Conn()
+	if t.texts.mode != nil || len(steps) == 1 {
+		for _, st := range steps {
+			rows, err := c.Query(ctx, t.texts.of(st.text), t.texts.args(st.args)...)
+			if err != nil {
+				return err
+			}
+			if err := readAll(rows, st.each); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	b := new(pgx.Batch)
+	for _, st := range steps {
+		q := b.Queue(t.texts.of(st.text), st.args...)
+		if st.each != nil {
+			q.Query(func(rows pgx.Rows) error { return readAll(rows, st.each) })
+		}
+	}
+	return c.SendBatch(ctx, b).Close()
+}
+
+// session returns the transaction as one.
+func (t *transaction) session() session { return native{t.texts, t.conn} }
+
+// query runs one statement outside of a transaction.
+func (s *Store) query(ctx context.Context, text string, args []any, each func(row) error) error {
+	return native{s.texts, s.pool}.query(ctx, text, args, each)
+}
+
+// database is how sqlstore runs transactions on a Store.
+type database struct {
+	store *Store
+}
+
+// Write implements sqlstore.Database.
+func (d database) Write(ctx context.Context, fn func(context.Context, sqlstore.Conn) error) error {
+	return d.run(ctx, beginWriting, fn)
+}
+
+// Read implements sqlstore.Database.
+func (d database) Read(ctx context.Context, fn func(context.Context, sqlstore.Conn) error) error {
+	return d.run(ctx, beginReading, fn)
+}
+
+func (d database) run(ctx context.Context, how string, fn func(context.Context, sqlstore.Conn) error) error {
+	t, err := d.store.begin(ctx, how)
+	if err != nil {
+		return err
+	}
+	if err := fn(ctx, conn{t.session()}); err != nil {
+		t.rollback()
+		return classify(err)
+	}
+	return t.commit(ctx)
+}

@@ -1,0 +1,40 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/store/sqlstore"
+)
+
+// Tx returns a store.Tx over the host's transaction, which must be on the
+// database of the Store.
+func (s *Store) Tx(tx pgx.Tx) store.Tx { return hostTx{s, native{s.texts, tx}} }
+
+// SQLTx is Tx for a transaction of package database/sql, whatever its driver for
+// PostgreSQL, and so for libraries that are built on it.
+func (s *Store) SQLTx(tx *sql.Tx) store.Tx { return hostTx{s, portable{s.texts, tx}} }
+
+type hostTx struct {
+	store *Store
+	on    session
+}
+
+// Publish implements store.Tx.
+func (t hostTx) Publish(ctx context.Context, now time.Time, pubs []store.Publication) ([]store.PublishResult, error) {
+	if err := t.store.admit(ctx, pubs); err != nil {
+		return nil, err
+	}
+	b := newBook(pubs)
+	err := publish(ctx, t.on, now, b)
+	return b.results, err
+}
+
+// TenantEndpoints implements store.Tx.
+func (t hostTx) TenantEndpoints(ctx context.Context, tenant string, after int64) ([]store.EndpointRecord, int64, error) {
+	return sqlstore.TenantEndpoints(ctx, conn{t.on}, tenant, after)
+}

@@ -1,0 +1,215 @@
+-- The schema is written as "postrider"; a store with another one replaces the
+-- name. Times are microseconds since 1970, by this database's clock.
+
+-- +goose Up
+
+-- The one clock of all that is due or leased.
+-- +goose StatementBegin
+CREATE FUNCTION postrider.now_us() RETURNS bigint
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$ SELECT (extract(epoch FROM statement_timestamp()) * 1000000)::bigint $$;
+-- +goose StatementEnd
+
+CREATE TABLE postrider.sequences (
+	name  text COLLATE "C" NOT NULL PRIMARY KEY,
+	value bigint NOT NULL
+) WITH (fillfactor = 50);
+
+CREATE TABLE postrider.settings (
+	name  text COLLATE "C" NOT NULL PRIMARY KEY,
+	value bytea NOT NULL
+);
+
+CREATE TABLE postrider.tenants (
+	tenant   text COLLATE "C" NOT NULL PRIMARY KEY,
+	revision bigint NOT NULL
+) WITH (fillfactor = 80);
+
+CREATE TABLE postrider.endpoints (
+	tenant     text COLLATE "C" NOT NULL,
+	id         text COLLATE "C" NOT NULL,
+	revision   bigint NOT NULL,
+	version    bigint NOT NULL,
+	config     text NOT NULL,
+	sealed     bytea,
+	created_at bigint NOT NULL,
+	updated_at bigint NOT NULL,
+	deleted_at bigint,
+	PRIMARY KEY (tenant, id)
+);
+CREATE UNIQUE INDEX endpoints_revision ON postrider.endpoints (revision);
+CREATE INDEX endpoints_tenant ON postrider.endpoints (tenant, revision);
+CREATE INDEX endpoints_deleted ON postrider.endpoints (deleted_at) WHERE deleted_at IS NOT NULL;
+
+CREATE TABLE postrider.secrets (
+	tenant      text COLLATE "C" NOT NULL,
+	endpoint    text COLLATE "C" NOT NULL,
+	id          text COLLATE "C" NOT NULL,
+	scheme      text NOT NULL,
+	sealed      bytea NOT NULL,
+	fingerprint text NOT NULL,
+	created_at  bigint NOT NULL,
+	until       bigint,
+	PRIMARY KEY (tenant, endpoint, id)
+);
+
+CREATE TABLE postrider.health (
+	tenant          text COLLATE "C" NOT NULL,
+	endpoint        text COLLATE "C" NOT NULL,
+	failures        bigint NOT NULL,
+	trips           bigint NOT NULL,
+	last_success_at bigint,
+	last_failure_at bigint,
+	PRIMARY KEY (tenant, endpoint)
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
+
+-- One row per endpoint, from its first day. revision is the endpoint's, kept here
+-- so that a gate is compared with it under this row's lock. next_at is the greatest
+-- integer for a lane that has no parked rows, and one less for a lane that only a
+-- change of its endpoint opens.
+CREATE TABLE postrider.lanes (
+	tenant   text COLLATE "C" NOT NULL,
+	endpoint text COLLATE "C" NOT NULL,
+	next_at  bigint NOT NULL,
+	revision bigint NOT NULL,
+	PRIMARY KEY (tenant, endpoint)
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 200, autovacuum_vacuum_cost_delay = 0);
+CREATE INDEX lanes_next ON postrider.lanes (next_at);
+
+-- One row per pending delivery, and all that is known of it. owner is the epoch
+-- that a row is leased to, or 0. It never moves within the table: what is updated
+-- is in the conditions of its indexes, so every state is a new version of the row.
+CREATE SEQUENCE postrider.queue_seq;
+CREATE TABLE postrider.queue (
+	tenant     text COLLATE "C" NOT NULL,
+	delivery   text COLLATE "C" NOT NULL,
+	endpoint   text COLLATE "C" NOT NULL,
+	event      text COLLATE "C" NOT NULL,
+	seq        bigint NOT NULL,
+	owner      bigint NOT NULL,
+	claims     bigint NOT NULL,
+	due        bigint NOT NULL,
+	created_at bigint NOT NULL,
+	updated_at bigint NOT NULL,
+	attempts   integer NOT NULL,
+	base       integer NOT NULL,
+	crashes    integer NOT NULL,
+	parked     smallint NOT NULL,
+	started    smallint NOT NULL,
+	PRIMARY KEY (tenant, delivery)
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 2000,
+	autovacuum_vacuum_insert_scale_factor = 0.2, autovacuum_analyze_scale_factor = 0.1, autovacuum_vacuum_cost_delay = 0);
+CREATE INDEX queue_due ON postrider.queue (due, seq) WHERE owner = 0 AND parked = 0;
+CREATE INDEX queue_lane ON postrider.queue (tenant, endpoint, seq) WHERE owner = 0 AND parked = 1;
+CREATE INDEX queue_owner ON postrider.queue (owner, delivery) WHERE owner <> 0;
+
+-- History is in partitions of a week, by the time in the id; see package postgres.
+-- It is only ever added to, but for a redelivery, which takes its row back into
+-- the queue.
+CREATE TABLE postrider.events (
+	tenant          text COLLATE "C" NOT NULL,
+	id              text COLLATE "C" NOT NULL,
+	type            text NOT NULL,
+	subject         text,
+	idempotency_key text,
+	meta            text,
+	occurred_at     bigint NOT NULL,
+	published_at    bigint NOT NULL,
+	PRIMARY KEY (tenant, id)
+) PARTITION BY RANGE (id);
+
+CREATE TABLE postrider.payloads (
+	tenant text COLLATE "C" NOT NULL,
+	event  text COLLATE "C" NOT NULL,
+	data   bytea NOT NULL,
+	PRIMARY KEY (tenant, event)
+) PARTITION BY RANGE (event);
+
+-- What has ended. claims is the number of the last claim, so that a redelivery's
+-- go on.
+CREATE TABLE postrider.deliveries (
+	tenant     text COLLATE "C" NOT NULL,
+	id         text COLLATE "C" NOT NULL,
+	event      text COLLATE "C" NOT NULL,
+	endpoint   text COLLATE "C" NOT NULL,
+	status     text NOT NULL,
+	reason     text,
+	attempts   integer NOT NULL,
+	claims     bigint NOT NULL,
+	created_at bigint NOT NULL,
+	updated_at bigint NOT NULL,
+	PRIMARY KEY (tenant, id)
+) PARTITION BY RANGE (id);
+CREATE INDEX deliveries_endpoint ON postrider.deliveries (tenant, endpoint, id);
+CREATE INDEX deliveries_event ON postrider.deliveries (tenant, event);
+CREATE INDEX deliveries_rare ON postrider.deliveries (tenant, status, id) WHERE status <> 'delivered';
+
+-- Times of the phases are microseconds.
+CREATE TABLE postrider.attempts (
+	tenant           text COLLATE "C" NOT NULL,
+	delivery         text COLLATE "C" NOT NULL,
+	n                integer NOT NULL,
+	id               text COLLATE "C" NOT NULL,
+	at               bigint NOT NULL,
+	class            text,
+	status_code      integer NOT NULL,
+	truncated        smallint NOT NULL,
+	dns              bigint NOT NULL,
+	connect          bigint NOT NULL,
+	tls              bigint NOT NULL,
+	first_byte       bigint NOT NULL,
+	total            bigint NOT NULL,
+	next_at          bigint,
+	remote_addr      text,
+	request_headers  text,
+	response_headers text,
+	response_body    bytea,
+	PRIMARY KEY (tenant, delivery, n)
+) PARTITION BY RANGE (delivery);
+
+CREATE TABLE postrider.idempotency (
+	tenant       text COLLATE "C" NOT NULL,
+	key          text COLLATE "C" NOT NULL,
+	content_hash bytea NOT NULL,
+	event        text NOT NULL,
+	deliveries   integer NOT NULL,
+	expires_at   bigint NOT NULL,
+	PRIMARY KEY (tenant, key)
+) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
+CREATE INDEX idempotency_expires ON postrider.idempotency (expires_at);
+
+-- since is when the lease began to be valid without a gap.
+CREATE TABLE postrider.processes (
+	epoch      bigint NOT NULL PRIMARY KEY,
+	host       text NOT NULL,
+	pid        bigint NOT NULL,
+	version    text NOT NULL,
+	since      bigint NOT NULL,
+	expires_at bigint NOT NULL
+) WITH (fillfactor = 50);
+
+-- One row per scope, minute and process, so that processes share none. Older
+-- ones are of an hour or a day and process 0; resolution is the length in seconds.
+CREATE TABLE postrider.stats (
+	tenant     text COLLATE "C" NOT NULL,
+	endpoint   text COLLATE "C" NOT NULL,
+	type       text COLLATE "C" NOT NULL,
+	start      bigint NOT NULL,
+	process    bigint NOT NULL,
+	resolution bigint NOT NULL,
+	attempts   bigint NOT NULL,
+	delivered  bigint NOT NULL,
+	failed     bigint NOT NULL,
+	classes    text,
+	latency    bytea,
+	PRIMARY KEY (tenant, endpoint, type, start, process)
+) WITH (fillfactor = 80, autovacuum_vacuum_cost_delay = 0);
+CREATE INDEX stats_age ON postrider.stats (resolution, start);
+
+-- What settlements did and stats does not have yet.
+CREATE TABLE postrider.uncounted (
+	seq     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	process bigint NOT NULL,
+	batch   bytea NOT NULL
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
+CREATE INDEX uncounted_process ON postrider.uncounted (process);
