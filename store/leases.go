@@ -48,6 +48,6 @@ type Process struct {
 
 // Held is a leased row: a delivery and its fence.
 type Held struct {
-	Delivery string
-	Claim    int64
+	Tenant, Delivery string
+	Claim            int64
 }

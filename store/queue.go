@@ -96,8 +96,8 @@ type SettleResult struct {
 }
 
 // Settled is the outcome of one claim. For an item without an attempt that stays
-// pending only the queue row changes, and only Delivery, Claim, Due and Park
-// are looked at.
+// pending only the queue row changes, and only Tenant, Delivery, Claim, Due and
+// Park are looked at.
 type Settled struct {
 	Tenant, Delivery, Endpoint, EventType string
 	// Claim is the fence.

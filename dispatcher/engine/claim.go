@@ -237,7 +237,7 @@ func (c *claimLoop) giveBack(ctx context.Context, rows []store.Held) {
 	at := clock.Now()
 	s := store.Settlement{Epoch: c.e.epoch}
 	for _, r := range rows {
-		s.Items = append(s.Items, returned(store.Claimed{Delivery: r.Delivery, Claim: r.Claim}, at))
+		s.Items = append(s.Items, returned(store.Claimed{Tenant: r.Tenant, Delivery: r.Delivery, Claim: r.Claim}, at))
 	}
 	if _, err := c.e.store.Settle(ctx, at, s); err != nil {
 		c.failed(ctx, "reconcile", err)

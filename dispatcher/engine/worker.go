@@ -93,7 +93,7 @@ const maxCrashes = 5
 // markStarted writes that a delivery is about to be sent, so that the next
 // crash counts for it. It reports false if that could not be written.
 func (e *Engine) markStarted(j *schedule.Job) bool {
-	started, err := e.starts.Load(e.sendCtx, store.Held{Delivery: j.Delivery, Claim: j.Claim})
+	started, err := e.starts.Load(e.sendCtx, store.Held{Tenant: j.Tenant, Delivery: j.Delivery, Claim: j.Claim})
 	if err != nil {
 		e.log.Warn("mark a delivery as started", zap.Error(err))
 	}

@@ -83,7 +83,7 @@ func (s *Store) Settle(ctx context.Context, now time.Time, st store.Settlement) 
 		it := &st.Items[i]
 		r := s.leasedUnder(st.Epoch, it.Delivery, it.Claim)
 		if r == nil {
-			result.Lost = append(result.Lost, store.Held{Delivery: it.Delivery, Claim: it.Claim})
+			result.Lost = append(result.Lost, store.Held{Tenant: it.Tenant, Delivery: it.Delivery, Claim: it.Claim})
 			continue
 		}
 		s.settle(now, r, it)

@@ -149,22 +149,13 @@ const parkRows = `
 
 // Start implements store.Queue.
 func (s *Store) Start(ctx context.Context, epoch int64, rows []store.Held) ([]store.Held, error) {
-	deliveries, numbers := make([]string, len(rows)), make([]int64, len(rows))
-	for i, row := range rows {
-		deliveries[i], numbers[i] = row.Delivery, row.Claim
+	o := new(outcomes)
+	for _, row := range rows {
+		o.tenants, o.deliveries, o.claims = append(o.tenants, row.Tenant), append(o.deliveries, row.Delivery), append(o.claims, row.Claim)
 	}
 	var started []store.Held
-	err := s.query(ctx, `
-		UPDATE postrider.queue q
-		SET started = 1
-		FROM unnest($1::text[], $2::bigint[]) s (delivery, claim)
-		WHERE q.owner = $3
-		AND q.owner <> 0
-		AND q.delivery = s.delivery
-		AND q.claims = s.claim
-		RETURNING q.delivery, q.claims`, []any{deliveries, numbers, epoch}, func(r row) error {
-		var h store.Held
-		err := r.Scan(&h.Delivery, &h.Claim)
+	err := s.query(ctx, startRows, []any{o.tenants, o.deliveries, o.claims, owner(epoch)}, func(r row) error {
+		h, err := scanHeld(r)
 		started = append(started, h)
 		return err
 	})
@@ -172,6 +163,24 @@ func (s *Store) Start(ctx context.Context, epoch int64, rows []store.Held) ([]st
 		return nil, fmt.Errorf("mark as started: %w", committing(err))
 	}
 	return started, nil
+}
+
+// Rows that are leased are found by their key, and only then is the owner looked
+// at ("owner + 0" fits no index): the planner takes it for granted that an owner
+// has few rows, and would read all that it ever had.
+const startRows = `
+	UPDATE postrider.queue q
+	SET started = 1
+	FROM unnest($1::text[], $2::text[], $3::bigint[]) s (tenant, delivery, claim)
+	WHERE q.tenant = s.tenant
+	AND q.delivery = s.delivery
+	AND q.claims = s.claim
+	AND q.owner + 0 = $4
+	RETURNING q.tenant, q.delivery, q.claims`
+
+func scanHeld(r row) (h store.Held, err error) {
+	err = r.Scan(&h.Tenant, &h.Delivery, &h.Claim)
+	return h, err
 }
 
 // Redeliver implements store.Queue. The delivery's row goes back from what has

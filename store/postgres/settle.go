@@ -30,7 +30,7 @@ func (s *Store) settle(ctx context.Context, now time.Time, st store.Settlement) 
 	attempted := make([]store.Settled, 0, len(st.Items))
 	for i := range st.Items {
 		it := &st.Items[i]
-		h := store.Held{Delivery: it.Delivery, Claim: it.Claim}
+		h := store.Held{Tenant: it.Tenant, Delivery: it.Delivery, Claim: it.Claim}
 		if !held[h] {
 			result.Lost = append(result.Lost, h)
 			continue
@@ -57,8 +57,7 @@ func (s *Store) settle(ctx context.Context, now time.Time, st store.Settlement) 
 // in held whose fences were the present ones.
 func (s *Store) checkFences(now time.Time, st store.Settlement, held map[store.Held]bool) []step {
 	scan := func(r row) error {
-		var h store.Held
-		err := r.Scan(&h.Delivery, &h.Claim)
+		h, err := scanHeld(r)
 		held[h] = true
 		return err
 	}
@@ -83,6 +82,7 @@ func (s *Store) checkFences(now time.Time, st store.Settlement, held map[store.H
 
 // outcomes are items as columns.
 type outcomes struct {
+	tenants           []string
 	deliveries        []string
 	claims            []int64
 	statuses, reasons []string
@@ -91,6 +91,7 @@ type outcomes struct {
 }
 
 func (o *outcomes) add(now time.Time, it *store.Settled) {
+	o.tenants = append(o.tenants, it.Tenant)
 	o.deliveries = append(o.deliveries, it.Delivery)
 	o.claims = append(o.claims, it.Claim)
 	o.statuses = append(o.statuses, string(it.Status))
@@ -101,11 +102,19 @@ func (o *outcomes) add(now time.Time, it *store.Settled) {
 }
 
 func (o *outcomes) ends(epoch int64) []any {
-	return []any{o.deliveries, o.claims, o.tried, epoch, o.statuses, o.reasons}
+	return []any{o.tenants, o.deliveries, o.claims, owner(epoch), o.tried, o.statuses, o.reasons}
 }
 
 func (o *outcomes) frees(epoch int64) []any {
-	return []any{o.deliveries, o.claims, o.tried, epoch, o.parked, o.delays}
+	return []any{o.tenants, o.deliveries, o.claims, owner(epoch), o.tried, o.parked, o.delays}
+}
+
+// owner returns the owner that an epoch's rows have. What is no epoch has none.
+func owner(epoch int64) int64 {
+	if epoch <= 0 {
+		return -1
+	}
+	return epoch
 }
 
 func boolInt(b bool) int64 {
@@ -119,18 +128,19 @@ func boolInt(b bool) int64 {
 const endRows = `
 	WITH gone AS (
 		DELETE FROM postrider.queue q
-		USING unnest($1::text[], $2::bigint[], $3::bigint[], $5::text[], $6::text[]) o (delivery, claim, tried, status, reason)
-		WHERE q.owner = $4
-		AND q.owner <> 0
+		USING unnest($1::text[], $2::text[], $3::bigint[], $5::bigint[], $6::text[], $7::text[])
+			o (tenant, delivery, claim, tried, status, reason)
+		WHERE q.tenant = o.tenant
 		AND q.delivery = o.delivery
 		AND q.claims = o.claim
+		AND q.owner + 0 = $4
 		RETURNING q.tenant, q.delivery, q.event, q.endpoint, o.status, o.reason, q.attempts + o.tried AS attempts, q.claims, q.created_at
 	), ended AS (
 		INSERT INTO postrider.deliveries (tenant, id, event, endpoint, status, reason, attempts, claims, created_at, updated_at)
 		SELECT tenant, delivery, event, endpoint, status, nullif(reason, ''), attempts, claims, created_at, postrider.now_us()
 		FROM gone
 	)
-	SELECT delivery, claims
+	SELECT tenant, delivery, claims
 	FROM gone`
 
 // freeRows lets rows wait, or parks them.
@@ -142,12 +152,13 @@ const freeRows = `
 		due = postrider.now_us() + o.delay,
 		attempts = q.attempts + o.tried,
 		updated_at = CASE o.tried WHEN 1 THEN postrider.now_us() ELSE q.updated_at END
-	FROM unnest($1::text[], $2::bigint[], $3::bigint[], $5::bigint[], $6::bigint[]) o (delivery, claim, tried, parked, delay)
-	WHERE q.owner = $4
-	AND q.owner <> 0
+	FROM unnest($1::text[], $2::text[], $3::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
+		o (tenant, delivery, claim, tried, parked, delay)
+	WHERE q.tenant = o.tenant
 	AND q.delivery = o.delivery
 	AND q.claims = o.claim
-	RETURNING q.delivery, q.claims`
+	AND q.owner + 0 = $4
+	RETURNING q.tenant, q.delivery, q.claims`
 
 // consequences returns the steps that write what follows from accepted attempts:
 // they themselves, the gates of lanes, health and what is to be counted.

@@ -148,7 +148,7 @@ func runEverything(t *testing.T, st *Store) {
 	_, err = st.Take(ctx, now.Add(-time.Hour), epoch, 10, nil, nil)
 	must(err)
 	claimed = append(claimed, more...)
-	_, err = st.Start(ctx, epoch, []store.Held{{Delivery: claimed[0].Delivery, Claim: claimed[0].Claim}})
+	_, err = st.Start(ctx, epoch, []store.Held{{Tenant: claimed[0].Tenant, Delivery: claimed[0].Delivery, Claim: claimed[0].Claim}})
 	must(err)
 	settleEverything(t, st, epoch, claimed, gate)
 	must(st.Redeliver(ctx, now, "acme", claimed[0].Delivery))

@@ -48,7 +48,7 @@ func (s *Store) settle(ctx context.Context, c Conn, now time.Time, st store.Sett
 			return result, err
 		}
 		if !held {
-			result.Lost = append(result.Lost, store.Held{Delivery: it.Delivery, Claim: it.Claim})
+			result.Lost = append(result.Lost, store.Held{Tenant: it.Tenant, Delivery: it.Delivery, Claim: it.Claim})
 			continue
 		}
 		o.add(it, headers[i])

@@ -25,7 +25,7 @@ func (w *world) crash(n int) (int64, []store.Claimed) {
 
 func (w *world) start(epoch int64, c store.Claimed) {
 	w.t.Helper()
-	row := store.Held{Delivery: c.Delivery, Claim: c.Claim}
+	row := store.Held{Tenant: c.Tenant, Delivery: c.Delivery, Claim: c.Claim}
 	got, err := w.store.Start(w.ctx, epoch, []store.Held{row})
 	w.must(err, "Start")
 	if !slices.Equal(got, []store.Held{row}) {

@@ -138,7 +138,7 @@ func (s *unorderedPoll) Poll(ctx context.Context, now time.Time, epoch int64, li
 	claimed = slices.DeleteFunc(claimed, func(c store.Claimed) bool {
 		gate, ok := parked[c.Delivery]
 		if ok {
-			item := store.Settled{Delivery: c.Delivery, Claim: c.Claim, Status: webhook.DeliveryPending, Due: now, Park: true}
+			item := store.Settled{Tenant: c.Tenant, Delivery: c.Delivery, Claim: c.Claim, Status: webhook.DeliveryPending, Due: now, Park: true}
 			_, err = s.Settle(ctx, now, store.Settlement{Epoch: epoch, Items: []store.Settled{item}, Gates: []store.Gate{gate}})
 		}
 		return ok
@@ -244,7 +244,7 @@ func (s *countsLost) Settle(ctx context.Context, now time.Time, st store.Settlem
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, it := range st.Items {
-		if slices.Contains(result.Lost, store.Held{Delivery: it.Delivery, Claim: it.Claim}) {
+		if slices.Contains(result.Lost, store.Held{Tenant: it.Tenant, Delivery: it.Delivery, Claim: it.Claim}) {
 			s.lost = append(s.lost, it)
 		}
 	}

@@ -31,7 +31,7 @@ func (w *world) wantLost(why string, epoch int64, item store.Settled) {
 	health := w.engineHealth(acme, item.Endpoint)
 	item.Health, item.Trips = store.HealthFailure, 2
 	result := w.settleAll(store.Settlement{Epoch: epoch, Items: []store.Settled{item}})
-	if want := []store.Held{{Delivery: item.Delivery, Claim: item.Claim}}; !slices.Equal(result.Lost, want) || len(result.Health) != 0 {
+	if want := []store.Held{{Tenant: item.Tenant, Delivery: item.Delivery, Claim: item.Claim}}; !slices.Equal(result.Lost, want) || len(result.Health) != 0 {
 		w.t.Errorf("Settle with %s = %+v; want it lost and no health: a finish without the lease would count", why, result)
 	}
 	after, attemptsAfter := w.read(acme, item.Delivery)
@@ -170,7 +170,7 @@ func fencePartlyLost(w *world) {
 	stale := w.failed(c[3])
 	stale.Claim++
 	lost := w.settle(epoch, w.delivered(c[0]), w.failed(c[1]), w.retried(c[2], w.now), stale)
-	if len(lost) != 2 || !slices.Contains(lost, fence(c[1])) || !slices.Contains(lost, store.Held{Delivery: c[3].Delivery, Claim: stale.Claim}) {
+	if len(lost) != 2 || !slices.Contains(lost, fence(c[1])) || !slices.Contains(lost, store.Held{Tenant: c[3].Tenant, Delivery: c[3].Delivery, Claim: stale.Claim}) {
 		w.t.Errorf("Settle of two good and two lost items: lost %+v; want %s and %s", lost, c[1].Delivery, c[3].Delivery)
 	}
 	for i, want := range []webhook.DeliveryStatus{

@@ -174,9 +174,9 @@ func leaseStart(w *world) {
 	c := w.pollAll(epoch, 3)
 	w.accepted(epoch, w.delivered(c[2]))
 	rows := []store.Held{
-		{Delivery: c[0].Delivery, Claim: c[0].Claim},
-		{Delivery: c[1].Delivery, Claim: c[1].Claim + 1}, // not the fence
-		{Delivery: c[2].Delivery, Claim: c[2].Claim},     // ended
+		{Tenant: acme, Delivery: c[0].Delivery, Claim: c[0].Claim},
+		{Tenant: acme, Delivery: c[1].Delivery, Claim: c[1].Claim + 1}, // not the fence
+		{Tenant: acme, Delivery: c[2].Delivery, Claim: c[2].Claim},     // ended
 		{Delivery: "dlv_unknown", Claim: 1},
 	}
 	got, err := w.store.Start(w.ctx, epoch, rows)

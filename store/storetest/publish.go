@@ -210,7 +210,7 @@ func publishHandOverIsLeased(w *world) {
 	p.Epoch, p.Deliveries[0].HandOver = epoch, true
 	w.stored(p)
 
-	mine := store.Held{Delivery: p.Deliveries[0].ID, Claim: 1}
+	mine := store.Held{Tenant: p.Event.Tenant, Delivery: p.Deliveries[0].ID, Claim: 1}
 	if held := w.held(epoch); !slices.Equal(held, []store.Held{mine}) {
 		w.t.Errorf("Held after a hand-over = %v; want %v: the publisher's fence is not the row's", held, mine)
 	}

@@ -107,7 +107,7 @@ func settleReleased(w *world) {
 	c := w.job(epoch)
 	published := w.now
 	w.advance(time.Second)
-	w.accepted(epoch, store.Settled{Delivery: c.Delivery, Claim: c.Claim, Status: webhook.DeliveryPending, Due: w.now.Add(time.Minute)})
+	w.accepted(epoch, store.Settled{Tenant: c.Tenant, Delivery: c.Delivery, Claim: c.Claim, Status: webhook.DeliveryPending, Due: w.now.Add(time.Minute)})
 	// Whether a release shows in the time of the next attempt is left to the store.
 	next := w.delivery(acme, c.Delivery).NextAttemptAt
 	w.wantDelivery("a release", c, webhook.Delivery{Status: webhook.DeliveryPending, NextAttemptAt: next, UpdatedAt: published})

@@ -233,7 +233,9 @@ func ids(claimed []store.Claimed) []string {
 }
 
 // fence is the fence of a claim, under its epoch.
-func fence(c store.Claimed) store.Held { return store.Held{Delivery: c.Delivery, Claim: c.Claim} }
+func fence(c store.Claimed) store.Held {
+	return store.Held{Tenant: c.Tenant, Delivery: c.Delivery, Claim: c.Claim}
+}
 
 func sorted(s []string) []string {
 	s = slices.Clone(s)
