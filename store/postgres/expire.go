@@ -170,7 +170,7 @@ func (s *Store) cancelPending(ctx context.Context, p partition, limit int, done 
 
 // expireKeys removes idempotency keys that have expired.
 func (s *Store) expireKeys(ctx context.Context, limit int, done *store.Pruned) error {
-	n, err := native{s.texts, s.pool}.exec(ctx, `
+	n, err := s.alone().exec(ctx, `
 		DELETE FROM postrider.idempotency i
 		USING (
 			SELECT tenant, key

@@ -54,7 +54,7 @@ func (s *Store) publishKeyless(ctx context.Context, now time.Time, b *book) erro
 		if err != nil {
 			return err
 		}
-		stale, err := insert(ctx, native{s.texts, s.pool}, rows)
+		stale, err := insert(ctx, s.alone(), rows)
 		if err != nil || len(stale) == 0 {
 			return committing(err)
 		}

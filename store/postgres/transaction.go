@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/postrider/postrider/store/sqlstore"
@@ -105,9 +106,56 @@ func (t *transaction) send(ctx context.Context, steps []step) error {
 // session returns the transaction as one.
 func (t *transaction) session() session { return native{t.texts, t.conn} }
 
-// query runs one statement outside of a transaction.
+// query runs one statement in a transaction of its own, in one round trip.
 func (s *Store) query(ctx context.Context, text string, args []any, each func(row) error) error {
-	return native{s.texts, s.pool}.query(ctx, text, args, each)
+	return s.alone().query(ctx, text, args, each)
+}
+
+// alone returns a session whose statements are each a transaction of their own.
+// Behind a pooler nothing is kept, so that every plan is a fresh one, and a
+// statement needs no transaction around it.
+func (s *Store) alone() session {
+	if s.texts.mode != nil {
+		return native{s.texts, s.pool}
+	}
+	return single{s}
+}
+
+// single runs each statement in a transaction of its own.
+type single struct {
+	store *Store
+}
+
+func (o single) exec(ctx context.Context, text string, args []any) (n int64, err error) {
+	err = o.run(ctx, func(b *pgx.Batch) {
+		b.Queue(o.store.texts.of(text), args...).Exec(func(tag pgconn.CommandTag) error {
+			n = tag.RowsAffected()
+			return nil
+		})
+	})
+	return n, err
+}
+
+func (o single) query(ctx context.Context, text string, args []any, each func(row) error) error {
+	return o.run(ctx, func(b *pgx.Batch) {
+		b.Queue(o.store.texts.of(text), args...).Query(func(rows pgx.Rows) error { return readAll(rows, each) })
+	})
+}
+
+func (o single) run(ctx context.Context, queue func(*pgx.Batch)) error {
+	c, err := o.store.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	b := new(pgx.Batch)
+	b.Queue(beginWriting)
+	b.Queue(neverScan)
+	queue(b)
+	b.Queue(`COMMIT`)
+	err = c.SendBatch(ctx, b).Close()
+	t := transaction{o.store.texts, c}
+	t.rollback() // if it has not come to its end
+	return err
 }
 
 // database is how sqlstore runs transactions on a Store.
