@@ -47,8 +47,15 @@ func (d *Dispatcher) UpdateEndpoint(ctx context.Context, tenant, id string, chan
 // endpoint that was just written. A deleted or paused endpoint is sent nothing
 // more, attempts in flight aside, from the moment that it returns.
 func (d *Dispatcher) Changed(ep *webhook.Endpoint) {
+	for _, s := range d.shards { // those that do not have the endpoint have no lane of it
+		d.changed(s, ep)
+	}
+}
+
+// changed is Changed for an endpoint that is on one shard.
+func (d *Dispatcher) changed(s *shard, ep *webhook.Endpoint) {
 	d.directory.Outdate(ep.Tenant, ep.Revision)
-	if e := d.engine.Load(); e != nil {
+	if e := s.engine.Load(); e != nil {
 		e.Changed(ep)
 	}
 }

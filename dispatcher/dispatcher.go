@@ -1,20 +1,16 @@
 package dispatcher
 
 import (
-	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 
-	"github.com/postrider/postrider/dispatcher/batch"
 	"github.com/postrider/postrider/dispatcher/directory"
-	"github.com/postrider/postrider/dispatcher/engine"
 	"github.com/postrider/postrider/dispatcher/entropy"
 	"github.com/postrider/postrider/dispatcher/seal"
 	"github.com/postrider/postrider/dispatcher/send"
@@ -51,7 +47,8 @@ type Config struct {
 	// Transport sends the deliveries.
 	// Defaults to HTTP behind an address guard.
 	Transport transport.Transport
-	// Slots bounds the deliveries under way in this process.
+	// Slots bounds the deliveries under way in this process. Over a sharded
+	// store each shard has an even part of them, but at least 16.
 	// Defaults to 512.
 	Slots int
 	// MaxPayload bounds an event's payload in bytes.
@@ -66,6 +63,12 @@ type Config struct {
 	// every sixth of it.
 	// Defaults to 30 seconds.
 	Lease time.Duration
+	// StrictClock makes New fail with ErrClockSkew if the process's clock is more
+	// than 240 seconds from the database's: receivers refuse signatures that are
+	// five minutes old (Standard Webhooks). Stores without a clock of their own
+	// are not asked.
+	// Defaults to false: Run warns over 60 seconds.
+	StrictClock bool
 	// Retention says how long things are kept.
 	Retention Retention
 	// Entropy is the source of ids and of the seed of all jitter; a test sets
@@ -100,6 +103,8 @@ const (
 	// well before the tombstones in between could be gone.
 	directoryFor = tombstonesFor / 2
 	startTimeout = 30 * time.Second
+	// maxSkew is what Config.StrictClock allows.
+	maxSkew = 240 * time.Second
 	// storeTimeout bounds one call to the store that is on no caller's context.
 	storeTimeout = 30 * time.Second
 )
@@ -147,6 +152,8 @@ func (c Config) validate() error {
 var (
 	// ErrNoKeyring is returned by New over a durable store without a Keyring.
 	ErrNoKeyring = errors.New("dispatcher: a durable store needs Config.Keyring (or AllowPlaintextSecrets)")
+	// ErrClockSkew is returned by New with Config.StrictClock.
+	ErrClockSkew = errors.New("dispatcher: the process's clock is too far from the database's")
 	// ErrRunning is returned by Run while another Run of the same Dispatcher
 	// has not returned.
 	ErrRunning = errors.New("dispatcher: Run is already running")
@@ -162,29 +169,28 @@ type Dispatcher struct {
 	sender  *send.Sender
 	log     *zap.Logger
 	entropy *entropy.Source
-	hashKey []byte
 
 	directory *directory.Directory
-	publishes *batch.Batcher[*publication]
+	// sharded is the store, as it is or as the only shard, and shards is what
+	// works for each of its shards.
+	sharded store.Sharded
+	shards  map[string]*shard
 
 	running atomic.Bool
-	// engine is the one that delivers now, or nil.
-	engine atomic.Pointer[engine.Engine]
-	// leftovers are what engines have left behind that lost their lease.
-	leftovers sync.WaitGroup
 }
 
 // New returns a dispatcher over a store. It reads the store once, to find out
 // whether the keyring is the right one: seal.ErrWrongKey if not. Other errors
-// are ErrNoKeyring, those of a Config that makes no sense, and the store's.
+// are ErrNoKeyring, those of a Config that makes no sense, and the store's. A
+// sharded store may have shards that are down, but not all of them.
 func New(st store.Store, cfg Config) (*Dispatcher, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	d := &Dispatcher{cfg: cfg, store: st, log: cfg.Logger}
+	d := &Dispatcher{cfg: cfg, store: st, log: cfg.Logger, sharded: shardsOf(st), shards: make(map[string]*shard)}
 	var err error
-	if d.sealer, err = sealerFor(st, cfg); err != nil {
+	if d.sealer, err = sealerFor(d.sharded, cfg); err != nil {
 		return nil, err
 	}
 	if d.guard, err = guard.New(cfg.HTTP.Guard); err != nil {
@@ -199,95 +205,29 @@ func New(st store.Store, cfg Config) (*Dispatcher, error) {
 	if d.entropy, err = entropy.New(cfg.Entropy); err != nil {
 		return nil, fmt.Errorf("read entropy: %w", err)
 	}
-	if err := d.start(); err != nil {
+	d.directory = directory.New(st, directoryFor)
+	for name, shard := range d.sharded.Shards() {
+		d.shards[name] = d.newShard(name, shard)
+	}
+	if err := d.openShards(); err != nil {
 		return nil, err
 	}
-	d.directory = directory.New(st, directoryFor)
-	d.publishes = batch.NewBatcher(maxPublishBatch, d.flushPublications)
 	return d, nil
 }
 
-func sealerFor(st store.Store, cfg Config) (seal.Sealer, error) {
+func sealerFor(st store.Sharded, cfg Config) (seal.Sealer, error) {
 	if cfg.Keyring != nil {
 		return cfg.Keyring, nil
 	}
 	if cfg.AllowPlaintextSecrets {
 		return seal.Plaintext{}, nil
 	}
-	if _, ok := st.(store.Volatile); ok {
-		return seal.NewKeyring(seal.NewKey())
-	}
-	return nil, ErrNoKeyring
-}
-
-// start checks the keyring against the store and opens the key of content
-// hashes, both of which the first process stores.
-func (d *Dispatcher) start() error {
-	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
-	defer cancel()
-	check, err := seal.NewCheck(ctx, d.sealer)
-	if err != nil {
-		return err
-	}
-	if check, err = d.store.Setting(ctx, "keyring.check", check); err != nil {
-		return fmt.Errorf("read keyring check: %w", err)
-	}
-	if err := seal.VerifyCheck(ctx, d.sealer, check); err != nil {
-		return err
-	}
-	place := seal.AssociatedData{Field: "idempotency.key"}
-	key := make([]byte, 32)
-	if _, err := rand.Read(key); err != nil {
-		return err
-	}
-	sealed, err := d.sealer.Seal(ctx, key, place)
-	if err != nil {
-		return fmt.Errorf("seal idempotency key: %w", err)
-	}
-	if sealed, err = d.store.Setting(ctx, "idempotency.key", sealed); err != nil {
-		return fmt.Errorf("read idempotency key: %w", err)
-	}
-	if d.hashKey, err = d.sealer.Open(ctx, sealed, place); err != nil {
-		return fmt.Errorf("open idempotency key: %w", err)
-	}
-	return nil
-}
-
-// Run delivers until ctx ends, then lets what is under way finish for
-// DrainTimeout, gives the rest back and returns nil. While the store is down it
-// waits; where a store allows only one delivering process, it stands by until
-// the other has ended. The only error is ErrRunning.
-func (d *Dispatcher) Run(ctx context.Context) error {
-	if !d.running.CompareAndSwap(false, true) {
-		return ErrRunning
-	}
-	defer d.running.Store(false)
-	defer d.leftovers.Wait()
-	for {
-		e, err := engine.Acquire(ctx, d.engineConfig())
-		if err != nil {
-			return nil // ctx ended while standing by
-		}
-		d.engine.Store(e)
-		err = e.Run(ctx)
-		d.engine.Store(nil)
-		d.leftovers.Go(e.Wait)
-		if err == nil {
-			return nil
+	for _, shard := range st.Shards() {
+		if _, ok := shard.(store.Volatile); !ok {
+			return nil, ErrNoKeyring
 		}
 	}
-}
-
-func (d *Dispatcher) engineConfig() engine.Config {
-	r := d.cfg.Retention
-	return engine.Config{
-		Store: d.store, Sealer: d.sealer, Sender: d.sender, Entropy: d.entropy, Log: d.log, Version: Version,
-		Slots: d.cfg.Slots, DrainTimeout: d.cfg.DrainTimeout, Lease: d.cfg.Lease,
-		Retention: store.Retention{
-			Payloads: r.Payloads, Deliveries: r.Deliveries, Statistics: r.Statistics, Tombstones: tombstonesFor,
-		},
-		Changed: d.Changed, Pause: d.pause,
-	}
+	return seal.NewKeyring(seal.NewKey())
 }
 
 // Store returns the store, for those who build on a dispatcher.

@@ -18,6 +18,12 @@
 //     it is not looked at.
 //   - A store that is down stops sending and loses nothing.
 //
+// Over a sharded store (see package sharded) all of that is done for each shard by
+// itself: publishes are batched, leases held, deliveries claimed and settled shard
+// by shard, and each has its part of Config.Slots and its own 64 MiB of deliveries
+// in memory. A shard that is down refuses the publishes of its tenants, and is none
+// of the others' business.
+//
 // Deliveries that a process died with are taken up again by the next one. If
 // processes keep dying with the same delivery in hand, it is sent alone, so that
 // it can be found out, and fails with reason "crashed" after the fifth time.

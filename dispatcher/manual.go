@@ -28,7 +28,7 @@ func (d *Dispatcher) TestSend(ctx context.Context, tenant, endpoint string, ev w
 		return webhook.Attempt{}, fmt.Errorf("test endpoint: %w", store.ErrNotFound)
 	}
 	ev.Tenant = tenant
-	p, err := d.prepare(ev)
+	p, err := d.newPublication(ev)
 	if err != nil {
 		return webhook.Attempt{}, err
 	}
@@ -51,6 +51,8 @@ func (d *Dispatcher) Redeliver(ctx context.Context, tenant, delivery string) err
 	if err := d.store.Redeliver(ctx, clock.Now(), tenant, delivery); err != nil {
 		return err
 	}
-	d.wake()
+	if s, err := d.shardOf(ctx, tenant); err == nil {
+		s.wake()
+	}
 	return nil
 }

@@ -18,6 +18,8 @@ var errStale = errors.New("endpoints changed")
 // publication is one call of Publish on its way to the store.
 type publication struct {
 	store.Publication
+	// shard is where the event's tenant is.
+	shard *shard
 	// engine is where deliveries are handed over to, or nil.
 	engine *engine.Engine
 	msg    *send.Message
@@ -35,6 +37,14 @@ const (
 	publicationTaken
 	publicationAbandoned
 )
+
+// placeOn says where the event's tenant is, whose key its content is hashed with.
+func (p *publication) placeOn(s *shard) {
+	p.shard = s
+	if p.Event.IdempotencyKey != "" {
+		p.ContentHash = contentHash(*s.hashKey.Load(), &p.Event)
+	}
+}
 
 func (p *publication) lane(i int) store.Lane {
 	return store.Lane{Tenant: p.Event.Tenant, Endpoint: p.Deliveries[i].Endpoint}
@@ -56,6 +66,8 @@ func (p *publication) answer(r store.PublishResult) error {
 		return errStale
 	case store.PublishConflict:
 		return fmt.Errorf("publish: %w", webhook.ErrIdempotencyConflict)
+	case store.PublishBusy:
+		return errBusy
 	}
 	p.receipt = r.Receipt
 	return nil

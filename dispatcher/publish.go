@@ -7,6 +7,7 @@ import (
 	"maps"
 	"time"
 
+	"github.com/postrider/postrider/dispatcher/batch"
 	"github.com/postrider/postrider/dispatcher/clock"
 	"github.com/postrider/postrider/dispatcher/directory"
 	"github.com/postrider/postrider/dispatcher/engine"
@@ -18,6 +19,9 @@ import (
 // maxStale is how often an event is matched again because its tenant's endpoints
 // changed at the same moment.
 const maxStale = 100
+
+// errBusy says that an idempotency key is being used by a transaction that goes on.
+var errBusy = errors.New("idempotency key is in use")
 
 // errUnsettled is returned after maxStale matches that were out of date.
 var errUnsettled = fmt.Errorf("publish: %w: endpoints of the tenant keep changing", store.ErrUnavailable)
@@ -31,7 +35,7 @@ var errUnsettled = fmt.Errorf("publish: %w: endpoints of the tenant keep changin
 // store.ErrUnavailable (nothing is stored), and store.ErrUnknown (the outcome is
 // not known, or ctx ended before it was; repeat with the idempotency key).
 func (d *Dispatcher) Publish(ctx context.Context, ev webhook.Event) (webhook.Receipt, error) {
-	p, err := d.prepare(ev)
+	p, err := d.prepare(ctx, ev)
 	if err != nil {
 		return webhook.Receipt{}, err
 	}
@@ -50,18 +54,20 @@ type Published struct {
 func (d *Dispatcher) PublishMany(ctx context.Context, events []webhook.Event) []Published {
 	answers := make([]Published, len(events))
 	pending := make([]*publication, len(events))
-	var calls []*publication
+	calls := make(map[*shard][]*publication)
 	for i, ev := range events {
-		p, err := d.prepare(ev)
+		p, err := d.prepare(ctx, ev)
 		if err == nil {
 			err = d.match(ctx, p)
 		}
 		if answers[i].Err = err; err == nil {
 			pending[i] = p
-			calls = append(calls, p)
+			calls[p.shard] = append(calls[p.shard], p)
 		}
 	}
-	d.publishes.Add(calls...)
+	for s, calls := range calls {
+		s.publishes.Add(calls...)
+	}
 	for i, p := range pending {
 		if p == nil {
 			continue
@@ -71,6 +77,8 @@ func (d *Dispatcher) PublishMany(ctx context.Context, events []webhook.Event) []
 			answers[i].Receipt = p.receipt
 		case errors.Is(err, errStale):
 			answers[i].Receipt, answers[i].Err = d.publish(ctx, p)
+		case errors.Is(err, errBusy):
+			answers[i].Receipt, answers[i].Err = d.publishAlone(ctx, p)
 		default:
 			answers[i].Err = err
 		}
@@ -79,14 +87,20 @@ func (d *Dispatcher) PublishMany(ctx context.Context, events []webhook.Event) []
 }
 
 // PublishTx publishes inside the host's transaction: the event is delivered if,
-// and only if, the host commits. tx comes from the store's Tx method. Errors of
-// the database are returned as they are, so that a host can recognise those
-// that ask to repeat the transaction; else see Publish.
+// and only if, the host commits. tx comes from the store's Tx method; that of a
+// sharded store refuses events of other shards' tenants. Errors of the database
+// are returned as they are, so that a host can recognise those that ask to repeat
+// the transaction; else see Publish.
 func (d *Dispatcher) PublishTx(ctx context.Context, tx store.Tx, ev webhook.Event) (webhook.Receipt, error) {
-	p, err := d.prepare(ev)
+	p, err := d.newPublication(ev)
 	if err != nil {
 		return webhook.Receipt{}, err
 	}
+	s, err := d.shardOfTx(ctx, tx)
+	if err != nil {
+		return webhook.Receipt{}, err
+	}
+	p.placeOn(s)
 	dir, err := d.directory.Of(ctx, ev.Tenant)
 	if err != nil {
 		// The transaction may be all of the database there is to be had.
@@ -104,7 +118,7 @@ func (d *Dispatcher) PublishTx(ctx context.Context, tx store.Tx, ev webhook.Even
 			return webhook.Receipt{}, err2
 		}
 		if err := p.answer(results[0]); !errors.Is(err, errStale) {
-			if e := d.engine.Load(); e != nil {
+			if e := s.engine.Load(); e != nil {
 				e.LookOut()
 			}
 			return p.receipt, err
@@ -114,8 +128,22 @@ func (d *Dispatcher) PublishTx(ctx context.Context, tx store.Tx, ev webhook.Even
 	return webhook.Receipt{}, errUnsettled
 }
 
-// prepare checks an event and gives it its id and time. Nothing is matched yet.
-func (d *Dispatcher) prepare(ev webhook.Event) (*publication, error) {
+// prepare checks an event and finds its shard. Nothing is matched yet.
+func (d *Dispatcher) prepare(ctx context.Context, ev webhook.Event) (*publication, error) {
+	p, err := d.newPublication(ev)
+	if err != nil {
+		return nil, err
+	}
+	s, err := d.shardOf(ctx, ev.Tenant)
+	if err != nil {
+		return nil, fmt.Errorf("publish: %w", err)
+	}
+	p.placeOn(s)
+	return p, nil
+}
+
+// newPublication checks an event and gives it its id and time.
+func (d *Dispatcher) newPublication(ev webhook.Event) (*publication, error) {
 	if len(ev.Data) > d.cfg.MaxPayload {
 		return nil, webhook.Invalid("data", webhook.CodePayloadTooLarge,
 			fmt.Sprintf("Event data must be at most %d bytes.", d.cfg.MaxPayload))
@@ -141,7 +169,6 @@ func (d *Dispatcher) prepare(ev webhook.Event) (*publication, error) {
 	ev.Data, ev.Metadata = p.msg.Data(), maps.Clone(ev.Metadata)
 	p.Event = ev
 	if ev.IdempotencyKey != "" {
-		p.ContentHash = contentHash(d.hashKey, &ev)
 		p.KeyExpires = at.Add(idempotencyFor)
 	}
 	return p, nil
@@ -153,15 +180,43 @@ func (d *Dispatcher) publish(ctx context.Context, p *publication) (webhook.Recei
 		if err := d.match(ctx, p); err != nil {
 			return webhook.Receipt{}, err
 		}
-		d.publishes.Add(p)
+		p.shard.publishes.Add(p)
 		switch err := d.await(ctx, p); {
 		case err == nil:
 			return p.receipt, nil
+		case errors.Is(err, errBusy):
+			return d.publishAlone(ctx, p)
 		case !errors.Is(err, errStale):
 			return webhook.Receipt{}, err
 		}
 	}
 	return webhook.Receipt{}, errUnsettled
+}
+
+// publishAlone publishes an event whose idempotency key is being used by a
+// transaction of a host. It waits until that has ended, on its caller's context
+// and at nobody else's cost.
+func (d *Dispatcher) publishAlone(ctx context.Context, p *publication) (webhook.Receipt, error) {
+	retry := batch.NewBackOff()
+	for {
+		if err := d.match(ctx, p); err != nil {
+			return webhook.Receipt{}, err
+		}
+		p.state.Store(publicationTaken)
+		p.shard.write([]*publication{p})
+		switch err := d.await(ctx, p); {
+		case err == nil:
+			return p.receipt, nil
+		case !errors.Is(err, errBusy) && !errors.Is(err, errStale):
+			return webhook.Receipt{}, err
+		}
+		select {
+		case <-ctx.Done():
+			return webhook.Receipt{}, fmt.Errorf("publish: %w: a transaction that goes on has the idempotency key: %w",
+				store.ErrUnavailable, ctx.Err())
+		case <-time.After(retry.NextBackOff()):
+		}
+	}
 }
 
 // match finds the endpoints of an event and takes places in their lanes.
@@ -170,7 +225,7 @@ func (d *Dispatcher) match(ctx context.Context, p *publication) error {
 	if err != nil {
 		return err
 	}
-	return d.address(p, dir, d.engine.Load())
+	return d.address(p, dir, p.shard.engine.Load())
 }
 
 func (d *Dispatcher) address(p *publication, dir *directory.Tenant, e *engine.Engine) error {

@@ -9,8 +9,13 @@ import (
 	"github.com/postrider/postrider/webhook"
 )
 
-// SealHeaders returns an endpoint as a store keeps it, its headers sealed.
+// SealHeaders returns an endpoint as a store keeps it, its headers sealed. Errors
+// are the store's, if it was down when the keyring should have been checked
+// against it, and the sealer's.
 func (d *Dispatcher) SealHeaders(ctx context.Context, ep webhook.Endpoint) (store.EndpointRecord, error) {
+	if _, err := d.shardOf(ctx, ep.Tenant); err != nil {
+		return store.EndpointRecord{}, err
+	}
 	return send.SealHeaders(ctx, d.sealer, ep)
 }
 
@@ -20,8 +25,12 @@ func (d *Dispatcher) OpenHeaders(ctx context.Context, rec store.EndpointRecord) 
 	return send.OpenHeaders(ctx, d.sealer, rec)
 }
 
-// SealSecret completes a secret's record with the sealed form of its text.
+// SealSecret completes a secret's record with the sealed form of its text. Errors
+// are those of SealHeaders.
 func (d *Dispatcher) SealSecret(ctx context.Context, rec store.SecretRecord, text string) (store.SecretRecord, error) {
+	if _, err := d.shardOf(ctx, rec.Tenant); err != nil {
+		return store.SecretRecord{}, err
+	}
 	return send.SealSecret(ctx, d.sealer, rec, text)
 }
 

@@ -95,7 +95,9 @@ func newWorld(t *testing.T, st store.Store, cfg dispatcher.Config) *world {
 	if cfg.Transport == nil {
 		cfg.Transport = w.net
 	}
-	cfg.Logger = zaptest.NewLogger(t)
+	if cfg.Logger == nil {
+		cfg.Logger = zaptest.NewLogger(t)
+	}
 	cfg.AllowPlaintextSecrets = true
 	d, err := dispatcher.New(st, cfg)
 	if err != nil {

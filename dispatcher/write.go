@@ -21,9 +21,9 @@ const (
 	unknownFor = 10 * time.Second
 )
 
-// flushPublications writes a batch in one transaction. It runs on no caller's
-// context: one who gives up must not take the others along.
-func (d *Dispatcher) flushPublications(calls []*publication) {
+// flush writes a batch in one transaction. It runs on no caller's context: one
+// who gives up must not take the others along.
+func (s *shard) flush(calls []*publication) {
 	taken := calls[:0]
 	for _, p := range calls {
 		if p.state.CompareAndSwap(publicationQueued, publicationTaken) {
@@ -36,10 +36,10 @@ func (d *Dispatcher) flushPublications(calls []*publication) {
 		return cmp.Or(cmp.Compare(a.Event.Tenant, b.Event.Tenant),
 			cmp.Compare(a.Event.IdempotencyKey, b.Event.IdempotencyKey))
 	})
-	d.write(taken)
+	s.write(taken)
 }
 
-func (d *Dispatcher) write(calls []*publication) {
+func (s *shard) write(calls []*publication) {
 	if len(calls) == 0 {
 		return
 	}
@@ -49,13 +49,13 @@ func (d *Dispatcher) write(calls []*publication) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
-	results, err := d.store.Publish(ctx, clock.Now(), pubs)
+	results, err := s.store.Publish(ctx, clock.Now(), pubs)
 	switch {
 	case err == nil:
-		d.published(calls, results)
+		s.published(calls, results)
 	case errors.Is(err, store.ErrUnknown):
 		// The callers wait for it, and nobody else should.
-		go d.resolve(slices.Clone(calls), err)
+		go s.resolve(slices.Clone(calls), err)
 	case batch.Transient(err) || len(calls) == 1:
 		for _, p := range calls {
 			p.fail(err)
@@ -63,13 +63,13 @@ func (d *Dispatcher) write(calls []*publication) {
 	default:
 		// Something in the batch is refused. Halve it until that stands alone.
 		half := len(calls) / 2
-		d.write(calls[:half])
-		d.write(calls[half:])
+		s.write(calls[:half])
+		s.write(calls[half:])
 	}
 }
 
 // published hands over what was stored and answers the callers.
-func (d *Dispatcher) published(calls []*publication, results []store.PublishResult) {
+func (s *shard) published(calls []*publication, results []store.PublishResult) {
 	claimable := false
 	for i, p := range calls {
 		err := p.answer(results[i])
@@ -80,19 +80,19 @@ func (d *Dispatcher) published(calls []*publication, results []store.PublishResu
 			p.unreserve()
 		}
 		if errors.Is(err, errStale) {
-			d.directory.Outdate(p.Event.Tenant, p.Revision+1)
+			s.directory.Outdate(p.Event.Tenant, p.Revision+1)
 		}
 		p.done <- err
 	}
 	if claimable {
-		d.wake()
+		s.wake()
 	}
 }
 
 // resolve finds out what became of a batch whose commit was not answered: what
 // is there was committed. What is not there may still be on its way, so its
 // callers learn that nobody knows.
-func (d *Dispatcher) resolve(calls []*publication, cause error) {
+func (s *shard) resolve(calls []*publication, cause error) {
 	keys := make([]store.EventKey, len(calls))
 	for i, p := range calls {
 		keys[i] = store.EventKey{Tenant: p.Event.Tenant, ID: p.Event.ID}
@@ -101,7 +101,7 @@ func (d *Dispatcher) resolve(calls []*publication, cause error) {
 	retry := batch.NewBackOff()
 	for deadline := clock.Now().Add(unknownFor); clock.Now().Before(deadline); time.Sleep(retry.NextBackOff()) {
 		ctx, cancel := context.WithTimeout(context.Background(), unknownFor)
-		found, err := d.store.Published(ctx, keys)
+		found, err := s.store.Published(ctx, keys)
 		cancel()
 		if err != nil {
 			continue
@@ -111,7 +111,7 @@ func (d *Dispatcher) resolve(calls []*publication, cause error) {
 		}
 		break
 	}
-	d.log.Warn("publish: a commit was not answered", zap.Int("events", len(calls)), zap.Int("stored", len(there)), zap.Error(cause))
+	s.log.Warn("publish: a commit was not answered", zap.Int("events", len(calls)), zap.Int("stored", len(there)), zap.Error(cause))
 	for i, p := range calls {
 		if !there[keys[i]] {
 			p.fail(cause)
@@ -121,12 +121,5 @@ func (d *Dispatcher) resolve(calls []*publication, cause error) {
 		p.handOver()
 		p.done <- nil
 	}
-	d.wake()
-}
-
-// wake makes the claim loop look for what was stored without a hand-over.
-func (d *Dispatcher) wake() {
-	if e := d.engine.Load(); e != nil {
-		e.Wake()
-	}
+	s.wake()
 }

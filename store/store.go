@@ -1,6 +1,10 @@
 package store
 
-import "errors"
+import (
+	"context"
+	"errors"
+	"time"
+)
 
 // Store is everything that the engine and the management need of a database.
 type Store interface {
@@ -22,6 +26,23 @@ type Store interface {
 // need no key of the host's.
 type Volatile interface {
 	Volatile()
+}
+
+// Clocked marks a store whose database has a clock of its own, which is what leases
+// and due times go by. Times that it is told are taken relative to the time of the
+// call.
+type Clocked interface {
+	// Now returns the database's time.
+	Now(ctx context.Context) (time.Time, error)
+}
+
+// Announcing marks a store that can tell a process of what others have stored.
+// Polling finds it all the same; this is to be quicker.
+type Announcing interface {
+	// Await returns nil once another process may have stored something that is
+	// due at once, or an error if it cannot tell. Without announcements it
+	// returns when ctx ends.
+	Await(ctx context.Context) error
 }
 
 // The errors that callers can act on.

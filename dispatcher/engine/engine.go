@@ -91,7 +91,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var loops sync.WaitGroup
-	for _, loop := range []func(context.Context){e.claims.run, e.followChanges, e.maintain} {
+	for _, loop := range []func(context.Context){e.claims.run, e.followChanges, e.maintain, e.watchClock, e.listen} {
 		loops.Go(func() { loop(ctx) })
 	}
 	// The lease outlives ctx: it is renewed until the drain is over.

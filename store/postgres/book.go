@@ -123,3 +123,14 @@ func (b *book) decide(now time.Time) (*newRows, error) {
 	}
 	return rows, nil
 }
+
+// claimable reports whether something was stored that any process may claim.
+func (b *book) claimable() bool {
+	for i := range b.pubs {
+		if b.results[i].Outcome == store.PublishStored &&
+			slices.ContainsFunc(b.pubs[i].Deliveries, func(d store.NewDelivery) bool { return !d.HandOver }) {
+			return true
+		}
+	}
+	return false
+}

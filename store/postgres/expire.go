@@ -12,7 +12,7 @@ import (
 // there is nothing to do. Payloads, attempts, events and deliveries go a week at
 // a time, when the whole week is past its retention.
 func (s *Store) Prune(ctx context.Context, _ time.Time, r store.Retention, limit int) (store.Pruned, error) {
-	now, err := s.databaseNow(ctx)
+	now, err := s.Now(ctx)
 	if err != nil {
 		return store.Pruned{}, err
 	}

@@ -42,12 +42,17 @@ func changeHealth(changes map[store.Lane]store.HealthChange, result *store.Settl
 		RETURNING h.tenant, h.endpoint, h.failures, h.trips, h.last_success_at, h.last_failure_at`,
 		args: []any{tenants, endpoints, failures, trips, resets, successes, lastFailures},
 		each: func(r row) error {
-			var h webhook.Health
-			var success, failure *int64
-			err := r.Scan(&h.Tenant, &h.EndpointID, &h.Failures, &h.Trips, &success, &failure)
-			h.LastSuccessAt, h.LastFailureAt = fromMicros(success), fromMicros(failure)
+			h, err := scanHealth(r)
 			result.Health = append(result.Health, h)
 			return err
 		},
 	}
+}
+
+func scanHealth(r row) (webhook.Health, error) {
+	var h webhook.Health
+	var success, failure *int64
+	err := r.Scan(&h.Tenant, &h.EndpointID, &h.Failures, &h.Trips, &success, &failure)
+	h.LastSuccessAt, h.LastFailureAt = fromMicros(success), fromMicros(failure)
+	return h, err
 }

@@ -106,8 +106,8 @@ func (s *Store) placed(pubs []store.Publication) string {
 	return ""
 }
 
-// databaseNow returns the time of the server's clock.
-func (s *Store) databaseNow(ctx context.Context) (time.Time, error) {
+// Now implements store.Clocked.
+func (s *Store) Now(ctx context.Context) (time.Time, error) {
 	var us int64
 	err := s.query(ctx, `SELECT postrider.now_us()`, nil, func(r row) error { return r.Scan(&us) })
 	return fromMicros(&us), classify(err)
@@ -115,7 +115,7 @@ func (s *Store) databaseNow(ctx context.Context) (time.Time, error) {
 
 // findPartitions finds out for which time there are partitions.
 func (s *Store) findPartitions(ctx context.Context) error {
-	now, err := s.databaseNow(ctx)
+	now, err := s.Now(ctx)
 	if err != nil {
 		return err
 	}
@@ -195,7 +195,7 @@ func (s *Store) makePartitions(ctx context.Context) error {
 }
 
 func (s *Store) tryPartitions(ctx context.Context) error {
-	now, err := s.databaseNow(ctx)
+	now, err := s.Now(ctx)
 	if err != nil {
 		return err
 	}

@@ -17,9 +17,10 @@ import (
 // host's. It is safe for concurrent use and needs no closing.
 type Store struct {
 	*sqlstore.Store
-	pool    *pgxpool.Pool
-	texts   *texts
-	history history
+	pool      *pgxpool.Pool
+	texts     *texts
+	history   history
+	announcer announcer
 }
 
 var _ store.Store = (*Store)(nil)
@@ -35,6 +36,12 @@ type Config struct {
 	// needs no state of a session, at the price of more round trips.
 	// Defaults to false.
 	Pooler bool
+	// Announce tells other processes, by NOTIFY and at most once per batch, that
+	// there is something to claim, so that they need not wait for their next
+	// poll. It is for processes that publish without delivering; LISTEN does not
+	// work through a pooler, so Announce and Pooler exclude each other.
+	// Defaults to false: others poll, every 250 milliseconds to 1 second.
+	Announce bool
 	// AsyncCommit accepts a server or a role whose synchronous_commit is off.
 	// Then a crash of the server may lose events that were acknowledged.
 	// Defaults to false: New returns an error.
@@ -49,6 +56,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if !schemaName.MatchString(c.Schema) {
 		return c, fmt.Errorf("schema %q: want lower-case letters, digits and underscores, at most 40, no digit first", c.Schema)
+	}
+	if c.Announce && c.Pooler {
+		return c, errors.New("Config.Announce needs LISTEN, which does not work through a pooler")
 	}
 	return c, nil
 }
@@ -66,6 +76,7 @@ func New(ctx context.Context, pool *pgxpool.Pool, cfg Config) (*Store, error) {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	s := &Store{pool: pool, texts: newTexts(cfg)}
+	s.announcer.store, s.announcer.on = s, cfg.Announce
 	s.Store = sqlstore.New(database{s}, sqlstore.Dialect{
 		SkipLocked: " FOR UPDATE SKIP LOCKED",
 		Now:        databaseTime,

@@ -24,6 +24,9 @@ func (s *Store) Publish(ctx context.Context, now time.Time, pubs []store.Publica
 	if err != nil {
 		return nil, fmt.Errorf("publish: %w", err)
 	}
+	if b.claimable() {
+		s.announcer.announce()
+	}
 	return b.results, nil
 }
 

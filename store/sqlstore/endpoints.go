@@ -3,16 +3,25 @@ package sqlstore
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/webhook"
 )
 
-// endpointColumns are what scanEndpoint reads.
+// endpointColumns are what ScanEndpoint reads.
 const endpointColumns = `tenant, id, revision, version, config, sealed, created_at, updated_at, deleted_at`
 
-func scanEndpoint(r Row, ep *store.EndpointRecord) error {
+// EndpointColumns are what ScanEndpoint reads of a table that goes by an alias.
+func EndpointColumns(alias string) string { return columnsOf(alias, endpointColumns) }
+
+func columnsOf(alias, columns string) string {
+	return alias + "." + strings.ReplaceAll(columns, ", ", ", "+alias+".")
+}
+
+// ScanEndpoint reads the endpoint of a row.
+func ScanEndpoint(r Row, ep *store.EndpointRecord) error {
 	var config string
 	if err := r.Scan(&ep.Tenant, &ep.ID, &ep.Revision, &ep.Version, &config, &ep.Sealed,
 		&ep.CreatedAt, &ep.UpdatedAt, &ep.DeletedAt); err != nil {
@@ -26,7 +35,7 @@ func queryEndpoints(ctx context.Context, c Conn, query string, args ...any) ([]s
 	var list []store.EndpointRecord
 	err := c.Query(ctx, query, args, func(r Row) error {
 		var ep store.EndpointRecord
-		err := scanEndpoint(r, &ep)
+		err := ScanEndpoint(r, &ep)
 		list = append(list, ep)
 		return err
 	})

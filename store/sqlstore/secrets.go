@@ -17,16 +17,28 @@ func (s *Store) Secrets(ctx context.Context, tenant, endpoint string) ([]store.S
 	return secrets, wrap("read secrets", err)
 }
 
+// secretColumns are what ScanSecret reads.
+const secretColumns = `tenant, endpoint, id, scheme, sealed, fingerprint, created_at, until`
+
+// SecretColumns are what ScanSecret reads of a table that goes by an alias.
+func SecretColumns(alias string) string { return columnsOf(alias, secretColumns) }
+
+// ScanSecret reads the secret of a row.
+func ScanSecret(r Row, sec *store.SecretRecord) error {
+	return r.Scan(&sec.Tenant, &sec.Endpoint, &sec.ID, (*string)(&sec.Scheme), &sec.Sealed, &sec.Fingerprint,
+		&sec.CreatedAt, &sec.Until)
+}
+
 func readSecrets(ctx context.Context, c Conn, tenant, endpoint string) ([]store.SecretRecord, error) {
 	var secrets []store.SecretRecord
 	err := c.Query(ctx, `
-		SELECT id, scheme, sealed, fingerprint, created_at, until
+		SELECT `+secretColumns+`
 		FROM postrider_secrets
 		WHERE tenant = ?
 		AND endpoint = ?
 		ORDER BY until IS NOT NULL, created_at DESC, id DESC`, []any{tenant, endpoint}, func(r Row) error {
-		sec := store.SecretRecord{Tenant: tenant, Endpoint: endpoint}
-		err := r.Scan(&sec.ID, (*string)(&sec.Scheme), &sec.Sealed, &sec.Fingerprint, &sec.CreatedAt, &sec.Until)
+		var sec store.SecretRecord
+		err := ScanSecret(r, &sec)
 		secrets = append(secrets, sec)
 		return err
 	})

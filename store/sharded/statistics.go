@@ -1,0 +1,18 @@
+package sharded
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/postrider/postrider/store"
+)
+
+// Stats implements store.Statistics.
+func (s *Store) Stats(ctx context.Context, tenant string, scope store.StatScope, from, to time.Time) ([]store.Stat, error) {
+	sh, err := s.at(ctx, tenant)
+	if err != nil {
+		return nil, fmt.Errorf("read statistics: %w", err)
+	}
+	return sh.Stats(ctx, tenant, scope, from, to)
+}
