@@ -85,7 +85,9 @@ func (c *claimLoop) run(ctx context.Context) {
 		default:
 			interval = min(2*interval, maxPoll)
 		}
-		wait := interval
+		// Processes that looked at regular intervals would each get what falls due
+		// between two of them, for ever: some nearly all of it, some nothing.
+		wait := interval/2 + time.Duration(c.e.cfg.Entropy.Jitter()*float64(interval))
 		if !next.IsZero() {
 			wait = min(wait, max(next.Sub(clock.Now()), 0))
 		}

@@ -21,28 +21,34 @@ type arrivals struct {
 	// and place; 0 is not yet.
 	arrived []atomic.Int64
 
+	// byProcess is count for each of the processes that deliver.
+	byProcess               []atomic.Int64
 	count, duplicates, last atomic.Int64
 	all                     chan struct{} // closed when all that is wanted has arrived
 }
 
-func newArrivals(events, fanout int, want int64) *arrivals {
+func newArrivals(c config, want int64) *arrivals {
 	return &arrivals{
-		fanout:    fanout,
+		fanout:    c.fanout,
 		want:      want,
 		start:     time.Now(),
-		published: make([]int64, events),
-		arrived:   make([]atomic.Int64, events*fanout),
+		published: make([]int64, c.events),
+		arrived:   make([]atomic.Int64, c.events*c.fanout),
+		byProcess: make([]atomic.Int64, c.processes),
 		all:       make(chan struct{}),
 	}
 }
 
 func (a *arrivals) publishing(event int) { a.published[event] = int64(time.Since(a.start)) }
 
-// arrive records an arrival. It reports false for an event that was never
-// published.
-func (a *arrivals) arrive(event, place int) bool {
+// publishedAt is publishing for an event of another process, at a time of clock.
+func (a *arrivals) publishedAt(event int, at int64) { a.published[event] = at - a.start.UnixNano() }
+
+// arrive records an arrival, sent by a process. It reports false for an event that
+// was never published, or for a process that there is not.
+func (a *arrivals) arrive(event, place, process int) bool {
 	i := event*a.fanout + place
-	if event < 0 || event >= len(a.published) || place >= a.fanout {
+	if event < 0 || event >= len(a.published) || place >= a.fanout || process < 0 || process >= len(a.byProcess) {
 		return false
 	}
 	at := int64(time.Since(a.start))
@@ -53,6 +59,7 @@ func (a *arrivals) arrive(event, place int) bool {
 	for last := a.last.Load(); at > last && !a.last.CompareAndSwap(last, at); {
 		last = a.last.Load()
 	}
+	a.byProcess[process].Add(1)
 	if a.count.Add(1) == a.want {
 		close(a.all)
 	}

@@ -13,37 +13,46 @@ import (
 
 // config is what the flags say.
 type config struct {
-	store      string
-	events     int
-	fanout     int
-	endpoints  int
-	payload    int
-	publishers int
-	tx         bool
-	dark       float64
-	backlog    int
-	history    int
-	rate       float64
-	processes  int
-	json       bool
-	timeout    time.Duration
-	rawTime    time.Duration
-	cpuProfile string
+	store       string
+	events      int
+	fanout      int
+	endpoints   int
+	payload     int
+	publishers  int
+	tx          bool
+	dark        float64
+	backlog     int
+	history     int
+	rate        float64
+	processes   int
+	publishFrom string
+	json        bool
+	timeout     time.Duration
+	rawTime     time.Duration
+	cpuProfile  string
+	args        []string // that all this was read from
 }
 
 const (
+	maxProcesses = 64
 	maxEvents    = 10_000_000
 	maxEndpoints = 10_000
 	maxPayload   = 256 << 10 // what the dispatcher accepts by default
 )
 
+// The values of -publish-from.
+const (
+	fromParent   = "parent"
+	fromChildren = "children"
+)
+
 // parse reads the flags. It returns flag.ErrHelp if they ask for help, which
 // has been printed then.
 func parse(args []string, stderr io.Writer) (config, error) {
-	var c config
+	c := config{args: args}
 	f := flag.NewFlagSet("loadtest", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	f.StringVar(&c.store, "store", "sqlite:", "`memory`, or sqlite:PATH (a temporary file if there is no path)")
+	f.StringVar(&c.store, "store", "sqlite:", "`memory`, sqlite:PATH (a temporary file if there is no path), or postgres://USER@HOST:PORT/DATABASE (a temporary schema)")
 	f.IntVar(&c.events, "events", 10_000, "`number` of events to publish")
 	f.IntVar(&c.fanout, "fanout", 1, "`number` of endpoints that each event goes to")
 	f.IntVar(&c.endpoints, "endpoints", 0, "`number` of endpoints, a multiple of the fan-out; 0 is as many as the fan-out")
@@ -54,7 +63,8 @@ func parse(args []string, stderr io.Writer) (config, error) {
 	f.IntVar(&c.backlog, "backlog", 0, "`number` of deliveries that wait for a dead endpoint")
 	f.IntVar(&c.history, "history", 0, "`number` of delivered events that are in the store already")
 	f.Float64Var(&c.rate, "rate", 0, "`events` to publish a second; 0 is as many as possible")
-	f.IntVar(&c.processes, "processes", 1, "`number` of processes")
+	f.IntVar(&c.processes, "processes", 1, "`number` of processes that deliver; if several, they are children of this one")
+	f.StringVar(&c.publishFrom, "publish-from", "", "`where` to publish: parent, which does not deliver then, or children; given, one process is a child too (default parent if there are children)")
 	f.BoolVar(&c.json, "json", false, "print one JSON object instead of the table")
 	f.DurationVar(&c.timeout, "timeout", 5*time.Minute, "`time` after which what has not arrived is lost; preparations not counted")
 	f.DurationVar(&c.rawTime, "raw-time", 2*time.Second, "`time` to measure raw, for each number of connections; 0 leaves it out")
@@ -68,20 +78,31 @@ func parse(args []string, stderr io.Writer) (config, error) {
 	if c.endpoints == 0 {
 		c.endpoints = c.fanout
 	}
+	if c.publishFrom == "" && c.processes > 1 {
+		c.publishFrom = fromParent
+	}
 	return c, c.validate()
 }
 
+// children reports whether it is processes of their own that deliver.
+func (c *config) children() bool { return c.publishFrom != "" }
+
 func (c *config) validate() error {
-	scheme, _, _ := strings.Cut(c.store, ":")
 	switch {
-	case scheme == "postgres" || scheme == "postgresql":
-		return errors.New("-store postgres is not supported yet: use memory or sqlite:PATH")
-	case c.store != "memory" && scheme != "sqlite":
-		return fmt.Errorf("-store %q: want memory or sqlite:PATH", c.store)
-	case c.processes != 1:
-		return errors.New("-processes must be 1: memory and sqlite deliver from one process only")
+	case c.store != "memory" && scheme(c.store) != "sqlite" && !c.postgres():
+		return fmt.Errorf("-store %q: want memory, sqlite:PATH or postgres://USER@HOST:PORT/DATABASE", withoutUser(c.store))
+	case c.postgres() && !strings.Contains(c.store, "://"):
+		return errors.New("-store postgres: needs an address, postgres://USER@HOST:PORT/DATABASE")
+	case c.processes < 1 || c.processes > maxProcesses:
+		return fmt.Errorf("-processes must be 1 to %d", maxProcesses)
+	case c.publishFrom != "" && c.publishFrom != fromParent && c.publishFrom != fromChildren:
+		return fmt.Errorf("-publish-from must be %s or %s", fromParent, fromChildren)
+	case c.children() && !c.postgres():
+		return errors.New("-processes must be 1, without -publish-from: memory and sqlite deliver from one process only")
+	case c.publishFrom == fromChildren && c.publishers < c.processes:
+		return errors.New("-publishers must be at least -processes if the children publish")
 	case c.tx && c.store == "memory":
-		return errors.New("-tx needs a store with transactions: use sqlite:PATH")
+		return errors.New("-tx needs a store with transactions: use sqlite:PATH or postgres://…")
 	case c.events < 1 || c.events > maxEvents:
 		return fmt.Errorf("-events must be 1 to %d", maxEvents)
 	case c.fanout < 1 || c.fanout > maxEndpoints:
@@ -106,6 +127,11 @@ func (c *config) validate() error {
 		return errors.New("-timeout must be positive, and -raw-time not negative")
 	}
 	return nil
+}
+
+func (c *config) postgres() bool {
+	s := scheme(c.store)
+	return s == "postgres" || s == "postgresql"
 }
 
 // tenants is how many tenants the endpoints are spread over.

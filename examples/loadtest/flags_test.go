@@ -8,9 +8,14 @@ import (
 
 func TestFlagErrors(t *testing.T) {
 	for _, tt := range []struct{ args, want string }{
-		{"-store postgres://localhost/x", "-store postgres is not supported yet"},
-		{"-store mysql", "want memory or sqlite:PATH"},
+		{"-store mysql", "want memory, sqlite:PATH or postgres://"},
+		{"-store postgres:", "-store postgres: needs an address"},
 		{"-processes 2", "-processes must be 1"},
+		{"-publish-from parent", "-processes must be 1"},
+		{"-store postgres://localhost/x -processes 0", "-processes must be 1 to 64"},
+		{"-store postgres://localhost/x -processes 65", "-processes must be 1 to 64"},
+		{"-store postgres://localhost/x -publish-from here", "-publish-from must be parent or children"},
+		{"-store postgres://localhost/x -processes 3 -publish-from children -publishers 2", "-publishers must be at least -processes"},
 		{"-store memory -tx", "-tx needs a store with transactions"},
 		{"-events 0", "-events must be"},
 		{"-fanout 0", "-fanout must be"},

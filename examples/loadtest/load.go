@@ -6,13 +6,11 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
-	"golang.org/x/time/rate"
 
 	"github.com/postrider/postrider/dispatcher"
 	"github.com/postrider/postrider/dispatcher/manage"
@@ -27,13 +25,11 @@ var httpConfig = transport.HTTPConfig{Guard: guard.Config{AllowHTTP: true, Allow
 
 // load is a dispatcher with everything that is around it in a run.
 type load struct {
-	c         config
-	db        *database
-	d         *dispatcher.Dispatcher
+	publisher
+	key       seal.Key
 	manage    *manage.Manager
 	receiver  *receiver
 	dark      *dark
-	payloads  payloads
 	endpoints []webhook.Endpoint // those that answer and those that are dark
 }
 
@@ -43,22 +39,17 @@ type measured struct {
 	// publishing is the time from the first call of Publish to the return of
 	// the last, delivering that to the last arrival.
 	publishing, delivering time.Duration
-	cpu                    time.Duration
-	peakRSS                int64 // bytes
-	refused                int64
+	// cpu is the time of this process and of the database's server, server that
+	// of the latter alone, or nil if it cannot be known.
+	cpu     time.Duration
+	server  *time.Duration
+	peakRSS int64 // bytes
+	refused int64
 }
 
-func newLoad(ctx context.Context, c config, db *database) (l *load, err error) {
-	keyring, err := seal.NewKeyring(seal.NewKey())
-	if err != nil {
-		return nil, err
-	}
-	cfg := dispatcher.Config{Keyring: keyring, HTTP: httpConfig, Logger: newLogger()}
-	if c.dark > 0 {
-		cfg.DrainTimeout = time.Second // attempts that wait for the dark never end by themselves
-	}
-	l = &load{c: c, db: db, payloads: newPayloads(c.payload)}
-	if l.d, err = dispatcher.New(db.Store, cfg); err != nil {
+func newLoad(ctx context.Context, c config, db database) (l *load, err error) {
+	l = &load{publisher: publisher{c: c, db: db, payloads: newPayloads(c.payload)}, key: seal.NewKey()}
+	if l.d, err = newDispatcher(c, db, dispatcher.Config{HTTP: httpConfig}, l.key); err != nil {
 		return nil, err
 	}
 	l.manage = manage.New(l.d)
@@ -69,6 +60,18 @@ func newLoad(ctx context.Context, c config, db *database) (l *load, err error) {
 		return nil, errors.Join(err, l.receiver.close())
 	}
 	return l, nil
+}
+
+// newDispatcher returns a dispatcher that logs to stderr.
+func newDispatcher(c config, db database, cfg dispatcher.Config, key seal.Key) (_ *dispatcher.Dispatcher, err error) {
+	if cfg.Keyring, err = seal.NewKeyring(key); err != nil {
+		return nil, err
+	}
+	cfg.Logger = newLogger()
+	if c.dark > 0 {
+		cfg.DrainTimeout = time.Second // attempts that wait for the dark never end by themselves
+	}
+	return dispatcher.New(db, cfg)
 }
 
 // newLogger writes warnings to stderr: the dispatcher has none in a good run.
@@ -95,7 +98,10 @@ func (l *load) prepare(ctx context.Context, b *bar) error {
 	if l.c.history == 0 && l.c.backlog == 0 {
 		return nil
 	}
-	return l.seed(ctx, b)
+	if err := l.seed(ctx, b); err != nil {
+		return err
+	}
+	return l.db.rest(ctx)
 }
 
 func (l *load) createEndpoint(ctx context.Context, i int) error {
@@ -111,8 +117,6 @@ func (l *load) createEndpoint(ctx context.Context, i int) error {
 	return l.receiver.trust(i, secret.Reveal())
 }
 
-func tenant(i int) string { return fmt.Sprintf("load-%d", i) }
-
 // healthy returns how many endpoints of a tenant answer.
 func (l *load) healthy(tenant int) (n int64) {
 	for place := range l.c.fanout {
@@ -125,102 +129,74 @@ func (l *load) healthy(tenant int) (n int64) {
 
 // run publishes and delivers. Afterwards nothing is under way any more.
 func (l *load) run(ctx context.Context, b *bar) (m measured, err error) {
-	running, stop := context.WithCancel(ctx)
-	stopped := make(chan error, 1)
-	go func() { stopped <- l.d.Run(running) }()
-	if err := l.warmUp(ctx); err != nil {
-		stop()
-		return m, errors.Join(err, <-stopped)
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	by, err := l.deliver(ctx, fail)
+	if err != nil {
+		return m, err
+	}
+	if err = l.warmUp(ctx); err == nil {
+		err = by.reset(ctx)
+	}
+	if err != nil {
+		by.stop()
+		return m, err
 	}
 	debug.FreeOSMemory()
 	resetPeakRSS()
 	cpu := cpuTime()
-
-	var want int64
-	for i := range l.c.events {
-		want += l.healthy(i % l.c.tenants())
+	server, unknown := l.db.serverCPU()
+	err = l.publishAndDeliver(ctx, by, b, &m)
+	used := by.stop() // every outcome is written; a duplicate would have come by now
+	m.cpu, m.peakRSS = cpuTime()-cpu+used.CPU, peakRSS()+used.PeakRSS
+	if now, err := l.db.serverCPU(); err == nil && unknown == nil {
+		now -= server
+		m.server = &now
+		m.cpu += now
 	}
-	m.arrivals = newArrivals(l.c.events, l.c.fanout, want)
-	l.receiver.arrivals.Store(m.arrivals)
-	done := b.begin("publish and deliver", want, m.arrivals.count.Load)
-	limited, cancel := context.WithTimeout(ctx, l.c.timeout)
-	defer cancel()
-	m.publishing, err = l.publishAll(limited, m.arrivals)
-	if err == nil {
-		select {
-		case <-m.arrivals.all:
-		case <-limited.Done():
-		}
-	}
-	stop()
-	err = errors.Join(err, <-stopped) // every outcome is written; a duplicate would have come by now
-	done()
-	m.delivering = time.Duration(m.arrivals.last.Load())
-	m.cpu, m.peakRSS = cpuTime()-cpu, peakRSS()
 	m.refused = l.receiver.refused.Load()
 	return m, err
 }
 
-// warmUp sends one event and waits for it, so that the dispatcher has its lease.
+// publishAndDeliver returns when everything has arrived, or when the time is over.
+func (l *load) publishAndDeliver(ctx context.Context, by delivery, b *bar, m *measured) (err error) {
+	var want int64
+	for i := range l.c.events {
+		want += l.healthy(i % l.c.tenants())
+	}
+	m.arrivals = newArrivals(l.c, want)
+	l.receiver.arrivals.Store(m.arrivals)
+	done := b.begin("publish and deliver", want, m.arrivals.count.Load)
+	defer done()
+	limited, cancel := context.WithTimeout(ctx, l.c.timeout)
+	defer cancel()
+	if m.publishing, err = by.publishAll(limited, m.arrivals); err != nil {
+		return err
+	}
+	select {
+	case <-m.arrivals.all:
+	case <-limited.Done():
+		err = context.Cause(ctx) // none if it is only late
+	}
+	m.delivering = time.Duration(m.arrivals.last.Load())
+	return err
+}
+
+// warmUp sends one event and waits for it, so that a dispatcher has its lease.
 func (l *load) warmUp(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, l.c.timeout)
 	defer cancel()
-	a := newArrivals(1, l.c.fanout, l.healthy(0))
+	c := l.c
+	c.events = 1
+	a := newArrivals(c, l.healthy(0))
 	l.receiver.arrivals.Store(a)
-	if err := l.publish(ctx, a, 0); err != nil {
+	if err := l.publish(ctx, 0, a.publishing); err != nil {
 		return err
 	}
 	select {
 	case <-a.all:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("the first event did not arrive: %w", ctx.Err())
+		return fmt.Errorf("the first event did not arrive: %w", context.Cause(ctx))
 	}
-}
-
-// publishAll publishes all events and returns how long that took.
-func (l *load) publishAll(ctx context.Context, a *arrivals) (time.Duration, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	limiter := rate.NewLimiter(rate.Inf, 1)
-	if l.c.rate > 0 {
-		limiter.SetLimit(rate.Limit(l.c.rate))
-	}
-	var next atomic.Int64
-	var publishers sync.WaitGroup
-	for range l.c.publishers {
-		publishers.Go(func() {
-			for n := int(next.Add(1)) - 1; n < l.c.events; n = int(next.Add(1)) - 1 {
-				err := limiter.Wait(ctx)
-				if err == nil {
-					err = l.publish(ctx, a, n)
-				}
-				if err != nil {
-					cancel(fmt.Errorf("publish event %d of %d: %w", n+1, l.c.events, err))
-					return
-				}
-			}
-		})
-	}
-	publishers.Wait()
-	return time.Since(a.start), context.Cause(ctx)
-}
-
-// publish publishes one event.
-func (l *load) publish(ctx context.Context, a *arrivals, n int) error {
-	ev, err := webhook.NewEvent(tenant(n%l.c.tenants()), eventType, l.payloads.of(n))
-	if err != nil {
-		return err
-	}
-	a.publishing(n)
-	var receipt webhook.Receipt
-	if l.c.tx {
-		receipt, err = l.db.publishTx(ctx, l.d, ev)
-	} else {
-		receipt, err = l.d.Publish(ctx, ev)
-	}
-	if err == nil && receipt.Deliveries != l.c.fanout {
-		return fmt.Errorf("it goes to %d endpoints; want %d", receipt.Deliveries, l.c.fanout)
-	}
-	return err
 }

@@ -12,6 +12,9 @@ import (
 )
 
 func main() {
+	if os.Getenv(childVariable) != "" {
+		os.Exit(work(os.Stdin, os.Stdout))
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
@@ -46,13 +49,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 // measure measures raw, then the run.
 func measure(ctx context.Context, c config, b *bar) (r result, err error) {
-	r = result{Store: c.store, Events: c.events, Publishers: c.publishers}
+	r = result{Store: withoutUser(c.store), Events: c.events, Publishers: c.publishers, Processes: c.processes}
 	if c.rawTime > 0 {
 		if r.RawPerSecond, err = measureRaw(ctx, c, b); err != nil {
 			return r, err
 		}
 	}
-	db, err := openDatabase(ctx, c.store)
+	db, err := openDatabase(ctx, c)
 	if err != nil {
 		return r, err
 	}

@@ -71,7 +71,8 @@ func newRawTarget(ctx context.Context, c config) (*rawTarget, error) {
 		t.secrets = append(t.secrets, secret)
 		t.urls = append(t.urls, rc.url(i))
 	}
-	t.arrivals = newArrivals(rawEvents, c.fanout, -1)
+	c.events, c.processes = rawEvents, 1
+	t.arrivals = newArrivals(c, -1)
 	rc.arrivals.Store(t.arrivals)
 	rc.serve()
 	return t, nil

@@ -95,11 +95,25 @@ func (rc *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a := rc.arrivals.Load()
-	if !a.arrive(eventNumber(*body), endpoint%a.fanout) {
+	if !a.arrive(eventNumber(*body), endpoint%a.fanout, processOf(r.Header)) {
 		rc.refuse(w, http.StatusUnprocessableEntity)
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// processOf returns the number of the process that has sent a request, and -1 if it
+// is none.
+func processOf(h http.Header) int {
+	label := h.Get(processHeader)
+	if label == "" {
+		return 0
+	}
+	n, err := strconv.Atoi(label)
+	if err != nil {
+		return -1
+	}
+	return n
 }
 
 func (rc *receiver) refuse(w http.ResponseWriter, status int) {

@@ -20,9 +20,16 @@ type result struct {
 	LatencyP50         float64 `json:"latency_p50_ms"`
 	LatencyP99         float64 `json:"latency_p99_ms"`
 	CPUPer10k          float64 `json:"cpu_s_per_10k"`
-	PeakRSS            float64 `json:"peak_rss_mib"`
-	Duplicates         int64   `json:"duplicates"`
-	Lost               int64   `json:"lost"`
+	// ServerPer10k is the database server's part of that. It is null, and not in
+	// it, if the server's processes cannot be seen from here.
+	ServerPer10k *float64 `json:"cpu_server_s_per_10k"`
+	PeakRSS      float64  `json:"peak_rss_mib"`
+	Processes    int      `json:"processes"`
+	// DeliveredBy counts, for each process, the deliveries that arrived from it
+	// first.
+	DeliveredBy []int64 `json:"delivered_by_process"`
+	Duplicates  int64   `json:"duplicates"`
+	Lost        int64   `json:"lost"`
 
 	// For the table alone.
 	c       config
@@ -38,6 +45,14 @@ func (r *result) add(c config, m measured) {
 	if r.arrived > 0 {
 		r.DeliveredPerSecond = float64(r.arrived) / m.delivering.Seconds()
 		r.CPUPer10k = m.cpu.Seconds() / float64(r.arrived) * 10_000
+		if m.server != nil {
+			server := m.server.Seconds() / float64(r.arrived) * 10_000
+			server = math.Round(server*100) / 100
+			r.ServerPer10k = &server
+		}
+	}
+	for i := range m.arrivals.byProcess {
+		r.DeliveredBy = append(r.DeliveredBy, m.arrivals.byProcess[i].Load())
 	}
 	latencies := m.arrivals.latencies()
 	r.LatencyP50 = float64(latencies.ValueAtQuantile(50)) / 1000
@@ -66,6 +81,10 @@ func (r *result) print(w io.Writer, asJSON bool) error {
 	row := func(name, format string, args ...any) { fmt.Fprintf(t, name+"\t"+format+"\n", args...) }
 	row("store", "%s", r.Store)
 	row("events", "%d of %d bytes, by %d publishers", r.Events, r.c.payload, r.Publishers)
+	if r.c.children() {
+		row("processes", "%d that deliver; published by the %s", r.Processes, r.c.publishFrom)
+		row("delivered by each", "%d", r.DeliveredBy)
+	}
 	row("endpoints", "%d, of which dark %d; fan-out %d", r.c.endpoints, int(float64(r.c.endpoints)*r.c.dark), r.c.fanout)
 	row("already stored", "history %d, backlog %d", r.c.history, r.c.backlog)
 	row("raw", "%.0f/s", r.RawPerSecond)
@@ -75,7 +94,14 @@ func (r *result) print(w io.Writer, asJSON bool) error {
 		row("delivered of raw", "%.0f %%", r.DeliveredPerSecond/r.RawPerSecond*100)
 	}
 	row("latency", "p50 %.1f ms, p99 %.1f ms", r.LatencyP50, r.LatencyP99)
-	row("CPU", "%.2f s per 10,000 deliveries", r.CPUPer10k)
+	switch {
+	case r.ServerPer10k == nil:
+		row("CPU", "%.2f s per 10,000 deliveries, without the database's server", r.CPUPer10k)
+	case *r.ServerPer10k > 0:
+		row("CPU", "%.2f s per 10,000 deliveries, of which the database's server %.2f s", r.CPUPer10k, *r.ServerPer10k)
+	default:
+		row("CPU", "%.2f s per 10,000 deliveries", r.CPUPer10k)
+	}
 	row("peak memory", "%.0f MiB", r.PeakRSS)
 	row("duplicates", "%d", r.Duplicates)
 	row("lost", "%d", r.Lost)

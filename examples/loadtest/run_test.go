@@ -22,7 +22,7 @@ var startOfTests = time.Now()
 // keys are those that scripts rely on; see doc.go.
 var keys = []string{
 	"store", "events", "publishers", "raw_per_s", "published_per_s", "delivered_per_s", "latency_p50_ms", "latency_p99_ms",
-	"cpu_s_per_10k", "peak_rss_mib", "duplicates", "lost",
+	"cpu_s_per_10k", "cpu_server_s_per_10k", "peak_rss_mib", "processes", "delivered_by_process", "duplicates", "lost",
 }
 
 func TestRun(t *testing.T) {
@@ -124,7 +124,7 @@ func TestReceiver(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	a := newArrivals(2, 2, 2)
+	a := newArrivals(config{events: 2, fanout: 2, processes: 1}, 2)
 	rc.arrivals.Store(a)
 	send := func(path string, number int, tamper string) int {
 		body := frame(startOfTests, newPayloads(100).of(number))
@@ -191,10 +191,10 @@ func TestCutShort(t *testing.T) {
 
 // TestResult counts an event that never arrived and one that arrived twice.
 func TestResult(t *testing.T) {
-	a := newArrivals(3, 1, 3)
+	a := newArrivals(config{events: 3, fanout: 1, processes: 1}, 3)
 	for _, event := range []int{0, 2, 2} {
 		a.publishing(event)
-		if !a.arrive(event, 0) {
+		if !a.arrive(event, 0, 0) {
 			t.Fatalf("event %d is unknown", event)
 		}
 	}
