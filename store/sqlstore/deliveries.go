@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,22 +68,59 @@ const clockSlack = time.Hour
 // listDeliveries returns the query of a list. The conditions come in a fixed
 // order, so that there are few different texts.
 func (s *Store) listDeliveries(tenant string, filter store.DeliveryFilter, page store.Page) (string, []any) {
-	var b strings.Builder
-	b.WriteString(`
+	if filter.Status == webhook.DeliveryPending && filter.Event == "" {
+		return s.listPending(tenant, filter, page)
+	}
+	where, args := conditions("d.id", tenant, filter, page)
+	return `
 		SELECT ` + deliveryColumns + `
 		FROM postrider_deliveries d` + s.deliveryIndex(filter) + `
 		LEFT JOIN postrider_events e ON e.tenant = d.tenant AND e.id = d.event
-		WHERE d.tenant = ?
-		AND d.id < ?`)
-	below := before(page)
-	if !filter.To.IsZero() {
-		below = min(below, webhook.PrefixDelivery.Floor(filter.To.Add(clockSlack)))
+		WHERE d.tenant = ?` + where + `
+		ORDER BY d.id DESC
+		LIMIT ?`, append(args, page.Size())
+}
+
+// listPending returns the query of a list of what is pending: a page of those that
+// nobody has and a page of those that are leased, which are few. CROSS JOIN makes
+// SQLite read the queue first, in its order.
+func (s *Store) listPending(tenant string, filter store.DeliveryFilter, page store.Page) (string, []any) {
+	filter.Status = "" // the queue has no others
+	where, args := conditions("q.delivery", tenant, filter, page)
+	part := func(index, owners string) string {
+		return `
+			SELECT *
+			FROM (
+				SELECT ` + deliveryColumns + `
+				FROM postrider_queue q` + index + `
+				CROSS JOIN postrider_deliveries d ON d.tenant = q.tenant AND d.id = q.delivery
+				LEFT JOIN postrider_events e ON e.tenant = d.tenant AND e.id = d.event
+				WHERE ` + owners + `
+				AND q.tenant = ?` + where + `
+				ORDER BY q.delivery DESC
+				LIMIT ?)`
 	}
-	args := []any{tenant, below}
+	args = append(args, page.Size())
+	return part(s.index("postrider_queue_tenant"), "q.owner = 0") + `
+			UNION ALL` + part("", "q.owner > 0") + `
+		ORDER BY 1 DESC
+		LIMIT ?`, append(slices.Concat(args, args), page.Size())
+}
+
+// conditions returns what a filter and a page ask for, with the tenant first in
+// the arguments.
+func conditions(id, tenant string, filter store.DeliveryFilter, page store.Page) (string, []any) {
+	var b strings.Builder
+	args := []any{tenant}
 	where := func(condition string, arg any) {
 		b.WriteString("\n\t\tAND " + condition)
 		args = append(args, arg)
 	}
+	below := before(page)
+	if !filter.To.IsZero() {
+		below = min(below, webhook.PrefixDelivery.Floor(filter.To.Add(clockSlack)))
+	}
+	where(id+` < ?`, below)
 	if filter.Endpoint != "" {
 		where(`d.endpoint = ?`, filter.Endpoint)
 	}
@@ -93,16 +131,13 @@ func (s *Store) listDeliveries(tenant string, filter store.DeliveryFilter, page 
 		b.WriteString("\n\t\tAND " + statusCondition(filter.Status))
 	}
 	if !filter.From.IsZero() {
-		where(`d.id >= ?`, webhook.PrefixDelivery.Floor(filter.From.Add(-clockSlack)))
+		where(id+` >= ?`, webhook.PrefixDelivery.Floor(filter.From.Add(-clockSlack)))
 		where(`d.created_at >= ?`, filter.From.UnixMicro())
 	}
 	if !filter.To.IsZero() {
 		where(`d.created_at < ?`, filter.To.UnixMicro())
 	}
-	b.WriteString(`
-		ORDER BY d.id DESC
-		LIMIT ?`)
-	return b.String(), append(args, page.Size())
+	return b.String(), args
 }
 
 // deliveryIndex says which index leads to the deliveries of a list; none is the
@@ -111,7 +146,7 @@ func (s *Store) deliveryIndex(f store.DeliveryFilter) string {
 	switch {
 	case f.Event != "":
 		return s.index("postrider_deliveries_event")
-	case f.Status != "" && f.Status != webhook.DeliveryDelivered:
+	case f.Status != "" && f.Status != webhook.DeliveryDelivered && f.Status != webhook.DeliveryPending:
 		return s.index("postrider_deliveries_rare")
 	case f.Endpoint != "":
 		return s.index("postrider_deliveries_endpoint")
@@ -119,14 +154,16 @@ func (s *Store) deliveryIndex(f store.DeliveryFilter) string {
 	return ""
 }
 
-// statusCondition names the status in the text. The index of the rarer ones is
-// only used where the text has the very condition of the index.
+// statusCondition names the status in the text. The index of the rare ends is only
+// used where the text has the very condition of the index.
 func statusCondition(status webhook.DeliveryStatus) string {
 	switch status {
 	case webhook.DeliveryDelivered:
 		return `d.status = 'delivered'`
-	case webhook.DeliveryPending, webhook.DeliveryFailed, webhook.DeliveryCanceled, webhook.DeliverySkipped:
-		return `d.status <> 'delivered' AND d.status = '` + string(status) + `'`
+	case webhook.DeliveryPending:
+		return `d.status = 'pending'`
+	case webhook.DeliveryFailed, webhook.DeliveryCanceled, webhook.DeliverySkipped:
+		return `d.status NOT IN ('delivered', 'pending') AND d.status = '` + string(status) + `'`
 	}
-	return `d.status <> 'delivered' AND d.status = ''` // there is no such status
+	return `d.status NOT IN ('delivered', 'pending') AND d.status = ''` // there is no such status
 }

@@ -130,17 +130,20 @@ func (s *Store) UpdateEndpoint(ctx context.Context, now time.Time, ep store.Endp
 			return store.ErrVersion
 		}
 		ep.Headers, ep.CreatedAt, ep.DeletedAt = nil, old.CreatedAt, time.Time{}
-		if old.Status == webhook.EndpointPaused && ep.Status == webhook.EndpointActive {
-			if _, err := c.Exec(ctx, `
-				UPDATE postrider_health
-				SET failures = 0, trips = 0
-				WHERE tenant = ?
-				AND endpoint = ?`, ep.Tenant, ep.ID); err != nil {
-				return err
-			}
-		}
 		ep.Revision = revision
-		return changeEndpoint(ctx, c, now, &ep)
+		if err := changeEndpoint(ctx, c, now, &ep); err != nil {
+			return err
+		}
+		if old.Status != webhook.EndpointPaused || ep.Status != webhook.EndpointActive {
+			return nil
+		}
+		// After the lane, as a settlement locks them.
+		_, err = c.Exec(ctx, `
+			UPDATE postrider_health
+			SET failures = 0, trips = 0
+			WHERE tenant = ?
+			AND endpoint = ?`, ep.Tenant, ep.ID)
+		return err
 	})
 	if err != nil {
 		return store.EndpointRecord{}, fmt.Errorf("update endpoint: %w", err)

@@ -114,8 +114,11 @@ CREATE TABLE postrider_queue (
 ) WITHOUT ROWID;
 CREATE INDEX postrider_queue_due ON postrider_queue (due, seq) WHERE owner = 0 AND parked = 0;
 CREATE INDEX postrider_queue_lane ON postrider_queue (tenant, endpoint, seq) WHERE owner = 0 AND parked = 1;
+CREATE INDEX postrider_queue_tenant ON postrider_queue (tenant, delivery) WHERE owner = 0;
 
--- claims is the number of the last claim, so that a redelivery's go on.
+-- claims is the number of the last claim, so that a redelivery's go on. Neither
+-- what is pending nor what was delivered is in the index of the rare ends, so that
+-- most deliveries never enter it; the queue leads to what is pending.
 CREATE TABLE postrider_deliveries (
 	tenant     TEXT    NOT NULL,
 	id         TEXT    NOT NULL,
@@ -132,7 +135,7 @@ CREATE TABLE postrider_deliveries (
 ) WITHOUT ROWID;
 CREATE INDEX postrider_deliveries_endpoint ON postrider_deliveries (tenant, endpoint, id);
 CREATE INDEX postrider_deliveries_event ON postrider_deliveries (tenant, event);
-CREATE INDEX postrider_deliveries_rare ON postrider_deliveries (tenant, status, id) WHERE status <> 'delivered';
+CREATE INDEX postrider_deliveries_rare ON postrider_deliveries (tenant, status, id) WHERE status NOT IN ('delivered', 'pending');
 
 -- Times of the phases are microseconds.
 CREATE TABLE postrider_attempts (
