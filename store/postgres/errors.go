@@ -67,26 +67,32 @@ func refused(err error) bool {
 // unanswered reports whether an error says that no answer came.
 func unanswered(err error) bool {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, pgconn.ErrConnClosed) ||
-		errors.Is(err, puddle.ErrClosedPool) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, net.ErrClosed) || pgconn.Timeout(err) || pgconn.SafeToRetry(err) {
 		return true
 	}
-	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
-		return true
-	}
 	_, ok := errors.AsType[net.Error](err)
-	return ok
+	return ok || noConnection(err)
+}
+
+// noConnection reports whether an error says that there was no connection to be
+// had.
+func noConnection(err error) bool {
+	_, ok := errors.AsType[*pgconn.ConnectError](err)
+	return ok || errors.Is(err, puddle.ErrClosedPool)
 }
 
 // committing is the error of a statement that was to commit. If it is not known
 // what the server did, it is store.ErrUnknown.
 func committing(err error) error {
 	switch e, ok := errors.AsType[*pgconn.PgError](err); {
+	case errors.Is(err, store.ErrUnavailable):
+		return err // it did not come to sending
 	case ok && e.Severity == "ERROR":
 		return classify(err) // rolled back
 	case ok: // FATAL: it may have come after the commit
 		return fmt.Errorf("%w: %w", store.ErrUnknown, err)
-	case pgconn.SafeToRetry(err):
+	case pgconn.SafeToRetry(err), noConnection(err):
 		return classify(err) // never sent
 	case unanswered(err):
 		return fmt.Errorf("%w: %w", store.ErrUnknown, err)

@@ -145,7 +145,7 @@ func (o single) query(ctx context.Context, text string, args []any, each func(ro
 func (o single) run(ctx context.Context, queue func(*pgx.Batch)) error {
 	c, err := o.store.pool.Acquire(ctx)
 	if err != nil {
-		return err
+		return classify(err)
 	}
 	b := new(pgx.Batch)
 	b.Queue(beginWriting)
