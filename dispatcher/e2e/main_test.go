@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"testing"
+
+	"github.com/postrider/postrider/store/postgres/postgrestest"
 )
 
 // childRole is the variable that makes the test binary another process of the
@@ -17,7 +19,7 @@ func TestMain(m *testing.M) {
 	var err error
 	switch role := os.Getenv(childRole); role {
 	case "":
-		os.Exit(m.Run())
+		os.Exit(postgrestest.Run(m))
 	case roleManager:
 		err = managerProcess(os.Getenv(childFile))
 	case roleIdle:

@@ -1,0 +1,212 @@
+package sharded_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/store/postgres"
+	"github.com/postrider/postrider/store/postgres/postgrestest"
+	"github.com/postrider/postrider/store/sharded"
+	"github.com/postrider/postrider/store/storetest"
+)
+
+func TestMain(m *testing.M) { os.Exit(postgrestest.Run(m)) }
+
+// TestContractOverPostgres has shards that many processes deliver from, and whose
+// clock is the server's.
+func TestContractOverPostgres(t *testing.T) {
+	server := postgrestest.Shared(t)
+	pool := server.Pool(t)
+	free := make(chan *pair, 1000) // to migrate a pair takes longer than a case
+	storetest.Run(t, func(tc *testing.T) storetest.Harness {
+		var p *pair
+		select {
+		case p = <-free:
+		default:
+			p = newPair(t, server, pool)
+		}
+		tc.Cleanup(func() {
+			p.exec(t, empty)
+			free <- p
+		})
+		st, shards := p.open(tc)
+		again := func(t *testing.T) store.Store { st, _ := p.open(t); return st }
+		return storetest.Harness{
+			Store: st, Second: again, Reopen: again, Part: 7 * 24 * time.Hour,
+			Begin: func(t *testing.T) storetest.HostTx {
+				name := shardOf(t, st.Store, "acme")
+				tx, err := pool.Begin(t.Context())
+				if err != nil {
+					t.Fatalf("Begin = %v; want nil", err)
+				}
+				ctx := context.WithoutCancel(t.Context())
+				t.Cleanup(func() { _ = tx.Rollback(ctx) }) // it may have ended
+				return storetest.HostTx{
+					Tx:       timedTx{st.Tx(name, shards[name].(*postgres.Store).Tx(tx)), t, p},
+					Commit:   func() error { return tx.Commit(ctx) },
+					Rollback: func() error { return tx.Rollback(ctx) },
+				}
+			},
+		}
+	})
+}
+
+// pair is two schemas with one clock, which is set to the time that the store is
+// told with each call, as storetest moves it.
+type pair struct {
+	pool    *pgxpool.Pool
+	schemas map[string]string // by shard; acme and globex are apart over them
+
+	mu  sync.Mutex
+	now time.Time
+}
+
+const (
+	stopClock = `
+		CREATE TABLE SCHEMA.clock (us bigint NOT NULL);
+		INSERT INTO SCHEMA.clock VALUES (SCHEMA.now_us());
+		CREATE OR REPLACE FUNCTION SCHEMA.now_us() RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE
+			AS 'SELECT us FROM SCHEMA.clock'`
+	empty = `
+		DO $$
+		DECLARE t text;
+		BEGIN
+			FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'SCHEMA' AND tablename NOT IN ('clock', 'migrations')
+			LOOP EXECUTE 'DELETE FROM SCHEMA.' || t; END LOOP;
+		END $$`
+)
+
+func newPair(t *testing.T, server *postgrestest.Server, pool *pgxpool.Pool) *pair {
+	p := &pair{pool: pool, schemas: map[string]string{"eu-1": server.Schema(t), "eu-2": server.Schema(t)}}
+	for _, schema := range p.schemas {
+		if err := postgres.Migrate(t.Context(), pool, postgres.Config{Schema: schema}); err != nil {
+			t.Errorf("Migrate = %v; want nil", err)
+		}
+	}
+	p.exec(t, stopClock)
+	return p
+}
+
+// open returns a Store over the pair, and the shards.
+func (p *pair) open(t *testing.T) (timed, map[string]store.Store) {
+	t.Helper()
+	shards := make(map[string]store.Store)
+	for name, schema := range p.schemas {
+		var err error
+		if shards[name], err = postgres.New(t.Context(), p.pool, postgres.Config{Schema: schema}); err != nil {
+			t.Fatalf("New = %v; want nil", err)
+		}
+	}
+	return timed{open(t, shards), t, p}, shards
+}
+
+func (p *pair) exec(t *testing.T, text string) {
+	t.Helper()
+	for _, schema := range p.schemas {
+		if _, err := p.pool.Exec(context.WithoutCancel(t.Context()), strings.ReplaceAll(text, "SCHEMA", schema)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func (p *pair) set(t *testing.T, now time.Time) {
+	t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.now.Equal(now) {
+		p.exec(t, fmt.Sprint(`UPDATE SCHEMA.clock SET us = `, now.UnixMicro()))
+		p.now = now
+	}
+}
+
+// timed sets the clock before each call that tells the time.
+type timed struct {
+	*sharded.Store
+	t    *testing.T
+	pair *pair
+}
+
+func (s timed) Publish(ctx context.Context, now time.Time, pubs []store.Publication) ([]store.PublishResult, error) {
+	s.pair.set(s.t, now)
+	return s.Store.Publish(ctx, now, pubs)
+}
+
+func (s timed) Poll(ctx context.Context, now time.Time, epoch int64, limit int, admit func(store.Waiting) store.Admission) ([]store.Claimed, time.Time, error) {
+	s.pair.set(s.t, now)
+	return s.Store.Poll(ctx, now, epoch, limit, admit)
+}
+
+func (s timed) Take(ctx context.Context, now time.Time, epoch int64, limit int, asking []store.Lane, turn func(store.Lane) store.Turn) ([]store.Claimed, error) {
+	s.pair.set(s.t, now)
+	return s.Store.Take(ctx, now, epoch, limit, asking, turn)
+}
+
+func (s timed) Settle(ctx context.Context, now time.Time, st store.Settlement) (store.SettleResult, error) {
+	s.pair.set(s.t, now)
+	return s.Store.Settle(ctx, now, st)
+}
+
+func (s timed) Redeliver(ctx context.Context, now time.Time, tenant, delivery string) error {
+	s.pair.set(s.t, now)
+	return s.Store.Redeliver(ctx, now, tenant, delivery)
+}
+
+func (s timed) Acquire(ctx context.Context, now time.Time, p store.Process, ttl time.Duration) (int64, error) {
+	s.pair.set(s.t, now)
+	return s.Store.Acquire(ctx, now, p, ttl)
+}
+
+func (s timed) Renew(ctx context.Context, now time.Time, epoch int64, ttl time.Duration) error {
+	s.pair.set(s.t, now)
+	return s.Store.Renew(ctx, now, epoch, ttl)
+}
+
+func (s timed) Reap(ctx context.Context, now time.Time, epoch int64, ttl time.Duration, limit int) (int, error) {
+	s.pair.set(s.t, now)
+	return s.Store.Reap(ctx, now, epoch, ttl, limit)
+}
+
+func (s timed) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord) (store.EndpointRecord, error) {
+	s.pair.set(s.t, now)
+	return s.Store.CreateEndpoint(ctx, now, ep, secret)
+}
+
+func (s timed) UpdateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord) (store.EndpointRecord, error) {
+	s.pair.set(s.t, now)
+	return s.Store.UpdateEndpoint(ctx, now, ep)
+}
+
+func (s timed) DeleteEndpoint(ctx context.Context, now time.Time, tenant, id string) error {
+	s.pair.set(s.t, now)
+	return s.Store.DeleteEndpoint(ctx, now, tenant, id)
+}
+
+func (s timed) RotateSecret(ctx context.Context, now time.Time, secret store.SecretRecord, oldUntil time.Time) error {
+	s.pair.set(s.t, now)
+	return s.Store.RotateSecret(ctx, now, secret, oldUntil)
+}
+
+func (s timed) Prune(ctx context.Context, now time.Time, r store.Retention, limit int) (store.Pruned, error) {
+	s.pair.set(s.t, now)
+	return s.Store.Prune(ctx, now, r, limit)
+}
+
+// timedTx is timed for a transaction of the host.
+type timedTx struct {
+	store.Tx
+	t    *testing.T
+	pair *pair
+}
+
+func (tx timedTx) Publish(ctx context.Context, now time.Time, pubs []store.Publication) ([]store.PublishResult, error) {
+	tx.pair.set(tx.t, now)
+	return tx.Tx.Publish(ctx, now, pubs)
+}
