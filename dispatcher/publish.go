@@ -101,8 +101,8 @@ func (d *Dispatcher) PublishTx(ctx context.Context, tx store.Tx, ev webhook.Even
 		return webhook.Receipt{}, err
 	}
 	p.placeOn(s)
-	dir, err := d.directory.Of(ctx, ev.Tenant)
-	if err != nil {
+	dir := d.directory.Known(ev.Tenant)
+	if dir == nil {
 		// The transaction may be all of the database there is to be had.
 		dir, err = d.directory.ReadFrom(ctx, tx, ev.Tenant)
 	}

@@ -84,7 +84,7 @@ func (t *Tenant) Match(eventType string) []string {
 // be out of date. Errors are the store's, and that of ctx if it ends first; the
 // read then goes on for others who wait for it.
 func (d *Directory) Of(ctx context.Context, tenant string) (*Tenant, error) {
-	if t := d.known(tenant); t != nil {
+	if t := d.Known(tenant); t != nil {
 		return t, nil
 	}
 	flight := d.flight.DoChan(tenant, func() (any, error) {
@@ -101,7 +101,8 @@ func (d *Directory) Of(ctx context.Context, tenant string) (*Tenant, error) {
 	}
 }
 
-func (d *Directory) known(tenant string) *Tenant {
+// Known returns a tenant's endpoints if they can be had without reading, else nil.
+func (d *Directory) Known(tenant string) *Tenant {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	t := d.tenants[tenant]
