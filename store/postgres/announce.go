@@ -26,8 +26,9 @@ type announcer struct {
 	last  time.Time
 	later *time.Timer
 
-	// listener is the connection that hears of others, once Await has been called.
-	listening sync.Mutex
+	// listener is the connection that hears of others, once Await has been called;
+	// it belongs to who has put something into listening.
+	listening chan struct{}
 	listener  *pgx.Conn
 }
 
@@ -69,8 +70,12 @@ func (s *Store) Await(ctx context.Context) error {
 		<-ctx.Done()
 		return ctx.Err()
 	}
-	a.listening.Lock()
-	defer a.listening.Unlock()
+	select {
+	case a.listening <- struct{}{}:
+	case <-ctx.Done():
+		return fmt.Errorf("listen: %w", classify(ctx.Err()))
+	}
+	defer func() { <-a.listening }()
 	err := a.await(ctx)
 	if err != nil && a.listener != nil {
 		err = errors.Join(err, a.listener.Close(context.WithoutCancel(ctx)))
@@ -81,7 +86,11 @@ func (s *Store) Await(ctx context.Context) error {
 
 func (a *announcer) await(ctx context.Context) error {
 	if a.listener == nil {
-		c, err := pgx.ConnectConfig(ctx, a.store.pool.Config().ConnConfig.Copy())
+		cfg, err := connConfig(ctx, a.store.pool)
+		if err != nil {
+			return fmt.Errorf("listen: %w", err)
+		}
+		c, err := pgx.ConnectConfig(ctx, cfg)
 		if err != nil {
 			return fmt.Errorf("listen: %w", classify(err))
 		}

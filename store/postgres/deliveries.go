@@ -106,6 +106,7 @@ func listDeliveries(tenant string, filter store.DeliveryFilter, page store.Page)
 		conditions = append(conditions, `d.event = `+arg(filter.Event))
 		if at, ok := webhook.PrefixEvent.IDTime(filter.Event); ok {
 			above = webhook.PrefixDelivery.Floor(at.Add(-clockSlack))
+			conditions = append(conditions, `d.id < `+arg(webhook.PrefixDelivery.Floor(at.Add(clockSlack))))
 		}
 	}
 	if !filter.From.IsZero() {

@@ -14,7 +14,7 @@ func (s *Store) EngineEndpoints(ctx context.Context, keys []store.Lane) ([]store
 	of := func(tenant, endpoint string) *store.EngineEndpoint {
 		return known[store.Lane{Tenant: tenant, Endpoint: endpoint}]
 	}
-	args := laneArgs(each(keys))
+	args := laneArgs(distinct(keys))
 	t, err := s.begin(ctx, beginReading,
 		step{`
 			SELECT ` + sqlstore.EndpointColumns("e") + `
@@ -52,7 +52,7 @@ func (s *Store) EngineEndpoints(ctx context.Context, keys []store.Lane) ([]store
 		err = t.commit(ctx)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read endpoints for lanes: %w", err)
+		return nil, fmt.Errorf("read endpoints for lanes: %w", readOnly(err))
 	}
 	endpoints := make([]store.EngineEndpoint, 0, len(known))
 	for _, ep := range known {
@@ -61,8 +61,8 @@ func (s *Store) EngineEndpoints(ctx context.Context, keys []store.Lane) ([]store
 	return endpoints, nil
 }
 
-// each returns the different ones of lanes.
-func each(lanes []store.Lane) []store.Lane {
+// distinct returns the different ones of lanes.
+func distinct(lanes []store.Lane) []store.Lane {
 	seen := make(map[store.Lane]bool, len(lanes))
 	var list []store.Lane
 	for _, lane := range lanes {

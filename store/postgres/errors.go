@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,10 +16,9 @@ import (
 
 // The SQLSTATE codes that are acted on (PostgreSQL documentation, appendix A).
 const (
-	codeLockNotAvailable   = "55P03"
-	codeUndefinedTable     = "42P01"
-	codeUndefinedSchema    = "3F000"
-	codeNotInPrerequisites = "55000"
+	codeLockNotAvailable = "55P03"
+	codeUndefinedTable   = "42P01"
+	codeUndefinedSchema  = "3F000"
 )
 
 // code returns the SQLSTATE of an error, or "".
@@ -88,7 +88,7 @@ func committing(err error) error {
 	switch e, ok := errors.AsType[*pgconn.PgError](err); {
 	case errors.Is(err, store.ErrUnavailable):
 		return err // it did not come to sending
-	case ok && e.Severity == "ERROR":
+	case ok && cmp.Or(e.SeverityUnlocalized, e.Severity) == "ERROR":
 		return classify(err) // rolled back
 	case ok: // FATAL: it may have come after the commit
 		return fmt.Errorf("%w: %w", store.ErrUnknown, err)

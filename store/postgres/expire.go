@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/postrider/postrider/store"
@@ -14,16 +16,16 @@ import (
 func (s *Store) Prune(ctx context.Context, _ time.Time, r store.Retention, limit int) (store.Pruned, error) {
 	now, err := s.Now(ctx)
 	if err != nil {
-		return store.Pruned{}, err
+		return store.Pruned{}, fmt.Errorf("prune: %w", err)
 	}
 	alone := false
 	lock, err := s.begin(ctx, beginWriting, step{
 		`SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))`,
 		[]any{"postrider prune " + s.texts.schema},
 		func(r row) error { return r.Scan(&alone) },
-	})
+	}, step{text: keepIdle})
 	if err != nil {
-		return store.Pruned{}, err
+		return store.Pruned{}, fmt.Errorf("prune: %w", err)
 	}
 	defer lock.rollback()
 	if !alone {
@@ -37,46 +39,87 @@ func (s *Store) Prune(ctx context.Context, _ time.Time, r store.Retention, limit
 	return s.Store.Prune(ctx, now, r, limit)
 }
 
+// keepIdle lets the transaction that holds the lock do nothing for as long as it
+// takes. It is also what ends the portal of the statement before it, and with that
+// its snapshot, which a detached partition would wait for.
+const keepIdle = `SET LOCAL idle_in_transaction_session_timeout = 0`
+
 // expire removes what is past its retention, statistics and endpoints aside (see
 // sqlstore.Dialect).
 func (s *Store) expire(ctx context.Context, now time.Time, r store.Retention, limit int, done *store.Pruned) error {
-	if err := s.dropDetached(ctx); err != nil {
-		return err
-	}
+	err := s.expireKeys(ctx, limit, done)
+	return classify(errors.Join(err, s.expireWeeks(ctx, now, r, limit, done)))
+}
+
+// expireWeeks retires weeks: payloads first, since what has none is not delivered
+// again, and the rest once nothing in the queue belongs to it. What waits for a long
+// transaction of somebody else does not keep the others from going.
+func (s *Store) expireWeeks(ctx context.Context, now time.Time, r store.Retention, limit int, done *store.Pruned) error {
+	errs := []error{s.dropRetired(ctx)}
 	there, err := listPartitions(ctx, native{s.texts, s.pool})
-	if err != nil {
-		return err
-	}
-	kept := make(map[time.Time]bool) // weeks that have payloads still
+	errs = append(errs, err)
+	withPayloads := make(map[time.Time]bool)
 	for _, p := range there {
 		switch {
-		case p.table != "payloads":
-			continue
-		case p.end().After(now.Add(-r.Payloads)):
-			kept[p.start] = true
-			continue
-		}
-		clear, err := s.cancelPending(ctx, p, limit, done)
-		if err != nil {
-			return err
-		}
-		if !clear {
-			kept[p.start] = true
+		case p.detaching: // an earlier attempt was broken off
+			errs = append(errs, s.detach(ctx, p))
+		case p.table == "payloads":
+			gone, err := s.expirePayloads(ctx, p, now, r.Payloads, limit, done)
+			errs = append(errs, err)
+			withPayloads[p.start] = !gone
 		}
 	}
 	for _, p := range there {
-		age := r.Payloads
-		if p.table == "events" || p.table == "deliveries" {
-			age = r.Deliveries
+		age := r.Deliveries
+		if p.table == "attempts" {
+			age = r.Payloads
 		}
-		if kept[p.start] || p.end().After(now.Add(-age)) {
+		if p.table == "payloads" || p.detaching || withPayloads[p.start] || !p.before(now, age) {
 			continue
 		}
-		if err := s.retire(ctx, p, done); err != nil {
-			return err
+		used, err := s.inQueue(ctx, p)
+		if errs = append(errs, err); err == nil && !used {
+			errs = append(errs, s.retire(ctx, p, done))
 		}
 	}
-	return s.expireKeys(ctx, limit, done)
+	return errors.Join(errs...)
+}
+
+// expirePayloads retires a week of payloads if it is old enough, and cancels what
+// is pending without one. It reports whether the week is gone.
+func (s *Store) expirePayloads(ctx context.Context, p partition, now time.Time, age time.Duration, limit int, done *store.Pruned) (bool, error) {
+	if !p.before(now, age) {
+		return false, nil
+	}
+	if clear, err := s.cancelPending(ctx, p, limit, done); err != nil || !clear {
+		return false, err
+	}
+	if err := s.retire(ctx, p, done); err != nil {
+		return false, err
+	}
+	// Somebody may have had a delivery sent again in the last moment.
+	_, err := s.cancelPending(ctx, p, limit, done)
+	return true, err
+}
+
+// before reports whether all of a week was older than an age by a time, and so old
+// that no process writes to it.
+func (p partition) before(now time.Time, age time.Duration) bool {
+	return !p.end().After(now.Add(-max(age, lateness)))
+}
+
+// inQueue reports whether a delivery of a week is pending.
+func (s *Store) inQueue(ctx context.Context, p partition) (bool, error) {
+	used := false
+	err := s.query(ctx, `
+		SELECT EXISTS (
+			SELECT FROM postrider.queue
+			WHERE delivery >= $1 COLLATE "C" AND delivery < $2 COLLATE "C"
+			OR event >= $3 COLLATE "C" AND event < $4 COLLATE "C")`, []any{
+		webhook.PrefixDelivery.Floor(p.start), webhook.PrefixDelivery.Floor(p.end()),
+		webhook.PrefixEvent.Floor(p.start), webhook.PrefixEvent.Floor(p.end()),
+	}, func(r row) error { return r.Scan(&used) })
+	return used, err
 }
 
 // retire removes a partition and counts its rows.

@@ -43,12 +43,12 @@ func (s *Store) take(ctx context.Context, now time.Time, epoch int64, limit int,
 	if err != nil {
 		return nil, err
 	}
+	defer t.rollback() // also if turn panics
 	var turns turnList
 	for _, lane := range lanes.list {
 		turns.add(now, lane, turn(lane))
 	}
 	if len(turns.tenants) == 0 {
-		t.rollback()
 		return nil, nil
 	}
 	var rows []sequenced
@@ -130,9 +130,10 @@ func (l *turnList) add(now time.Time, lane store.Lane, t store.Turn) {
 
 func (l *turnList) claimArgs() []any { return []any{l.tenants, l.endpoints, l.most} }
 
-// claim returns the statement that leases the oldest rows of each lane. It says
-// in the text how many rows it looks at: with a number that comes as an argument
-// the planner would expect a tenth of all rows, and read them all.
+// claim returns the statement that leases the oldest rows of each lane. Its text
+// says how many rows it looks at: with a number that comes as an argument the
+// planner would expect a tenth of all rows, and read them all. Rows are locked one
+// by one, and no more of them than the lane's turn has.
 func (l *turnList) claim() string {
 	for _, size := range claimSizes {
 		if l.max <= size {
@@ -144,7 +145,7 @@ func (l *turnList) claim() string {
 
 // claimSizes are the numbers of rows per lane that there is a statement for. A
 // lane that may have more gets them with its next turn.
-var claimSizes = []int64{1, 8, 64, 1024}
+var claimSizes = []int64{1, 8, 64, 256, 1024}
 
 var claimTexts = func() map[int64]string {
 	texts := make(map[int64]string, len(claimSizes))
@@ -154,7 +155,7 @@ var claimTexts = func() map[int64]string {
 				SELECT r.tenant, r.delivery
 				FROM unnest($1::text[], $2::text[], $3::bigint[]) l (tenant, endpoint, most)
 				CROSS JOIN LATERAL (
-					SELECT w.tenant, w.delivery, row_number() OVER () AS n
+					SELECT w.tenant, w.delivery
 					FROM (
 						SELECT q.tenant, q.delivery
 						FROM postrider.queue q
@@ -166,8 +167,8 @@ var claimTexts = func() map[int64]string {
 						LIMIT :size
 						FOR UPDATE SKIP LOCKED
 					) w
+					LIMIT l.most
 				) r
-				WHERE r.n <= l.most
 			)
 			UPDATE postrider.queue u
 			SET owner = $4, claims = u.claims + 1, parked = 0

@@ -77,11 +77,14 @@ func migrate(ctx context.Context, pool *pgxpool.Pool, cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	connConfig := pool.Config().ConnConfig.Copy()
-	if cfg.Pooler {
-		connConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
+	connection, err := connConfig(ctx, pool)
+	if err != nil {
+		return err
 	}
-	lock, err := pgx.ConnectConfig(ctx, connConfig)
+	if cfg.Pooler {
+		connection.DefaultQueryExecMode = pgx.QueryExecModeExec
+	}
+	lock, err := pgx.ConnectConfig(ctx, connection)
 	if err != nil {
 		return err
 	}
@@ -91,10 +94,10 @@ func migrate(ctx context.Context, pool *pgxpool.Pool, cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, "postrider migrate "+cfg.Schema); err != nil {
+	if _, err := tx.Exec(ctx, lockMaintenance, "postrider migrate "+cfg.Schema); err != nil {
 		return err
 	}
-	db := stdlib.OpenDB(*connConfig)
+	db := stdlib.OpenDB(*connection)
 	defer func() { err = errors.Join(err, db.Close()) }()
 	if err := makeSchema(ctx, db, cfg.Schema); err != nil {
 		return err
@@ -107,6 +110,19 @@ func migrate(ctx context.Context, pool *pgxpool.Pool, cfg Config) (err error) {
 		return err
 	}
 	return tx.Commit(ctx)
+}
+
+// connConfig returns how the pool connects, for a connection beside it. A password
+// that changes from time to time is set by the pool's BeforeConnect.
+func connConfig(ctx context.Context, pool *pgxpool.Pool) (*pgx.ConnConfig, error) {
+	cfg := pool.Config()
+	c := cfg.ConnConfig.Copy()
+	if cfg.BeforeConnect != nil {
+		if err := cfg.BeforeConnect(ctx, c); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
 }
 
 // makeSchema makes the schema unless it is there, which a role needs fewer rights
@@ -123,7 +139,7 @@ func makeSchema(ctx context.Context, db *sql.DB, schema string) error {
 // checkSchema returns nil if the database has the schema of this library.
 func (s *Store) checkSchema(ctx context.Context) error {
 	var version int64
-	err := s.query(ctx, `SELECT max(version_id) FROM postrider.migrations WHERE is_applied`, nil,
+	err := s.query(ctx, `SELECT coalesce(max(version_id), 0) FROM postrider.migrations WHERE is_applied`, nil,
 		func(r row) error { return r.Scan(&version) })
 	switch code(err) {
 	case "":

@@ -55,73 +55,117 @@ func (p partition) name() string { return p.table + "_" + p.start.Format(partiti
 
 func (p partition) end() time.Time { return p.start.Add(week) }
 
-// history is what is known of the partitions: the time for which all are there.
+// lateness is how old an id may be when its event is written. Weeks that are younger
+// than this are not retired.
+const lateness = 24 * time.Hour
+
+// history is what is known of the partitions: the weeks about now that are there.
 type history struct {
-	mu   sync.RWMutex
-	from time.Time
-	to   time.Time
+	mu       sync.RWMutex
+	from, to time.Time
+	// now was the database's time when this was found out, at noted.
+	now, noted time.Time
+	// refused is the time of the last id that there is no place for, found out at
+	// looked.
+	refused, looked time.Time
 }
 
+// covers reports whether there is a place for what was made at a time.
 func (h *history) covers(t time.Time) bool {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	return !t.Before(h.from) && t.Before(h.to)
+	now := h.now.Add(time.Since(h.noted))
+	return !t.Before(h.from) && t.Before(h.to) && !t.Before(now.Add(-lateness))
 }
 
-func (h *history) set(from, to time.Time) {
+func (h *history) set(now, from, to time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.from, h.to = from, to
+	h.from, h.to, h.now, h.noted = from, to, now, time.Now()
 }
+
+// refuses reports whether it was found out within the last second that there is no
+// place for about this time. A process whose clock is wrong asks with every event.
+func (h *history) refuses(t time.Time) bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return time.Since(h.looked) < time.Second && t.Sub(h.refused).Abs() < time.Minute
+}
+
+func (h *history) refuse(t time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.refused, h.looked = t, time.Now()
+}
+
+// ErrNoPlace is returned for an event whose id was made at a time that is too far
+// from the database's clock: more than a day before it or eight weeks after.
+var ErrNoPlace = errors.New("the id's time is too far from the database's clock")
 
 // admit makes sure that there is a place for every row of the publications, or
 // refuses them all. In a transaction of a host an error of the database would cost
-// the host its transaction.
-func (s *Store) admit(ctx context.Context, pubs []store.Publication) error {
-	if s.placed(pubs) == "" {
+// the host its transaction. What is known is first compared with what on shows,
+// which may be all of the database that there is to be had.
+func (s *Store) admit(ctx context.Context, on session, pubs []store.Publication) error {
+	id, at := s.misplaced(pubs)
+	if id == "" {
 		return nil
 	}
-	if err := s.makePartitions(ctx); err != nil {
-		return err
+	if !s.history.refuses(at) {
+		if err := s.findPartitions(ctx, on); err != nil {
+			return err
+		}
+		if id, _ = s.misplaced(pubs); id == "" {
+			return nil
+		}
+		if err := s.makePartitions(ctx); err != nil {
+			return err
+		}
+		if id, at = s.misplaced(pubs); id == "" {
+			return nil
+		}
+		s.history.refuse(at)
 	}
-	if id := s.placed(pubs); id != "" {
-		return fmt.Errorf("%w: id %s was made at a time that is too far from the database's clock", store.ErrUnavailable, id)
-	}
-	return nil
+	return fmt.Errorf("%w: %s", ErrNoPlace, id)
 }
 
-// placed returns an id that there is no partition for, or "".
-func (s *Store) placed(pubs []store.Publication) string {
+// misplaced returns an id that there is no partition for, and its time, or "".
+func (s *Store) misplaced(pubs []store.Publication) (string, time.Time) {
 	for i := range pubs {
 		p := &pubs[i]
 		if at, ok := webhook.PrefixEvent.IDTime(p.Event.ID); !ok || !s.history.covers(at) {
-			return p.Event.ID
+			return p.Event.ID, at
 		}
 		for j := range p.Deliveries {
 			if at, ok := webhook.PrefixDelivery.IDTime(p.Deliveries[j].ID); !ok || !s.history.covers(at) {
-				return p.Deliveries[j].ID
+				return p.Deliveries[j].ID, at
 			}
 		}
 	}
-	return ""
+	return "", time.Time{}
 }
 
 // Now implements store.Clocked.
 func (s *Store) Now(ctx context.Context) (time.Time, error) {
+	now, err := readClock(ctx, s.alone())
+	return now, classify(err)
+}
+
+func readClock(ctx context.Context, on session) (time.Time, error) {
 	var us int64
-	err := s.query(ctx, `SELECT postrider.now_us()`, nil, func(r row) error { return r.Scan(&us) })
-	return fromMicros(&us), classify(err)
+	err := on.query(ctx, `SELECT postrider.now_us()`, nil, func(r row) error { return r.Scan(&us) })
+	return fromMicros(&us), err
 }
 
 // findPartitions finds out for which time there are partitions.
-func (s *Store) findPartitions(ctx context.Context) error {
-	now, err := s.Now(ctx)
+func (s *Store) findPartitions(ctx context.Context, on session) error {
+	now, err := readClock(ctx, on)
 	if err != nil {
 		return err
 	}
-	there, err := listPartitions(ctx, native{s.texts, s.pool})
+	there, err := listPartitions(ctx, on)
 	if err != nil {
-		return classify(err)
+		return err
 	}
 	s.note(now, there)
 	return nil
@@ -144,7 +188,7 @@ func (s *Store) note(now time.Time, there []partition) {
 	for back := 1; back <= weeksBack && to.After(from) && whole(from.Add(-week)); back++ {
 		from = from.Add(-week)
 	}
-	s.history.set(from, to)
+	s.history.set(now, from, to)
 }
 
 // listPartitions returns the partitions of all tables, oldest first.
@@ -267,17 +311,32 @@ func addPartition(ctx context.Context, on session, p partition, prefix webhook.P
 // detach takes a partition out of its table and drops it. Publishes and claims go
 // on meanwhile; it waits for transactions that began before, a host's included.
 func (s *Store) detach(ctx context.Context, p partition) error {
+	ctx, cancel := context.WithTimeout(ctx, detachTimeout)
+	defer cancel()
 	on := native{s.texts, s.pool}
 	how := ` CONCURRENTLY`
 	if p.detaching {
-		how = ` FINALIZE` // an earlier attempt was broken off
+		how = ` FINALIZE`
 	}
-	_, err := on.exec(ctx, `ALTER TABLE postrider.`+p.table+` DETACH PARTITION postrider.`+p.name()+how, nil)
-	if err != nil {
-		return err
+	for _, text := range []string{
+		`COMMENT ON TABLE postrider.` + p.name() + ` IS '` + retired + `'`,
+		`ALTER TABLE postrider.` + p.table + ` DETACH PARTITION postrider.` + p.name() + how,
+	} {
+		if _, err := on.exec(ctx, text, nil); err != nil {
+			return fmt.Errorf("retire %s: %w", p.name(), err)
+		}
 	}
 	return s.drop(ctx, p.name())
 }
+
+const (
+	// retired marks tables that are ours to drop. A host may have others of like
+	// names, which it has detached itself to keep them.
+	retired = "retired by postrider"
+	// detachTimeout is how long a detach waits for transactions that began before
+	// it. One that is broken off is brought to its end the next time.
+	detachTimeout = 5 * time.Second
+)
 
 // drop drops a table that was a partition. Nobody uses it any more.
 func (s *Store) drop(ctx context.Context, name string) error {
@@ -298,8 +357,8 @@ func (s *Store) drop(ctx context.Context, name string) error {
 	return err
 }
 
-// dropDetached drops what was detached by a process that did not live to drop it.
-func (s *Store) dropDetached(ctx context.Context) error {
+// dropRetired drops what was detached by a process that did not live to drop it.
+func (s *Store) dropRetired(ctx context.Context) error {
 	var names []string
 	err := s.query(ctx, `
 		SELECT c.relname
@@ -307,7 +366,8 @@ func (s *Store) dropDetached(ctx context.Context) error {
 		WHERE c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'postrider.events'::regclass)
 		AND c.relkind = 'r'
 		AND NOT c.relispartition
-		AND c.relname ~ '^(events|payloads|deliveries|attempts)_[0-9]{8}$'`, nil, func(r row) error {
+		AND c.relname ~ '^(events|payloads|deliveries|attempts)_[0-9]{8}$'
+		AND obj_description(c.oid, 'pg_class') = $1`, []any{retired}, func(r row) error {
 		var name string
 		err := r.Scan(&name)
 		names = append(names, name)

@@ -40,7 +40,7 @@ type Config struct {
 	// there is something to claim, so that they need not wait for their next
 	// poll. It is for processes that publish without delivering; LISTEN does not
 	// work through a pooler, so Announce and Pooler exclude each other.
-	// Defaults to false: others poll, every 250 milliseconds to 1 second.
+	// Defaults to false: others poll, every eighth of a second to every one and a half.
 	Announce bool
 	// AsyncCommit accepts a server or a role whose synchronous_commit is off.
 	// Then a crash of the server may lose events that were acknowledged.
@@ -75,12 +75,16 @@ func New(ctx context.Context, pool *pgxpool.Pool, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
+	if pool.Config().MaxConns < 2 {
+		return nil, errors.New("open store: the pool must have two connections at least (MaxConns)")
+	}
 	s := &Store{pool: pool, texts: newTexts(cfg)}
-	s.announcer.store, s.announcer.on = s, cfg.Announce
+	s.announcer = announcer{store: s, on: cfg.Announce, listening: make(chan struct{}, 1)}
 	s.Store = sqlstore.New(database{s}, sqlstore.Dialect{
 		SkipLocked: " FOR UPDATE SKIP LOCKED",
 		Now:        databaseTime,
 		Lock:       lockStatistics,
+		Count:      count,
 		Expire:     s.expire,
 	})
 	if err := s.check(ctx, cfg); err != nil {
@@ -101,7 +105,7 @@ func (s *Store) check(ctx context.Context, cfg Config) error {
 	if err := s.checkSchema(ctx); err != nil {
 		return err
 	}
-	return s.findPartitions(ctx)
+	return classify(s.findPartitions(ctx, s.alone()))
 }
 
 // databaseTime returns the time that the server's clock tells, which leases and

@@ -12,7 +12,7 @@ import (
 // Publish implements store.Publishing. Events without idempotency keys are
 // written by a single statement, in one round trip with its commit.
 func (s *Store) Publish(ctx context.Context, now time.Time, pubs []store.Publication) ([]store.PublishResult, error) {
-	if err := s.admit(ctx, pubs); err != nil {
+	if err := s.admit(ctx, s.alone(), pubs); err != nil {
 		return nil, fmt.Errorf("publish: %w", err)
 	}
 	b := newBook(pubs)

@@ -36,6 +36,7 @@ func (s *Store) poll(ctx context.Context, now time.Time, epoch int64, limit int,
 	if err != nil {
 		return nil, time.Time{}, err
 	}
+	defer t.rollback() // also if admit panics
 	leased := rows[:0]
 	var parked claims
 	var gates gates
@@ -49,7 +50,10 @@ func (s *Store) poll(ctx context.Context, now time.Time, epoch int64, limit int,
 		answer.Gate.Tenant, answer.Gate.Endpoint = c.Tenant, c.Endpoint
 		gates.add(now, answer.Gate)
 	}
-	steps := []step{leaseRows(epoch, leased)}
+	var steps []step
+	if len(leased) > 0 {
+		steps = append(steps, leaseRows(epoch, leased))
+	}
 	if len(parked.tenants) > 0 {
 		steps = append(steps, step{text: parkRows, args: parked.args()}, gates.shut())
 	}
@@ -192,6 +196,7 @@ func (s *Store) Redeliver(ctx context.Context, _ time.Time, tenant, delivery str
 			return fmt.Errorf("redeliver: %w", committing(err))
 		}
 		if again {
+			s.announcer.announce()
 			return nil
 		}
 		var pending, ended, payload bool

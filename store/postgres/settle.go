@@ -1,8 +1,10 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/postrider/postrider/store"
@@ -62,8 +64,7 @@ func (s *Store) checkFences(now time.Time, st store.Settlement, held map[store.H
 		return err
 	}
 	ended, kept := new(outcomes), new(outcomes)
-	for i := range st.Items {
-		it := &st.Items[i]
+	for _, it := range inOrder(st.Items) {
 		if it.Status == webhook.DeliveryPending {
 			kept.add(now, it)
 		} else {
@@ -78,6 +79,18 @@ func (s *Store) checkFences(now time.Time, st store.Settlement, held map[store.H
 		steps = append(steps, step{freeRows, kept.frees(st.Epoch), scan})
 	}
 	return steps
+}
+
+// inOrder returns items in the order of their keys, in which everybody locks rows.
+func inOrder(items []store.Settled) []*store.Settled {
+	sorted := make([]*store.Settled, len(items))
+	for i := range items {
+		sorted[i] = &items[i]
+	}
+	slices.SortFunc(sorted, func(a, b *store.Settled) int {
+		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Delivery, b.Delivery))
+	})
+	return sorted
 }
 
 // outcomes are items as columns.

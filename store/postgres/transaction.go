@@ -2,12 +2,15 @@ package postgres
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/store/sqlstore"
 )
 
@@ -38,8 +41,11 @@ type transaction struct {
 
 // neverScan is sent with the beginning of every transaction. Plans are kept, and
 // one that was made while the queue was empty would go on reading all of it long
-// after it has filled.
-const neverScan = `SET LOCAL enable_seqscan = off`
+// after it has filled, be it the table or, for a join other than a nested loop, one
+// of its indexes. What must be read from end to end all the same has an absurd cost
+// then, for which nothing is to be compiled.
+const neverScan = `SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+	set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true)`
 
 // begin starts a transaction and runs steps in it.
 func (s *Store) begin(ctx context.Context, how string, steps ...step) (*transaction, error) {
@@ -62,19 +68,27 @@ func (t *transaction) commit(ctx context.Context, steps ...step) error {
 		t.rollback()
 		return committing(err)
 	}
-	t.conn.Release()
+	t.release()
 	return nil
 }
 
-// rollback ends the transaction. Nothing of it was written.
+// rollback ends the transaction unless it has ended. Nothing of it was written.
 func (t *transaction) rollback() {
+	if t.conn == nil {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), rollbackTimeout)
 	defer cancel()
 	if c := t.conn.Conn(); !c.IsClosed() && c.PgConn().TxStatus() != 'I' {
 		// If it fails, Release closes the connection.
 		_, _ = c.Exec(ctx, `ROLLBACK`, t.texts.args(nil)...)
 	}
+	t.release()
+}
+
+func (t *transaction) release() {
 	t.conn.Release()
+	t.conn = nil
 }
 
 // send runs steps in one round trip. Behind a pooler it takes one each: named
@@ -170,7 +184,16 @@ func (d database) Write(ctx context.Context, fn func(context.Context, sqlstore.C
 
 // Read implements sqlstore.Database.
 func (d database) Read(ctx context.Context, fn func(context.Context, sqlstore.Conn) error) error {
-	return d.run(ctx, beginReading, fn)
+	return readOnly(d.run(ctx, beginReading, fn))
+}
+
+// readOnly is the error of a transaction that was to write nothing: whether it has
+// ended as it should is no matter.
+func readOnly(err error) error {
+	if errors.Is(err, store.ErrUnknown) {
+		return fmt.Errorf("%w: %v", store.ErrUnavailable, err)
+	}
+	return err
 }
 
 func (d database) run(ctx context.Context, how string, fn func(context.Context, sqlstore.Conn) error) error {
@@ -178,8 +201,8 @@ func (d database) run(ctx context.Context, how string, fn func(context.Context, 
 	if err != nil {
 		return err
 	}
+	defer t.rollback() // also if fn panics
 	if err := fn(ctx, conn{t.session()}); err != nil {
-		t.rollback()
 		return classify(err)
 	}
 	return t.commit(ctx)

@@ -26,7 +26,7 @@ type hostTx struct {
 
 // Publish implements store.Tx.
 func (t hostTx) Publish(ctx context.Context, now time.Time, pubs []store.Publication) ([]store.PublishResult, error) {
-	if err := t.store.admit(ctx, pubs); err != nil {
+	if err := t.store.admit(ctx, t.on, pubs); err != nil {
 		return nil, err
 	}
 	b := newBook(pubs)

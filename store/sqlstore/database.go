@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
 )
 
 // Database runs transactions. Errors that a transaction ends with for reasons
@@ -56,6 +57,10 @@ type Dialect struct {
 	// Lock keeps other transactions that count for the same process away until
 	// the transaction ends. Defaults to nothing: there is one writer.
 	Lock func(ctx context.Context, c Conn, process int64) error
+	// Count adds counts to the rows of a process, which nobody else counts for at
+	// the time. It is for databases where a round trip per row costs much.
+	// Defaults to row by row.
+	Count func(ctx context.Context, c Conn, process int64, tally map[store.TallyKey]*webhook.Counts) error
 	// Expire removes payloads, attempts, events, deliveries and idempotency keys
 	// that are past their retention, and adds to done what it removed. It is for
 	// databases that remove many rows at once. Defaults to removing them in the

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
 )
 
 // Statistics are kept by the minute for two days, then by the hour for 35, then
@@ -17,7 +18,7 @@ const (
 	perDay  = 24 * perHour
 )
 
-// uncounted counts what processes that are gone have left to be counted.
+// uncounted counts what is left to be counted, by processes that are gone above all.
 func (p *pruning) uncounted(ctx context.Context) error {
 	var rows []int64
 	err := p.store.db.Read(ctx, func(ctx context.Context, c Conn) error {
@@ -92,18 +93,34 @@ func (p *pruning) fold(ctx context.Context, from, to int64, cutoff time.Time) er
 		return err
 	}
 	return p.inSteps(ctx, len(old), func(ctx context.Context, c Conn, _ *store.Pruned, i int) error {
-		counts, err := readCounts(ctx, c, old[i])
-		if err != nil {
-			return err
-		}
-		// The row goes first: it may be where the sum belongs.
-		if err := deleteStats(ctx, c, old[i]); err != nil {
+		// What is added is what this transaction has taken away, so that nothing
+		// counts twice. The row goes first: it may be where the sum belongs.
+		counts, err := takeCounts(ctx, c, old[i])
+		if err != nil || counts == nil {
 			return err
 		}
 		sum := old[i]
 		sum.start, sum.process = sum.start/length*length, 0
-		return addCounts(ctx, c, sum, to, &counts)
+		return addCounts(ctx, c, sum, to, counts)
 	})
+}
+
+// takeCounts removes a row and returns its counts, or nil if there is none.
+func takeCounts(ctx context.Context, c Conn, k statsKey) (*webhook.Counts, error) {
+	var counts *webhook.Counts
+	err := c.Query(ctx, `
+		DELETE FROM postrider_stats
+		WHERE tenant = ?
+		AND endpoint = ?
+		AND type = ?
+		AND start = ?
+		AND process = ?
+		RETURNING attempts, delivered, failed, classes, latency`,
+		[]any{k.tenant, k.endpoint, k.eventType, k.start, k.process}, func(r Row) error {
+			counts = new(webhook.Counts)
+			return ScanCounts(r, counts)
+		})
+	return counts, err
 }
 
 func deleteStats(ctx context.Context, c Conn, k statsKey) error {

@@ -181,10 +181,12 @@ func deadOwners(ctx context.Context, c Conn, now time.Time) ([]int64, error) {
 	for owner := int64(0); ; {
 		var next, expires int64
 		if _, err := queryOne(ctx, c, `
-			SELECT min(owner)
+			SELECT owner
 			FROM postrider_queue
 			WHERE owner > ?
-			AND owner <> 0`, []any{owner}, &next); err != nil || next == 0 {
+			AND owner <> 0
+			ORDER BY owner
+			LIMIT 1`, []any{owner}, &next); err != nil || next == 0 {
 			return dead, err
 		}
 		found, err := queryOne(ctx, c, `

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/postrider/postrider/store"
@@ -15,19 +16,19 @@ const pruneTime = 4 * time.Millisecond
 // that a call with nothing to do writes nothing.
 func (s *Store) Prune(ctx context.Context, now time.Time, r store.Retention, limit int) (store.Pruned, error) {
 	p := pruning{store: s, now: now, limit: limit}
+	// What fails does not keep the rest from being done.
+	var errs []error
 	for _, step := range []func(context.Context) error{
-		func(ctx context.Context) error { return p.expired(ctx, r) },
 		p.uncounted,
 		func(ctx context.Context) error { return p.statistics(ctx, now.Add(-r.Statistics)) },
 		func(ctx context.Context) error { return p.fold(ctx, perMinute, perHour, now.Add(-minutesKept)) },
 		func(ctx context.Context) error { return p.fold(ctx, perHour, perDay, now.Add(-hoursKept)) },
 		func(ctx context.Context) error { return p.tombstones(ctx, now.Add(-r.Tombstones)) },
+		func(ctx context.Context) error { return p.expired(ctx, r) },
 	} {
-		if err := step(ctx); err != nil {
-			return p.done, wrap("prune", err)
-		}
+		errs = append(errs, step(ctx))
 	}
-	return p.done, nil
+	return p.done, wrap("prune", errors.Join(errs...))
 }
 
 // expired removes what the dialect may remove in a way of its own.

@@ -17,9 +17,8 @@ import (
 var migrations embed.FS
 
 // Migrations returns the numbered migrations of a database, "sqlite" or
-// "postgres", in the
-// form of goose. They only go forward, and one that was released never
-// changes.
+// "postgres", in the form of goose. They only go forward, and one that was released
+// never changes.
 func Migrations(database string) (fs.FS, error) {
 	return fs.Sub(migrations, "migrations/"+database)
 }

@@ -59,11 +59,13 @@ func insertSecret(ctx context.Context, c Conn, sec store.SecretRecord) error {
 
 // RotateSecret implements store.Secrets.
 func (s *Store) RotateSecret(ctx context.Context, now time.Time, secret store.SecretRecord, oldUntil time.Time) error {
+	overlap := oldUntil.Sub(now)
 	err := s.db.Write(ctx, func(ctx context.Context, c Conn) error {
 		now, err := s.now(ctx, c, now)
 		if err != nil {
 			return err
 		}
+		oldUntil := now.Add(overlap)
 		revision, err := nextRevision(ctx, c, secret.Tenant)
 		if err != nil {
 			return err

@@ -22,7 +22,10 @@ type statsKey struct {
 const perMinute = 60
 
 // count adds counts to the rows of a process.
-func count(ctx context.Context, c Conn, process int64, tally map[store.TallyKey]*webhook.Counts) error {
+func (s *Store) count(ctx context.Context, c Conn, process int64, tally map[store.TallyKey]*webhook.Counts) error {
+	if s.dialect.Count != nil {
+		return s.dialect.Count(ctx, c, process, tally)
+	}
 	keys := make([]store.TallyKey, 0, len(tally))
 	for key := range tally {
 		keys = append(keys, key)
@@ -48,15 +51,7 @@ func addCounts(ctx context.Context, c Conn, key statsKey, resolution int64, coun
 		return err
 	}
 	counts.Merge(old)
-	var classes any
-	if len(counts.Classes) > 0 {
-		text, err := json.Marshal(counts.Classes)
-		if err != nil {
-			return err
-		}
-		classes = string(text)
-	}
-	latency, err := counts.Latency.AppendBinary(nil)
+	classes, latency, err := EncodeCounts(counts)
 	if err != nil {
 		return err
 	}
@@ -72,8 +67,22 @@ func addCounts(ctx context.Context, c Conn, key statsKey, resolution int64, coun
 			classes = excluded.classes,
 			latency = excluded.latency`,
 		key.tenant, key.endpoint, key.eventType, key.start, key.process, resolution,
-		counts.Attempts, counts.Delivered, counts.Failed, classes, latency)
+		counts.Attempts, counts.Delivered, counts.Failed, textOrNull(classes), latency)
 	return err
+}
+
+// EncodeCounts returns what is stored of counts beside the numbers: the classes of
+// errors, "" if there were none, and the latencies.
+func EncodeCounts(counts *webhook.Counts) (classes string, latency []byte, err error) {
+	if len(counts.Classes) > 0 {
+		text, err := json.Marshal(counts.Classes)
+		if err != nil {
+			return "", nil, err
+		}
+		classes = string(text)
+	}
+	latency, err = counts.Latency.AppendBinary(nil)
+	return classes, latency, err
 }
 
 // readCounts returns the counts of a row, or none.
@@ -87,13 +96,14 @@ func readCounts(ctx context.Context, c Conn, key statsKey) (webhook.Counts, erro
 		AND type = ?
 		AND start = ?
 		AND process = ?`, []any{key.tenant, key.endpoint, key.eventType, key.start, key.process}, func(r Row) error {
-		return scanCounts(r, &counts)
+		return ScanCounts(r, &counts)
 	})
 	return counts, err
 }
 
-// scanCounts reads the counts of a row, and before them the columns of first.
-func scanCounts(r Row, counts *webhook.Counts, first ...any) error {
+// ScanCounts reads the counts of a row (attempts, delivered, failed, classes,
+// latency), and before them the columns of first.
+func ScanCounts(r Row, counts *webhook.Counts, first ...any) error {
 	var classes string
 	var latency []byte
 	err := r.Scan(append(first, &counts.Attempts, &counts.Delivered, &counts.Failed, &classes, &latency)...)
@@ -141,7 +151,7 @@ func countedOf(ctx context.Context, c Conn, tenant string, scope store.StatScope
 		AND start >= ?
 		AND start < ?`, []any{tenant, scope.Endpoint, scope.EventType, from.UnixMicro(), to.UnixMicro()}, func(r Row) error {
 		var st store.Stat
-		err := scanCounts(r, &st.Counts, &st.Start)
+		err := ScanCounts(r, &st.Counts, &st.Start)
 		stats = append(stats, st)
 		return err
 	})

@@ -88,7 +88,7 @@ func (s *Store) countNoted(ctx context.Context, c Conn, query string, args ...an
 				return err
 			}
 		}
-		if err := count(ctx, c, process, store.Tally(items[process])); err != nil {
+		if err := s.count(ctx, c, process, store.Tally(items[process])); err != nil {
 			return err
 		}
 	}
@@ -124,8 +124,7 @@ func uncountedOf(ctx context.Context, c Conn, tenant string, scope store.StatSco
 }
 
 // EncodeUncounted encodes what Tally looks at, for the table of what is not yet
-// counted. Texts are numbered in the order
-// they first occur, and written there.
+// counted. Texts are numbered in the order they first occur, and written there.
 func EncodeUncounted(items []store.Settled) []byte {
 	b := make([]byte, 0, 64+32*len(items))
 	numbers := make(map[string]uint64, 8)
