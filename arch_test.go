@@ -74,7 +74,7 @@ var rules = map[string]rule{
 		modules: []string{"go.uber.org/zap", "golang.org/x/time", "go.opentelemetry.io/otel"},
 	},
 	"dispatcher/manage": {
-		local:   []string{"signer", "webhook", "webhook/schema", "webhook/catalog", "store", "dispatcher", "dispatcher/lane", "dispatcher/transport", "dispatcher/transport/guard", "dispatcher/seal"},
+		local:   []string{"signer", "webhook", "webhook/schema", "webhook/catalog", "store", "dispatcher", "dispatcher/clock", "dispatcher/lane", "dispatcher/transport", "dispatcher/transport/guard", "dispatcher/seal"},
 		modules: []string{"go.uber.org/zap", "golang.org/x/time"},
 	},
 	"dispatcher/httpapi": {

@@ -106,7 +106,7 @@ const (
 	// maxSkew is what Config.StrictClock allows.
 	maxSkew = 240 * time.Second
 	// storeTimeout bounds one call to the store that is on no caller's context.
-	storeTimeout = 30 * time.Second
+	storeTimeout = 10 * time.Second
 )
 
 func (c Config) withDefaults() Config {

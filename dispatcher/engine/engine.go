@@ -18,7 +18,7 @@ import (
 
 const (
 	// storeTimeout bounds one call of the engine's to the store.
-	storeTimeout = 30 * time.Second
+	storeTimeout = 10 * time.Second
 	// settleGrace is how long a drain goes on trying to write outcomes after
 	// the last attempt was broken off.
 	settleGrace = 5 * time.Second

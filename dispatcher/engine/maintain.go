@@ -16,6 +16,8 @@ const (
 	// pruneRest is how long pruning rests between two bites, so that it never
 	// takes more than a small share of the store's time.
 	pruneRest = 50 * time.Millisecond
+	// pruneTimeout bounds one bite, which holds up nobody.
+	pruneTimeout = 30 * time.Second
 )
 
 // maintain removes what is past its retention and forgets idle lanes, until ctx
@@ -54,7 +56,7 @@ func (e *Engine) prune(ctx context.Context) {
 }
 
 func (e *Engine) pruneOnce(ctx context.Context) (store.Pruned, error) {
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, pruneTimeout)
 	defer cancel()
 	return e.store.Prune(ctx, clock.Now(), e.cfg.Retention, pruneLimit)
 }

@@ -48,26 +48,29 @@ func newTale() *tale {
 				"b": {key: "b", result: refused, calls: 1},
 			},
 			requests: []*request{
-				{round: 0, id: "evt_a", key: "a", at: at(1), status: 500},
-				{round: 0, id: "evt_a", key: "a", at: at(3), status: 200},
-				{round: 1, id: "evt_a", key: "a", at: at(11), status: 200},
+				{number: 1, life: 0, id: "evt_a", key: "a", at: at(1), status: 500},
+				{number: 2, life: 0, id: "evt_a", key: "a", at: at(3), status: 200},
+				{number: 3, life: 1, id: "evt_a", key: "a", at: at(11), status: 200},
 			},
-			rounds: []*round{
-				{started: t0, ended: at(5), killed: true, first: at(1), whole: "ok"},
-				{started: at(10), ended: at(15), first: at(11), whole: "ok"},
+			lives: []*life{
+				{started: t0, ended: at(5), killed: true, first: at(1)},
+				{started: at(10), ended: at(15), first: at(11)},
 			},
+			verdicts: []string{"ok", "ok"},
 		},
 		events: []webhook.Event{{ID: "evt_a", IdempotencyKey: "a"}},
 		deliveries: []webhook.Delivery{{
 			ID: "dlv_a", EventID: "evt_a", EndpointID: "ep_0", Status: webhook.DeliveryDelivered, Attempts: 2,
 		}},
 		attempts: []webhook.Attempt{
-			{N: 1, At: at(1), StatusCode: 500, Class: webhook.ClassHTTPStatus},
-			{N: 2, At: at(11), StatusCode: 200},
+			{N: 1, At: at(1), StatusCode: 500, Class: webhook.ClassHTTPStatus, ResponseHeaders: numbered("1")},
+			{N: 2, At: at(11), StatusCode: 200, ResponseHeaders: numbered("3")},
 		},
 		counted: 1,
 	}
 }
+
+func numbered(n string) map[string]string { return map[string]string{numberHeader: n} }
 
 func (s *tale) audit(t *testing.T) []string {
 	t.Helper()
@@ -100,18 +103,23 @@ func TestAuditCanFail(t *testing.T) {
 		{"a body changed", "I4", func(s *tale) { s.requests[2].body[0]++ }},
 		{"a signature is wrong", "I5", func(s *tale) { s.requests[0].refusal = errors.New("no match") }},
 		{"the receiver never accepted", "I6: dlv_a is called delivered", func(s *tale) { s.requests[1].status, s.requests[2].status = 500, 500 }},
-		{"an attempt is missing without a kill", "I6: dlv_a: 1 requests", func(s *tale) { s.attempts = s.attempts[:1] }},
-		{"a duplicate that no kill explains", "I6: dlv_a was accepted", func(s *tale) {
-			s.requests = append(s.requests, &request{round: 1, id: "evt_a", key: "a", at: time.Now(), status: 200})
+		{"an attempt is missing without a kill", "I6: request 3 of dlv_a has no attempt", func(s *tale) { s.attempts = s.attempts[:1] }},
+		{"a duplicate that no kill explains", "I6: request 4 of dlv_a has no attempt", func(s *tale) {
+			s.requests = append(s.requests, &request{number: 4, life: 1, id: "evt_a", key: "a", at: time.Now(), status: 200})
 		}},
-		{"a success is written as a failure", "I6: dlv_a was accepted", func(s *tale) {
+		{"a child sent twice what it was killed with", "I6: request 1 of dlv_a has no attempt", func(s *tale) { s.attempts = s.attempts[1:] }},
+		{"a success is written as a failure", "I6: attempt 2 of dlv_a is written as 500", func(s *tale) {
 			s.attempts[1].StatusCode, s.attempts[1].Class = 500, webhook.ClassHTTPStatus
 		}},
-		{"a kill lost more than was under way", "I6: kill 0 lost 2", func(s *tale) { s.attempts = s.attempts[1:] }},
+		{"two successes are written", "I6: dlv_a has 2 successful attempts", func(s *tale) {
+			s.attempts = append(s.attempts, webhook.Attempt{N: 3, StatusCode: 200, ResponseHeaders: numbered("2")})
+		}},
+		{"nobody knows who sent it", "I6: request 3 of dlv_a does not say", func(s *tale) { s.requests[2].life = -1 }},
+		{"a kill lost more than was under way", "I6: the end of child 0 lost 2", func(s *tale) { s.attempts = s.attempts[1:] }},
 		{"an attempt has the wrong number", "I6: attempt 2", func(s *tale) { s.attempts[1].N = 3 }},
 		{"attempts are counted wrongly", "I6: dlv_a counts", func(s *tale) { s.deliveries[0].Attempts = 3 }},
 		{"the statistics are wrong", "I6: the statistics", func(s *tale) { s.counted = 2 }},
-		{"the file is broken", "I7", func(s *tale) { s.rounds[0].whole = "row 1 missing from index" }},
+		{"the file is broken", "I7", func(s *tale) { s.verdicts[0] = "row 1 missing from index" }},
 	} {
 		s := newTale()
 		tt.change(s)

@@ -1,10 +1,12 @@
 package faults_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,15 +47,15 @@ type pair struct {
 
 // figures are what a run is measured by.
 type figures struct {
-	kills, failpoints   int // failpoints are the kills at one
+	kills, failpoints   int // failpoints are the kills at one; to stand still for long counts as a kill
 	inFlight            int // the kills that hit something under way
 	acknowledged        int
 	repeated            int // publications that took more than one call
 	requests, accepted  int
 	duplicates          int // requests after the receiver had accepted
 	failed              int // deliveries that ended visibly failed
-	mostUnwritten       int // the most attempts that one kill lost
-	mostDuplicates      int // the most duplicates that one kill caused
+	mostUnwritten       int // the most attempts that one child lost
+	mostDuplicates      int // the most duplicates that one child's end caused
 	whole, badSignature int
 	changedBodies, lost int
 	restarts            []time.Duration // from the start to the first delivery
@@ -70,7 +72,7 @@ func (a *audit) run(ctx context.Context) error {
 	}
 	a.checkPublications()
 	a.checkRequests()
-	a.checkRounds()
+	a.checkLives()
 	return a.checkDeliveries(ctx)
 }
 
@@ -176,16 +178,18 @@ func (a *audit) checkRequests() {
 	}
 }
 
-// checkRounds is I7, and counts the kills.
-func (a *audit) checkRounds() {
-	for i, r := range a.ledger.rounds {
-		if r.whole == "ok" {
+// checkLives is I7, and measures how soon children delivered.
+func (a *audit) checkLives() {
+	for i, verdict := range a.ledger.verdicts {
+		if verdict == "ok" {
 			a.figures.whole++
 		} else {
-			a.find("I7", "integrity check after round %d: %s", i, r.whole)
+			a.find("I7", "integrity check %d: %s", i+1, verdict)
 		}
-		if !r.first.IsZero() && i > 0 {
-			a.figures.restarts = append(a.figures.restarts, r.first.Sub(r.started))
+	}
+	for i, l := range a.ledger.lives {
+		if !l.first.IsZero() && i > 0 {
+			a.figures.restarts = append(a.figures.restarts, l.first.Sub(l.started))
 		}
 	}
 	slices.Sort(a.figures.restarts)
@@ -193,8 +197,8 @@ func (a *audit) checkRounds() {
 
 // checkDeliveries is the rest of I1, and I6.
 func (a *audit) checkDeliveries(ctx context.Context) error {
-	unwritten := make([]int, len(a.ledger.rounds)) // by round
-	duplicates := make([]int, len(a.ledger.rounds))
+	unwritten := make([]int, len(a.ledger.lives)) // by life
+	duplicates := make([]int, len(a.ledger.lives))
 	var succeeded int64
 	for event, rows := range a.rows {
 		for _, d := range rows {
@@ -210,7 +214,7 @@ func (a *audit) checkDeliveries(ctx context.Context) error {
 			a.checkAttempts(d, a.requests[p], attempts, unwritten, duplicates)
 		}
 	}
-	a.judgeKills(unwritten, duplicates)
+	a.judgeCrashes(unwritten, duplicates)
 	return a.checkStatistics(ctx, succeeded)
 }
 
@@ -243,6 +247,8 @@ func (a *audit) checkDelivery(d webhook.Delivery, requests []*request, attempts 
 	case d.Status != webhook.DeliveryDelivered && d.Status != webhook.DeliveryFailed:
 		a.figures.lost++
 		a.find("I1", "%s of an acknowledged event ended %s (%s)", d.ID, d.Status, d.Reason)
+	case successes > 1:
+		a.find("I6", "%s has %d successful attempts:%s", d.ID, successes, a.story(requests, attempts))
 	case successes > accepted:
 		a.find("I6", "%s has %d successful attempts, and its receiver accepted %d", d.ID, successes, accepted)
 	case d.Attempts != len(attempts):
@@ -250,92 +256,99 @@ func (a *audit) checkDelivery(d webhook.Delivery, requests []*request, attempts 
 	}
 }
 
-// checkAttempts finds, round by round, the requests of a delivery that have no
-// attempt in the store. A delivery's attempts are written in turn, so those are
-// the last of their round.
+// checkAttempts finds the requests of a delivery that have no attempt in the
+// store. The store has the number that the receiver gave with its answer; an
+// attempt without one got no answer.
 func (a *audit) checkAttempts(d webhook.Delivery, requests []*request, attempts []webhook.Attempt, unwritten, duplicates []int) {
-	unexplained := 0 // requests that were accepted and are no success in the store
-	for n, round := range a.ledger.rounds {
-		in := requests[:0:0]
-		for _, r := range requests {
-			if r.round == n {
-				in = append(in, r)
-			}
-		}
-		written := 0
-		for _, at := range attempts {
-			if !at.At.Before(round.started.Truncate(time.Microsecond)) && at.At.Before(round.ended) {
-				written++
-			}
-		}
-		missing := max(len(in)-written, 0)
-		unwritten[n] += missing
-		if missing > 0 && !round.killed {
-			a.find("I6", "%s: %d requests in round %d, which ended well, and %d attempts", d.ID, len(in), n, written)
-		}
-		for _, r := range in[len(in)-missing:] {
-			if r.accepted() && round.killed {
-				unexplained--
-				duplicates[n]++
-			}
-		}
-	}
-	for _, r := range requests {
-		if r.accepted() {
-			unexplained++
-		}
-	}
+	written, silent := map[string]webhook.Attempt{}, 0
 	for _, at := range attempts {
-		if at.Class == webhook.ClassNone || at.StatusCode == 0 { // 0: the answer did not arrive in time
-			unexplained--
+		if n := at.ResponseHeaders[numberHeader]; n != "" {
+			written[n] = at
+		} else {
+			silent++
 		}
 	}
-	if unexplained > 0 {
-		a.find("I6", "%s was accepted %d times more than the store and the kills explain:%s",
-			d.ID, unexplained, a.story(requests, attempts))
+	var missing []*request
+	for _, r := range requests {
+		if r.life < 0 || r.life >= len(a.ledger.lives) {
+			a.find("I6", "request %d of %s does not say which child sent it", r.number, d.ID)
+			continue
+		}
+		at, ok := written[strconv.Itoa(r.number)]
+		switch {
+		case !ok:
+			missing = append(missing, r)
+		case at.StatusCode != r.status || (at.Class == webhook.ClassNone) != r.accepted():
+			a.find("I6", "attempt %d of %s is written as %d %s; its receiver answered %d:%s",
+				at.N, d.ID, at.StatusCode, at.Class, r.status, a.story(requests, attempts))
+		}
+	}
+	// What got no answer is rather what was cut off than what was answered, and
+	// was rather sent by a child that lived on.
+	slices.SortStableFunc(missing, func(r, s *request) int {
+		return cmp.Or(cmp.Compare(a.ledger.lives[r.life].crashes(), a.ledger.lives[s.life].crashes()), cmp.Compare(r.status, s.status))
+	})
+	lost := map[int]int{} // by life
+	for _, r := range missing[min(silent, len(missing)):] {
+		unwritten[r.life]++
+		if r.accepted() {
+			duplicates[r.life]++
+		}
+		if lost[r.life]++; lost[r.life] > a.ledger.lives[r.life].crashes() {
+			a.find("I6", "request %d of %s has no attempt, and no crash of child %d explains it:%s",
+				r.number, d.ID, r.life, a.story(requests, attempts))
+		}
 	}
 }
 
-// story tells what happened to a delivery, in times since the first round began.
+// story tells what happened to a delivery, in times since the first child began.
 func (a *audit) story(requests []*request, attempts []webhook.Attempt) string {
 	var b strings.Builder
-	since := func(t time.Time) time.Duration { return t.Sub(a.ledger.rounds[0].started).Round(time.Millisecond) }
+	since := func(t time.Time) time.Duration { return t.Sub(a.ledger.lives[0].started).Round(time.Millisecond) }
 	for _, r := range requests {
-		fmt.Fprintf(&b, " round %d request at %v answered %d,", r.round, since(r.at), r.status)
+		fmt.Fprintf(&b, " request %d of child %d at %v answered %d,", r.number, r.life, since(r.at), r.status)
 	}
 	for _, at := range attempts {
-		fmt.Fprintf(&b, " attempt at %v for %v got %d %s,", since(at.At), at.Timings.Total, at.StatusCode, at.Class)
+		fmt.Fprintf(&b, " attempt %d at %v for %v got %d %s (request %s),", at.N, since(at.At), at.Timings.Total, at.StatusCode, at.Class,
+			at.ResponseHeaders[numberHeader])
 	}
-	for n, r := range a.ledger.rounds {
-		fmt.Fprintf(&b, " round %d from %v to %v,", n, since(r.started), since(r.ended))
+	told := map[int]bool{}
+	for _, r := range requests {
+		if told[r.life] {
+			continue
+		}
+		told[r.life] = true
+		l := a.ledger.lives[r.life]
+		fmt.Fprintf(&b, " child %d from %v to %v, crashes %d,", r.life, since(l.started), since(l.ended), l.crashes())
 	}
 	return b.String()
 }
 
-// judgeKills compares what each kill cost with what was allowed to be under way.
-func (a *audit) judgeKills(unwritten, duplicates []int) {
-	for n, r := range a.ledger.rounds {
-		if !r.killed {
+// judgeCrashes compares what each crash cost with what was allowed to be under
+// way.
+func (a *audit) judgeCrashes(unwritten, duplicates []int) {
+	for n, l := range a.ledger.lives {
+		if l.crashes() == 0 {
 			continue
 		}
-		a.figures.kills++
-		if r.failpoint {
+		a.figures.kills += l.crashes()
+		if l.failpoint {
 			a.figures.failpoints++
 		}
-		if unwritten[n]+r.unanswered > 0 {
+		if unwritten[n]+l.unanswered > 0 {
 			a.figures.inFlight++
 		}
 		a.figures.mostUnwritten = max(a.figures.mostUnwritten, unwritten[n])
 		a.figures.mostDuplicates = max(a.figures.mostDuplicates, duplicates[n])
-		if unwritten[n] > a.slots {
-			a.find("I6", "kill %d lost %d attempts; at most %d deliveries were under way", n, unwritten[n], a.slots)
+		if unwritten[n] > a.slots*l.crashes() {
+			a.find("I6", "the end of child %d lost %d attempts; at most %d deliveries were under way", n, unwritten[n], a.slots*l.crashes())
 		}
 	}
 }
 
 // checkStatistics compares the counts of the statistics with the deliveries.
 func (a *audit) checkStatistics(ctx context.Context, succeeded int64) error {
-	stats, err := a.store.Stats(ctx, tenant, store.StatScope{}, time.Now().Add(-24*time.Hour), time.Now().Add(time.Hour))
+	stats, err := a.store.Stats(ctx, tenant, store.StatScope{}, time.Now().Add(-24*time.Hour), time.Now().Add(24*time.Hour))
 	if err != nil {
 		return err
 	}

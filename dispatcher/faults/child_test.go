@@ -7,16 +7,23 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/postrider/postrider/dispatcher"
 	"github.com/postrider/postrider/dispatcher/transport"
 	"github.com/postrider/postrider/dispatcher/transport/guard"
 	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/store/postgres"
 	"github.com/postrider/postrider/store/sqlite"
 	"github.com/postrider/postrider/webhook"
 )
@@ -26,9 +33,12 @@ import (
 // share commits.
 type child struct {
 	cfg    childConfig
-	store  *sqlite.Store
+	log    io.Writer
+	store  *observedStore
 	d      *dispatcher.Dispatcher
-	host   *sql.DB // nil unless cfg.Host is set
+	host   *hostHandle // nil unless cfg.Host is set
+	pool   *pgxpool.Pool
+	closes []func() error
 	cancel context.CancelFunc
 	done   chan error // what Run returned
 	orders sync.WaitGroup
@@ -37,7 +47,7 @@ type child struct {
 
 // runChild runs a child until its input ends, and returns its exit code.
 func runChild(config string) int {
-	var c child
+	c := child{log: os.Stderr}
 	err := json.Unmarshal([]byte(config), &c.cfg)
 	if err == nil {
 		err = c.run(os.Stdin)
@@ -69,36 +79,35 @@ func (c *child) run(in io.Reader) error {
 			c.say(answer{Seq: o.Seq, Error: text(err)})
 			continue
 		}
-		c.orders.Go(func() { c.obey(o) })
+		c.orders.Go(func() { c.say(c.obey(o)) })
 	}
 	return c.close()
 }
 
 func (c *child) open() error {
 	ctx := context.Background()
-	logger, err := zap.NewProduction()
+	st, err := c.openStore(ctx)
 	if err != nil {
 		return err
 	}
-	if c.store, err = sqlite.Open(ctx, c.cfg.Path); err != nil {
-		return err
-	}
-	if c.cfg.Host != "" {
-		// The last setting of a pragma is the one that counts.
-		if c.host, err = sql.Open("sqlite", sqlite.DSN(c.cfg.Path)+"&_pragma=synchronous("+c.cfg.Host+")"); err != nil {
-			return err
-		}
-	}
-	st := c.cfg.Sabotage.of(c.store)
+	c.store = &observedStore{Store: c.cfg.Sabotage.of(st, c.pool, c.cfg.Schema)}
+	st = c.store
 	if c.cfg.Failpoint != nil {
 		st = &mortalStore{Store: st, at: *c.cfg.Failpoint}
 	}
+	sender, err := c.transport()
+	if err != nil {
+		return err
+	}
 	if c.d, err = dispatcher.New(st, dispatcher.Config{
 		AllowPlaintextSecrets: true,
-		Logger:                logger,
-		HTTP:                  transport.HTTPConfig{Guard: guard.Config{AllowHTTP: true, AllowPrivate: true}},
-		Slots:                 c.cfg.Slots,
-		DrainTimeout:          5 * time.Second,
+		Logger: zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()),
+			zapcore.Lock(zapcore.AddSync(c.log)), zap.InfoLevel)),
+		HTTP:         openGuard,
+		Transport:    sender,
+		Slots:        c.cfg.Slots,
+		Lease:        c.cfg.Lease,
+		DrainTimeout: 5 * time.Second,
 	}); err != nil {
 		return err
 	}
@@ -112,6 +121,60 @@ func (c *child) open() error {
 	return nil
 }
 
+// openStore opens the database.
+func (c *child) openStore(ctx context.Context) (store.Store, error) {
+	if c.cfg.Path == "" {
+		pool, err := pgxpool.New(ctx, c.cfg.DSN)
+		if err != nil {
+			return nil, err
+		}
+		c.pool = pool
+		c.closes = append(c.closes, func() error { pool.Close(); return nil })
+		return postgres.New(ctx, pool, postgres.Config{Schema: c.cfg.Schema})
+	}
+	st, err := sqlite.Open(ctx, c.cfg.Path)
+	if err != nil {
+		return nil, err
+	}
+	c.closes = append(c.closes, st.Close)
+	if c.cfg.Host == "" {
+		return st, nil
+	}
+	// The last setting of a pragma is the one that counts.
+	db, err := sql.Open("sqlite", sqlite.DSN(c.cfg.Path)+"&_pragma=synchronous("+c.cfg.Host+")")
+	if err != nil {
+		return nil, err
+	}
+	c.host = &hostHandle{db, st}
+	c.closes = append(c.closes, db.Close)
+	return st, nil
+}
+
+// hostHandle is a host's own handle on the database.
+type hostHandle struct {
+	db    *sql.DB
+	store *sqlite.Store
+}
+
+// openGuard lets deliveries go to receivers on loopback.
+var openGuard = transport.HTTPConfig{Guard: guard.Config{AllowHTTP: true, AllowPrivate: true}}
+
+// transport says with every request who sends it.
+func (c *child) transport() (transport.Transport, error) {
+	next, err := transport.NewHTTP(openGuard)
+	if err != nil {
+		return nil, err
+	}
+	c.closes = append(c.closes, func() error { next.CloseIdleConnections(); return nil })
+	life := []string{strconv.Itoa(c.cfg.Life)}
+	return transport.TransportFunc(func(ctx context.Context, req *transport.Request) (*transport.Response, error) {
+		own := *req
+		own.Header = maps.Clone(req.Header)
+		own.Header[lifeHeader] = life
+		return next.Send(ctx, &own)
+	}), nil
+}
+
 // close drains and closes the store, once.
 func (c *child) close() error {
 	c.orders.Wait()
@@ -121,10 +184,10 @@ func (c *child) close() error {
 	c.cancel()
 	c.cancel = nil
 	errs := []error{<-c.done}
-	if c.host != nil {
-		errs = append(errs, c.host.Close())
+	for _, end := range slices.Backward(c.closes) {
+		errs = append(errs, end())
 	}
-	return errors.Join(append(errs, c.store.Close())...)
+	return errors.Join(errs...)
 }
 
 // say sends an answer in one write, unbuffered: what the parent does not find in
@@ -139,7 +202,7 @@ func (c *child) say(a answer) {
 	_, _ = os.Stdout.Write(append(line, '\n')) // a parent that is gone closes our input too
 }
 
-func (c *child) obey(o order) {
+func (c *child) obey(o order) answer {
 	began := time.Now()
 	a := answer{Seq: o.Seq, Key: o.Key}
 	var err error
@@ -152,6 +215,8 @@ func (c *child) obey(o order) {
 		pending, err = c.store.ListDeliveries(context.Background(), tenant,
 			store.DeliveryFilter{Status: webhook.DeliveryPending}, store.Page{Limit: 1})
 		a.N = int64(len(pending))
+	case doStale:
+		a.N = c.store.stale.Load()
 	case doLimit:
 		err = limitFiles(o.N)
 	case doBallast:
@@ -161,21 +226,25 @@ func (c *child) obey(o order) {
 	}
 	a.Micros = time.Since(began).Microseconds()
 	a.Error, a.Unavailable = text(err), errors.Is(err, store.ErrUnavailable)
-	c.say(a)
+	return a
 }
 
 func (c *child) publish(o order) (webhook.Receipt, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	patience := c.cfg.Patience
+	if patience == 0 {
+		patience = 20 * time.Second
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	ev := webhook.Event{Tenant: tenant, Type: o.Type, Data: o.Data, IdempotencyKey: o.Key}
 	if c.host == nil {
 		return c.d.Publish(ctx, ev)
 	}
-	tx, err := c.host.BeginTx(ctx, nil)
+	tx, err := c.host.db.BeginTx(ctx, nil)
 	if err != nil {
 		return webhook.Receipt{}, err
 	}
-	receipt, err := c.d.PublishTx(ctx, c.store.Tx(tx), ev)
+	receipt, err := c.d.PublishTx(ctx, c.host.store.Tx(tx), ev)
 	if err != nil {
 		return webhook.Receipt{}, errors.Join(err, tx.Rollback())
 	}
@@ -197,4 +266,17 @@ func text(err error) string {
 		return ""
 	}
 	return err.Error()
+}
+
+// observedStore counts the outcomes that the store refuses.
+type observedStore struct {
+	store.Store
+	stale atomic.Int64
+}
+
+// Settle implements store.Queue.
+func (s *observedStore) Settle(ctx context.Context, now time.Time, settlement store.Settlement) (store.SettleResult, error) {
+	result, err := s.Store.Settle(ctx, now, settlement)
+	s.stale.Add(int64(len(result.Lost)))
+	return result, err
 }

@@ -1,11 +1,14 @@
 // Package faults proves by experiment what a crash, a full disk and a lost power
 // supply must not break. It has no code but tests.
 //
-// A test is the parent of a process that publishes and delivers over a real
-// SQLite file, and that dies. The parent decides the load, runs the receivers,
-// and keeps the ledger: each publish call with its answer and each request that
-// arrived with what it was answered. After the faults it compares the ledger
-// with the store (audit):
+// A test is the parent of children: processes that publish and deliver over a
+// real database, and die. Over SQLite they live one after the other, over
+// PostgreSQL side by side, as a fleet; there the server is killed too, its
+// network is poisoned and the children's clocks are wrong. The parent decides the
+// load, runs the receivers, and keeps the ledger: each publish call with its
+// answer and each request that arrived, from which child, with what it was
+// answered. An answer has a number, which the child writes down with the attempt.
+// After the faults the parent compares the ledger with the store (audit):
 //
 //	I1  what was acknowledged is in the store, and delivered or visibly failed
 //	I2  what was refused is neither stored nor delivered

@@ -77,7 +77,7 @@ func traced(t *testing.T, cfg childConfig, publishes int) *walTrace {
 	}
 	cfg.Path, cfg.Slots = w.path, slots
 	trace := filepath.Join(t.TempDir(), "trace")
-	w.ledger.begin()
+	cfg.Life = w.ledger.begin()
 	p := start(t, cfg, strace, "-f", "--seccomp-bpf", "-y", "-s", "4200", "-o", trace, "-e", "signal=none",
 		"-e", "trace=fsync,fdatasync,pwrite64,write", "--")
 	w.load.publishN(p, publishes)

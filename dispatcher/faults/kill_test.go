@@ -63,7 +63,7 @@ func TestFaultHarnessFindsLies(t *testing.T) {
 		want string // how a finding begins
 	}{
 		{earlyPublish, "I1: mark"},
-		{lostSettle, "I6: kill"},
+		{lostSettle, "I6: the end of child"},
 	} {
 		t.Run(string(tt.lie), func(t *testing.T) {
 			seed := seedOf(t)
@@ -95,7 +95,7 @@ const earliest = 50 * time.Millisecond
 // its failpoint.
 func (w *world) kill(cfg childConfig, after time.Duration) {
 	w.t.Helper()
-	w.ledger.begin()
+	cfg.Life = w.ledger.begin()
 	p := start(w.t, cfg)
 	acked, done := w.load.run(p, nil, true)
 	select {
@@ -110,12 +110,13 @@ func (w *world) kill(cfg childConfig, after time.Duration) {
 	select {
 	case <-time.After(after):
 	case <-p.ended:
-		w.ledger.diedAtFailpoint()
+		w.ledger.change(cfg.Life, func(l *life) { l.failpoint = true })
 	}
 	p.kill()
 	done.Wait()
 	w.receivers.quiesce()
-	w.ledger.end(true, integrity(w.t.Context(), w.path))
+	w.ledger.end(cfg.Life, true)
+	w.ledger.judged(integrity(w.t.Context(), w.path))
 }
 
 // finish repeats what is unknown in a last child, which is honest and lives,
@@ -123,8 +124,8 @@ func (w *world) kill(cfg childConfig, after time.Duration) {
 func (w *world) finish() {
 	w.t.Helper()
 	w.receivers.healed.Store(true)
-	w.ledger.begin()
-	p := start(w.t, childConfig{Path: w.path, Slots: slots})
+	cfg := childConfig{Path: w.path, Slots: slots, Life: w.ledger.begin()}
+	p := start(w.t, cfg)
 	_, done := w.load.run(p, nil, false)
 	done.Wait()
 	if !p.settleDown(2 * time.Minute) {
@@ -132,5 +133,6 @@ func (w *world) finish() {
 	}
 	p.stop()
 	w.receivers.quiesce()
-	w.ledger.end(false, integrity(w.t.Context(), w.path))
+	w.ledger.end(cfg.Life, false)
+	w.ledger.judged(integrity(w.t.Context(), w.path))
 }

@@ -13,7 +13,8 @@ type ledger struct {
 	publications map[string]*publication // by key
 	repeat       []*publication          // unknown, to be repeated
 	requests     []*request
-	rounds       []*round
+	lives        []*life
+	verdicts     []string // of integrity checks, "ok" if all is well
 }
 
 // publication is one event to be published. It may take several calls.
@@ -25,56 +26,75 @@ type publication struct {
 	deliveries     int
 	duplicate      bool // its last receipt said so
 	calls          int
-	acknowledgedAt time.Time
+	// calledAt and answeredAt are those of the last call.
+	calledAt, answeredAt time.Time
 }
 
 // request is one request that arrived.
 type request struct {
-	round    int
+	// number is told to the sender with the answer, who writes it down with the
+	// attempt.
+	number   int
+	life     int // of the sender
 	receiver int
 	id, key  string // of the event
 	at       time.Time
 	body     [sha256.Size]byte
 	refusal  error // of the signature
+	untimely bool  // the signature is of a time that the receiver would refuse
 	// status is the answer, or 0 if there was none.
 	status int
 }
 
 func (r *request) accepted() bool { return r.status >= 200 && r.status <= 299 }
 
-// round is the life of one child. No request arrives between two rounds.
-type round struct {
+// life is that of one child. It says so with every request.
+type life struct {
 	started, ended time.Time
 	killed         bool
 	failpoint      bool // it was killed at one
+	// stopped counts how often it stood still for longer than its lease.
+	stopped int
 	// unanswered counts the publish calls that had no answer at the end.
 	unanswered int
 	first      time.Time // when the first request arrived, or zero
-	whole      string    // the verdict of the integrity check
+}
+
+// crashes is how often what was under way may have been lost.
+func (l *life) crashes() int {
+	if l.killed {
+		return l.stopped + 1
+	}
+	return l.stopped
 }
 
 func newLedger() *ledger { return &ledger{publications: map[string]*publication{}} }
 
-// begin starts a round. The child is started next.
-func (l *ledger) begin() {
+// begin starts a life, and returns its number. The child is started next.
+func (l *ledger) begin() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.rounds = append(l.rounds, &round{started: time.Now()})
+	l.lives = append(l.lives, &life{started: time.Now()})
+	return len(l.lives) - 1
 }
 
-// end ends it. Nothing is on its way to the receivers any more.
-func (l *ledger) end(killed bool, whole string) {
+// change changes what is known of a life.
+func (l *ledger) change(n int, change func(*life)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	r := l.rounds[len(l.rounds)-1]
-	r.ended, r.killed, r.whole = time.Now(), killed, whole
+	change(l.lives[n])
 }
 
-// diedAtFailpoint notes that the child of this round did.
-func (l *ledger) diedAtFailpoint() {
+// end ends a life.
+func (l *ledger) end(n int, killed bool) {
+	l.change(n, func(of *life) { of.ended, of.killed = time.Now(), killed })
+}
+
+// judged notes the verdict of an integrity check.
+func (l *ledger) judged(verdict string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.rounds[len(l.rounds)-1].failpoint = true
+	l.verdicts = append(l.verdicts, verdict)
 }
 
 // called notes that a publish call is about to be made.
@@ -82,22 +102,25 @@ func (l *ledger) called(p *publication) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	p.calls++
+	p.calledAt = time.Now()
 	l.publications[p.key] = p
 }
 
-// answered notes the answer to it. A call without an answer is unknown.
-func (l *ledger) answered(p *publication, a answer, ok bool) {
+// answered notes a child's answer to it. A call without an answer is unknown.
+func (l *ledger) answered(p *publication, child int, a answer, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !ok {
-		l.rounds[len(l.rounds)-1].unanswered++
+		l.lives[child].unanswered++
 		a.Result = unknown
 	}
-	p.result = a.Result
+	if p.calls > 1 && a.Result == refused {
+		a.Result = unknown // this call has stored nothing; one before may have
+	}
+	p.result, p.answeredAt = a.Result, time.Now()
 	switch a.Result {
 	case acknowledged:
 		p.event, p.deliveries, p.duplicate = a.Receipt.EventID, a.Receipt.Deliveries, a.Receipt.Duplicate
-		p.acknowledgedAt = time.Now()
 	case unknown:
 		l.repeat = append(l.repeat, p)
 	}
@@ -119,9 +142,9 @@ func (l *ledger) takeUnknown() *publication {
 func (l *ledger) arrived(r *request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	r.at, r.round = time.Now(), len(l.rounds)-1
-	if current := l.rounds[r.round]; current.first.IsZero() {
-		current.first = r.at
+	r.at, r.number = time.Now(), len(l.requests)+1
+	if r.life >= 0 && r.life < len(l.lives) && l.lives[r.life].first.IsZero() {
+		l.lives[r.life].first = r.at
 	}
 	l.requests = append(l.requests, r)
 }

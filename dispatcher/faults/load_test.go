@@ -1,6 +1,7 @@
 package faults_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -56,8 +57,36 @@ func (ld *load) run(p *process, stop <-chan struct{}, fresh bool) (acked <-chan 
 	return first, done
 }
 
+// publishTo publishes with all clients until the function that it returns is
+// called, what is unknown first; that waits for the calls under way. Call n goes
+// to whom pick(n) returns, which may be nobody.
+func (ld *load) publishTo(pick func(n int) publisher) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var clients sync.WaitGroup
+	for i := range ld.clients {
+		clients.Go(func() {
+			pace := time.NewTicker(ld.pace)
+			defer pace.Stop()
+			for n := i; ctx.Err() == nil; n++ {
+				if p := pick(n); p != nil {
+					pub := ld.ledger.takeUnknown()
+					if pub == nil {
+						pub = ld.publication()
+					}
+					ld.publish(p, pub)
+				}
+				<-pace.C
+			}
+		})
+	}
+	return sync.OnceFunc(func() {
+		cancel()
+		clients.Wait()
+	})
+}
+
 // publishN publishes n new events, with all clients at once.
-func (ld *load) publishN(p *process, n int) {
+func (ld *load) publishN(p publisher, n int) {
 	var left atomic.Int64
 	left.Store(int64(n))
 	var clients sync.WaitGroup
@@ -71,11 +100,19 @@ func (ld *load) publishN(p *process, n int) {
 	clients.Wait()
 }
 
+// publisher is a child, in a process of its own or not.
+type publisher interface {
+	// call gives an order and returns the answer, or false if there was none.
+	call(order) (answer, bool)
+	// life returns its number in the ledger.
+	life() int
+}
+
 // publish makes one call and notes its answer.
-func (ld *load) publish(p *process, pub *publication) (answer, bool) {
+func (ld *load) publish(p publisher, pub *publication) (answer, bool) {
 	ld.ledger.called(pub)
 	a, ok := p.call(order{Do: doPublish, Key: pub.key, Type: pub.eventType, Data: pub.data})
-	ld.ledger.answered(pub, a, ok)
+	ld.ledger.answered(pub, p.life(), a, ok)
 	return a, ok
 }
 

@@ -6,10 +6,13 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/postrider/postrider/store/postgres/postgrestest"
 )
 
 var (
-	killRounds = flag.Int("kill.rounds", 0, "how many kills at random TestFaultKillSQLite makes; 0 for 6, or 200 if POSTRIDER_FAULTS is long")
+	killRounds = flag.Int("kill.rounds", 0, "how many kills, outages or freezes a test makes; 0 for a few, or as many as reliability.md asks for if POSTRIDER_FAULTS is long")
+	toxicFor   = flag.Duration("toxic.for", 0, "how long TestFaultNetwork poisons the network in each way, once; 0 for 1.2 s, or three times 20 s if POSTRIDER_FAULTS is long")
 	seedFlag   = flag.Uint64("fault.seed", 0, "the seed of the faults; 0 for a fresh one")
 )
 
@@ -21,5 +24,24 @@ func TestMain(m *testing.M) {
 	if config := os.Getenv(childVariable); config != "" {
 		os.Exit(runChild(config))
 	}
-	goleak.VerifyTestMain(m)
+	// A toxic that has something in hand when its connection ends waits for ever.
+	goleak.VerifyTestMain(withServers{m}, goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"))
 }
+
+// withServers are the tests of this binary, and the servers that they share.
+type withServers struct {
+	m *testing.M
+}
+
+// Run implements goleak.TestingM.
+func (w withServers) Run() int {
+	defer func() {
+		for _, end := range atEnd {
+			end()
+		}
+	}()
+	return postgrestest.Run(w.m)
+}
+
+// atEnd is what is left to do after all tests.
+var atEnd []func()

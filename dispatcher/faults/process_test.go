@@ -19,6 +19,7 @@ const startTimeout = 60 * time.Second
 // process is a child as its parent sees it.
 type process struct {
 	t   *testing.T
+	cfg childConfig
 	cmd *exec.Cmd
 	in  io.WriteCloser
 	log tail
@@ -53,10 +54,12 @@ func tryStart(t *testing.T, cfg childConfig, adjust func(*exec.Cmd), wrap ...str
 	}
 	args := append(wrap, os.Args[0])
 	p := &process{
-		t: t, cmd: exec.Command(args[0], args[1:]...),
+		t: t, cfg: cfg, cmd: exec.Command(args[0], args[1:]...),
 		ended: make(chan struct{}), waiting: map[int]chan answer{},
 	}
-	p.cmd.Env = append(os.Environ(), childVariable+"="+string(config))
+	// A child with the race detector would sleep for a second at its end.
+	p.cmd.Env = append([]string{"GORACE=atexit_sleep_ms=0"}, os.Environ()...)
+	p.cmd.Env = append(p.cmd.Env, childVariable+"="+string(config))
 	p.cmd.Stderr = &p.log
 	if adjust != nil {
 		adjust(p.cmd)
@@ -142,6 +145,8 @@ func (p *process) must(o order) answer {
 	}
 	return a
 }
+
+func (p *process) life() int { return p.cfg.Life }
 
 // kill kills the child, hears the rest of what it had said, and waits until it
 // is gone. It does nothing to one that has ended.

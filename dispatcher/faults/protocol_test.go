@@ -2,6 +2,7 @@ package faults_test
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/postrider/postrider/webhook"
 )
@@ -14,8 +15,17 @@ const childVariable = "POSTRIDER_FAULTS_CHILD"
 
 // childConfig says what a child is.
 type childConfig struct {
-	// Path is the database file.
-	Path string `json:"path"`
+	// Path is the database file of SQLite.
+	Path string `json:"path,omitempty"`
+	// DSN and Schema are the place in PostgreSQL, if there is no file.
+	DSN    string `json:"dsn,omitempty"`
+	Schema string `json:"schema,omitempty"`
+	// Life is the number of the child's life in the ledger.
+	Life int `json:"life"`
+	// Lease is the dispatcher's, or 0 for its default.
+	Lease time.Duration `json:"lease,omitempty"`
+	// Patience bounds a publish call. Defaults to 20 seconds.
+	Patience time.Duration `json:"patience,omitempty"`
 	// Slots bounds the deliveries under way.
 	Slots int `json:"slots"`
 	// Idle leaves deliveries alone: the child only publishes.
@@ -41,6 +51,7 @@ const (
 	doLimit   = "limit"   // no file may be longer than N bytes; 0 lifts it
 	doBallast = "ballast" // leave N bytes free beside the database; 0 frees all
 	doClose   = "close"   // drain and close the store, and live on
+	doStale   = "stale"   // how many outcomes were refused
 )
 
 // order is a line from the parent to the child.
@@ -74,7 +85,7 @@ type answer struct {
 	// store.ErrUnavailable.
 	Error       string `json:"error,omitempty"`
 	Unavailable bool   `json:"unavailable,omitempty"`
-	// Micros is how long it took.
+	// Micros is how long it took, N what was asked for.
 	Micros int64 `json:"micros,omitempty"`
 	N      int64 `json:"n,omitempty"`
 }

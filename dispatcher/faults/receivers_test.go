@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -24,6 +25,8 @@ type receivers struct {
 	all    []*receiver
 	// healed receivers accept everything at once.
 	healed atomic.Bool
+	// lenient receivers accept a signature whose time is wrong, and note that.
+	lenient atomic.Bool
 }
 
 // receiver answers for one endpoint.
@@ -33,6 +36,7 @@ type receiver struct {
 	server   http.Server
 	listener net.Listener
 	verifier *signer.Verifier
+	patient  *signer.Verifier // any day will do
 
 	mu    sync.Mutex
 	rnd   *rand.Rand
@@ -47,6 +51,11 @@ func good(*rand.Rand) (time.Duration, int) { return 0, http.StatusNoContent }
 
 func slow(rnd *rand.Rand) (time.Duration, int) {
 	return time.Duration(20+rnd.IntN(100)) * time.Millisecond, http.StatusOK
+}
+
+// sluggish keeps several deliveries under way.
+func sluggish(rnd *rand.Rand) (time.Duration, int) {
+	return time.Duration(100+rnd.IntN(400)) * time.Millisecond, http.StatusOK
 }
 
 func flaky(rnd *rand.Rand) (time.Duration, int) {
@@ -109,6 +118,12 @@ func (r *receiver) track(c net.Conn, s http.ConnState) {
 
 func (r *receiver) url() string { return "http://" + r.listener.Addr().String() + "/hooks" }
 
+// The headers by which senders and receivers know each other's requests.
+const (
+	lifeHeader   = "Child-Life"     // of a request: the number of the sender's life
+	numberHeader = "Request-Number" // of an answer: that of the request
+)
+
 // knock is a path that is answered and not noted.
 const knock = "/knock"
 
@@ -127,12 +142,20 @@ func (rs *receivers) serve(i int, w http.ResponseWriter, req *http.Request) {
 		} `json:"data"`
 	}
 	refusal := r.verifier.Verify(req.Header, body)
+	late := rs.lenient.Load() && untimely(refusal)
+	if late {
+		refusal = r.patient.Verify(req.Header, body)
+	}
 	if err := json.Unmarshal(body, &envelope); err != nil {
 		refusal = errors.Join(refusal, err)
 	}
+	sender, err := strconv.Atoi(req.Header.Get(lifeHeader))
+	if err != nil {
+		sender = -1
+	}
 	arrived := &request{
-		receiver: i, id: req.Header.Get("Webhook-Id"), key: envelope.Data.Key,
-		body: sha256.Sum256(body), refusal: refusal,
+		life: sender, receiver: i, id: req.Header.Get("Webhook-Id"), key: envelope.Data.Key,
+		body: sha256.Sum256(body), refusal: refusal, untimely: late,
 	}
 	rs.ledger.arrived(arrived)
 	delay, status := r.choose(rs.healed.Load())
@@ -149,6 +172,7 @@ func (rs *receivers) serve(i int, w http.ResponseWriter, req *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	rs.ledger.replied(arrived, status)
+	w.Header().Set(numberHeader, strconv.Itoa(arrived.number))
 	w.WriteHeader(status)
 }
 

@@ -2,7 +2,10 @@ package faults_test
 
 import (
 	"context"
+	"errors"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/postrider/postrider/store"
 )
@@ -16,15 +19,24 @@ const (
 	earlyPublish sabotage = "early-publish"
 	// lostSettle answers a settle and never writes it.
 	lostSettle sabotage = "lost-settle"
+	// noFence never loses a lease, and writes outcomes of deliveries that others
+	// have taken over. It is for PostgreSQL.
+	noFence sabotage = "no-fence"
+	// ownClock judges leases by the clock of its process. It is for PostgreSQL.
+	ownClock sabotage = "own-clock"
 )
 
 // of returns the store as a child of this kind sees it.
-func (s sabotage) of(st store.Store) store.Store {
+func (s sabotage) of(st store.Store, pool *pgxpool.Pool, schema string) store.Store {
 	switch s {
 	case earlyPublish:
 		return &earlyStore{st}
 	case lostSettle:
 		return &forgetfulStore{st}
+	case noFence:
+		return &fencelessStore{st, pool, schema}
+	case ownClock:
+		return &clockStore{st, pool, schema}
 	}
 	return st
 }
@@ -47,4 +59,42 @@ type forgetfulStore struct{ store.Store }
 
 func (s *forgetfulStore) Settle(context.Context, time.Time, store.Settlement) (store.SettleResult, error) {
 	return store.SettleResult{}, nil
+}
+
+type fencelessStore struct {
+	store.Store
+	pool   *pgxpool.Pool
+	schema string
+}
+
+func (s *fencelessStore) Renew(ctx context.Context, now time.Time, epoch int64, ttl time.Duration) error {
+	err := s.Store.Renew(ctx, now, epoch, ttl)
+	if errors.Is(err, store.ErrLeaseLost) {
+		return nil
+	}
+	return err
+}
+
+func (s *fencelessStore) Settle(ctx context.Context, now time.Time, st store.Settlement) (store.SettleResult, error) {
+	for _, it := range st.Items {
+		if _, err := s.pool.Exec(ctx, `UPDATE `+s.schema+`.queue SET owner = $1, claims = $2 WHERE delivery = $3`,
+			st.Epoch, it.Claim, it.Delivery); err != nil {
+			return store.SettleResult{}, err
+		}
+	}
+	return s.Store.Settle(ctx, now, st)
+}
+
+type clockStore struct {
+	store.Store
+	pool   *pgxpool.Pool
+	schema string
+}
+
+func (s *clockStore) Reap(ctx context.Context, now time.Time, epoch int64, ttl time.Duration, limit int) (int, error) {
+	if _, err := s.pool.Exec(ctx, `DELETE FROM `+s.schema+`.processes WHERE expires_at < $1 AND epoch <> $2`,
+		now.UnixMicro(), epoch); err != nil {
+		return 0, err
+	}
+	return s.Store.Reap(ctx, now, epoch, ttl, limit)
 }

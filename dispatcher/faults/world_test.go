@@ -7,9 +7,8 @@ import (
 
 	"github.com/postrider/postrider/dispatcher"
 	"github.com/postrider/postrider/dispatcher/manage"
-	"github.com/postrider/postrider/dispatcher/transport"
-	"github.com/postrider/postrider/dispatcher/transport/guard"
 	"github.com/postrider/postrider/signer"
+	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/store/sqlite"
 	"github.com/postrider/postrider/webhook"
 )
@@ -30,16 +29,28 @@ type world struct {
 // every event, the others those of a type of their own.
 func newWorld(t *testing.T, seed uint64, behaviors ...behavior) *world {
 	t.Helper()
-	w := &world{t: t, path: filepath.Join(t.TempDir(), "webhooks.db"), ledger: newLedger()}
-	w.receivers = newReceivers(t, w.ledger, seed, behaviors...)
-	w.load = &load{ledger: w.ledger, seed: seed, clients: 8, pace: 20 * time.Millisecond, types: []string{"all.only"}}
+	w := &world{t: t, path: filepath.Join(t.TempDir(), "webhooks.db")}
 	st, err := sqlite.Open(t.Context(), w.path)
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.populate(st, seed, behaviors...)
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// populate makes the endpoints in a store, and starts their receivers.
+func (w *world) populate(st store.Store, seed uint64, behaviors ...behavior) {
+	t := w.t
+	t.Helper()
+	w.ledger = newLedger()
+	w.receivers = newReceivers(t, w.ledger, seed, behaviors...)
+	w.load = &load{ledger: w.ledger, seed: seed, clients: 8, pace: 20 * time.Millisecond, types: []string{"all.only"}}
 	d, err := dispatcher.New(st, dispatcher.Config{
 		AllowPlaintextSecrets: true,
-		HTTP:                  transport.HTTPConfig{Guard: guard.Config{AllowHTTP: true, AllowPrivate: true}},
+		HTTP:                  openGuard,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -62,12 +73,17 @@ func newWorld(t *testing.T, seed uint64, behaviors ...behavior) *world {
 		if r.verifier, err = signer.NewVerifier(secret.Reveal()); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if err := st.Close(); err != nil {
-		t.Fatal(err)
+		key, err := signer.ParseSecret(secret.Reveal())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.patient, err = signer.NewVerifierWith(signer.VerifierConfig{
+			Secrets: []signer.Secret{key}, Tolerance: 24 * time.Hour,
+		}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	w.receivers.listen()
-	return w
 }
 
 // audit compares the ledger with the store in the file at path, of which no
@@ -79,6 +95,12 @@ func (w *world) audit(path string) *audit {
 		w.t.Fatal(err)
 	}
 	defer st.Close()
+	return w.auditStore(st)
+}
+
+// auditStore compares the ledger with a store that no child uses any more.
+func (w *world) auditStore(st history) *audit {
+	w.t.Helper()
 	a := &audit{ledger: w.ledger, store: st, slots: slots}
 	for _, r := range w.receivers.all {
 		a.endpoints = append(a.endpoints, r.endpoint.ID)

@@ -110,7 +110,11 @@ func (l *Lane) Load(now time.Time, cfg Config, health Health) Effect {
 		if health.Failures > 0 {
 			l.breaker.failures, l.breaker.trips = health.Failures, health.Trips
 			if !l.breaker.closed() {
-				l.breaker.until = health.LastFailure.Add(ProbeWait(health.Trips))
+				last := health.LastFailure
+				if last.After(now) {
+					last = now // it is the time of a process whose clock is fast
+				}
+				l.breaker.until = last.Add(ProbeWait(health.Trips))
 			}
 		}
 		return l.settled(now)

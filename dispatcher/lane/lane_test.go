@@ -195,6 +195,14 @@ func TestHealthSurvivesTheProcess(t *testing.T) {
 	}
 }
 
+func TestFastClockOfAnotherDoesNotShutTheLane(t *testing.T) {
+	l := new(lane.Lane)
+	l.Load(t0, config(), lane.Health{Failures: 5, LastFailure: t0.Add(time.Hour)})
+	if want := t0.Add(lane.ProbeWait(0)); !l.Gate(t0).Equal(want) {
+		t.Errorf("Gate after a failure an hour from now = %v, want %v: it was written by a process whose clock is fast", l.Gate(t0), want)
+	}
+}
+
 func TestNeutralProbeLeavesTheLaneHalfOpen(t *testing.T) {
 	l := new(lane.Lane)
 	l.Load(t0, config(), lane.Health{Failures: 5, LastFailure: t0.Add(-time.Hour)})

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/postrider/postrider/dispatcher"
+	"github.com/postrider/postrider/dispatcher/clock"
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/webhook"
 )
@@ -29,7 +30,7 @@ func New(d *dispatcher.Dispatcher) *Manager {
 }
 
 // now is when something that is written happens, as exactly as stores keep it.
-func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+func now() time.Time { return clock.Now().UTC().Truncate(time.Microsecond) }
 
 // announceTimeout bounds how long announce holds its caller up.
 const announceTimeout = 2 * time.Second

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/postrider/postrider/dispatcher/clock"
 	"github.com/postrider/postrider/webhook"
 )
 
@@ -21,7 +22,7 @@ func (m *Manager) Why(ctx context.Context, tenant, delivery string) (string, err
 	if err != nil {
 		return "", err
 	}
-	f := facts{delivery: d, now: time.Now()}
+	f := facts{delivery: d, now: clock.Now()}
 	for i := range attempts {
 		// What was read later may know more: the delivery says which is meant.
 		if attempts[i].N == d.Attempts {
@@ -101,7 +102,7 @@ func (f facts) whyPending() string {
 		return "Pending: " + f.pausedBecause()
 	case f.health.Breaker == BreakerOpen && d.NextAttemptAt.Before(f.health.NextProbeAt):
 		return fmt.Sprintf("Pending: the endpoint failed %d times in a row and is given a rest; the next probe is at %s.",
-			f.health.Failures, clock(f.health.NextProbeAt))
+			f.health.Failures, instant(f.health.NextProbeAt))
 	case f.health.Breaker == BreakerHalfOpen && !d.NextAttemptAt.After(f.now):
 		return fmt.Sprintf("Pending: the endpoint failed %d times in a row; this delivery goes out as soon as a probe succeeds, or is the probe.",
 			f.health.Failures)
@@ -130,7 +131,7 @@ func (f facts) pausedBecause() string {
 // due says when a pending delivery is due.
 func (f facts) due() string {
 	if at := f.delivery.NextAttemptAt; at.After(f.now) {
-		return "due at " + clock(at)
+		return "due at " + instant(at)
 	}
 	return "due now"
 }
@@ -173,4 +174,4 @@ var endings = map[webhook.ErrorClass]string{
 	webhook.ClassInternal:        "failed for an internal reason (internal)",
 }
 
-func clock(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+func instant(t time.Time) string { return t.UTC().Format(time.RFC3339) }

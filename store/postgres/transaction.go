@@ -35,7 +35,7 @@ const (
 // of a call travel together: statements that do not depend on each other's
 // answers cost one round trip.
 type transaction struct {
-	texts *texts
+	store *Store
 	conn  *pgxpool.Conn
 }
 
@@ -53,7 +53,7 @@ func (s *Store) begin(ctx context.Context, how string, steps ...step) (*transact
 	if err != nil {
 		return nil, classify(err)
 	}
-	t := &transaction{texts: s.texts, conn: c}
+	t := &transaction{store: s, conn: c}
 	if err := t.send(ctx, append([]step{{text: how}, {text: neverScan}}, steps...)); err != nil {
 		t.rollback()
 		return nil, classify(err)
@@ -81,7 +81,7 @@ func (t *transaction) rollback() {
 	defer cancel()
 	if c := t.conn.Conn(); !c.IsClosed() && c.PgConn().TxStatus() != 'I' {
 		// If it fails, Release closes the connection.
-		_, _ = c.Exec(ctx, `ROLLBACK`, t.texts.args(nil)...)
+		_, _ = c.Exec(ctx, `ROLLBACK`, t.store.texts.args(nil)...)
 	}
 	t.release()
 }
@@ -93,11 +93,13 @@ func (t *transaction) release() {
 
 // send runs steps in one round trip. Behind a pooler it takes one each: named
 // statements, which a batch needs, do not survive there.
-func (t *transaction) send(ctx context.Context, steps []step) error {
+func (t *transaction) send(ctx context.Context, steps []step) (err error) {
+	began := time.Now()
+	defer func() { t.store.doubt(began, err) }()
 	c := t.conn.Conn()
-	if t.texts.mode != nil || len(steps) == 1 {
+	if t.store.texts.mode != nil || len(steps) == 1 {
 		for _, st := range steps {
-			rows, err := c.Query(ctx, t.texts.of(st.text), t.texts.args(st.args)...)
+			rows, err := c.Query(ctx, t.store.texts.of(st.text), t.store.texts.args(st.args)...)
 			if err != nil {
 				return err
 			}
@@ -109,7 +111,7 @@ func (t *transaction) send(ctx context.Context, steps []step) error {
 	}
 	b := new(pgx.Batch)
 	for _, st := range steps {
-		q := b.Queue(t.texts.of(st.text), st.args...)
+		q := b.Queue(t.store.texts.of(st.text), st.args...)
 		if st.each != nil {
 			q.Query(func(rows pgx.Rows) error { return readAll(rows, st.each) })
 		}
@@ -118,7 +120,7 @@ func (t *transaction) send(ctx context.Context, steps []step) error {
 }
 
 // session returns the transaction as one.
-func (t *transaction) session() session { return native{t.texts, t.conn} }
+func (t *transaction) session() session { return native{t.store.texts, t.conn} }
 
 // query runs one statement in a transaction of its own, in one round trip.
 func (s *Store) query(ctx context.Context, text string, args []any, each func(row) error) error {
@@ -166,10 +168,24 @@ func (o single) run(ctx context.Context, queue func(*pgx.Batch)) error {
 	b.Queue(neverScan)
 	queue(b)
 	b.Queue(`COMMIT`)
+	began := time.Now()
 	err = c.SendBatch(ctx, b).Close()
-	t := transaction{o.store.texts, c}
+	o.store.doubt(began, err)
+	t := transaction{o.store, c}
 	t.rollback() // if it has not come to its end
 	return err
+}
+
+// deaf is how long a connection does not answer before the others are doubted too.
+const deaf = 2 * time.Second
+
+// doubt closes the pool's connections if one has not answered for long: a network
+// that forgets connections without a word forgets all of them, and each would cost
+// somebody a time-out.
+func (s *Store) doubt(began time.Time, err error) {
+	if err != nil && pgconn.Timeout(err) && time.Since(began) > deaf {
+		s.pool.Reset()
+	}
 }
 
 // database is how sqlstore runs transactions on a Store.
