@@ -25,7 +25,8 @@ func TestMain(m *testing.M) {
 		os.Exit(runChild(config))
 	}
 	// A toxic that has something in hand when its connection ends waits for ever.
-	goleak.VerifyTestMain(withServers{m}, goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"))
+	goleak.VerifyTestMain(withServers{m}, goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"),
+		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).read"))
 }
 
 // withServers are the tests of this binary, and the servers that they share.
