@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -12,20 +13,21 @@ import (
 // backlog is what a plan must not read: the parked deliveries of a dead endpoint,
 // those of paused endpoints, those of endpoints with work, and a long history.
 type backlog struct {
-	d     *database
-	store store.Store
-	at    string // the time in the ids, as ULIDs have it
-	next  int    // number of the next row
+	d    *database
+	next int // number of the next row
+	// due are the endpoints that makeDue gives work to: their first number, how
+	// many they are, and how many deliveries wait at each.
+	due struct{ first, n, each int }
 }
 
 // backlogSize says how large it is.
 type backlogSize struct {
 	parked            int // behind the dead endpoint; as many in the history
 	paused, perPaused int // endpoints, and deliveries of each
-	busy, perBusy     int // of these a half is not yet due, a quarter parked, a quarter waiting
+	busy, perBusy     int // of these a half is not yet due, a quarter parked, a quarter due
 }
 
-var tiny = backlogSize{parked: 4, paused: 1, perPaused: 4, busy: 1, perBusy: 4}
+var tiny = backlogSize{parked: 40, paused: 1, perPaused: 4, busy: 1, perBusy: 4}
 
 // sizes returns the size that the flag asks for.
 func sizes() backlogSize {
@@ -35,78 +37,161 @@ func sizes() backlogSize {
 	return backlogSize{20000, 500, 4, 1000, 8}
 }
 
+// newBacklog prepares for rows whose ids were made in the last days.
 func newBacklog(t *testing.T, d *database) *backlog {
 	t.Helper()
-	return &backlog{d: d, store: d.open(t, nil), at: webhook.NewID(webhook.PrefixEvent)[4:14], next: 1}
+	s := sizes()
+	rows := 3*s.parked + s.paused*(s.perPaused+1) + s.busy*(s.perBusy+1)
+	const span = 4 * 24 * time.Hour
+	first := time.Now().Add(-span).UnixMicro()
+	d.exec(t, fmt.Sprintf(`
+		CREATE FUNCTION :s.made_us(i bigint) RETURNS bigint LANGUAGE sql IMMUTABLE
+		AS 'SELECT least(%d + i * %d, %d)'`, first, span.Microseconds()/int64(rows), time.Now().UnixMicro()))
+	var digits []string
+	for shift := 45; shift >= 0; shift -= 5 {
+		digits = append(digits, fmt.Sprintf("substr(''0123456789ABCDEFGHJKMNPQRSTVWXYZ'', (:s.made_us(i) / 1000 >> %d & 31)::int + 1, 1)", shift))
+	}
+	d.exec(t, `
+		CREATE FUNCTION :s.ulid(i bigint) RETURNS text LANGUAGE sql IMMUTABLE
+		AS 'SELECT `+strings.Join(digits, " || ")+` || lpad(i::text, 16, ''0'')'`)
+	return &backlog{d: d, next: 1}
 }
+
+var deadLane = store.Lane{Tenant: "dead", Endpoint: "ep_dead"}
 
 const (
-	deadTenant   = "dead"
-	deadEndpoint = "ep_dead"
+	neverText = "9223372036854775806"
+	laterText = ":s.now_us() + 3600000000"
 )
 
-// fill adds rows, none of which is due. The texts have :from and :to for the first
-// and last number of a row, and :at for the time in ids.
+// fill adds rows, none of which is due. Texts have :from and :to for the first and
+// last number of a row.
 func (b *backlog) fill(t *testing.T, s backlogSize) {
 	t.Helper()
-	b.insert(t, s.parked, history, `
-		INSERT INTO :s.queue (`+queueColumns+`)
-		SELECT 'dead', 'dlv_:at' || lpad(i::text, 16, '0'), 'ep_dead', 'evt_:at' || lpad(i::text, 16, '0'), i, 0, 1, 1, 1, 1, 1, 0, 0, 1, 0
-		FROM generate_series(:from, :to) i`)
-	later := time.Now().Add(time.Hour).UnixMicro()
+	b.insert(t, s.parked, history)
+	b.insert(t, s.parked/10+1, keys)
 	b.d.exec(t, `
 		INSERT INTO :s.lanes (tenant, endpoint, next_at, revision)
-		VALUES ('dead', 'ep_dead', $1, 0)
-		ON CONFLICT (tenant, endpoint) DO UPDATE SET next_at = $1`, later)
-	first := b.endpoints(t, "paused", s.paused, 9223372036854775806)
-	b.rows(t, "paused", first, s.paused, s.perPaused, `1, 1`)
-	first = b.endpoints(t, "busy", s.busy, 9223372036854775807)
-	b.rows(t, "busy", first, s.busy, s.perBusy/2, `0, :s.now_us() + 3600000000`)
-	b.rows(t, "busy", first, s.busy, s.perBusy/4, `1, 1`)
-	b.insert(t, s.parked/10+1, `
-		INSERT INTO :s.idempotency (tenant, key, content_hash, event, deliveries, expires_at)
-		SELECT 'dead', 'key ' || i, '\x00', 'evt_:at' || lpad(i::text, 16, '0'), 1, :s.now_us() + 3600000000 + i
-		FROM generate_series(:from, :to) i`)
-	// What the lanes of a process that lives long have gone through.
-	b.insert(t, s.parked, `
-		INSERT INTO :s.queue (`+queueColumns+`)
-		SELECT 'dead', 'dlv_:at' || lpad(i::text, 16, '0'), 'ep_dead', 'evt_:at' || lpad(i::text, 16, '0'), i, 0, 1, 1, 1, 1, 1, 0, 0, 0, 0
-		FROM generate_series(:from, :to) i`, `
-		DELETE FROM :s.queue WHERE tenant = 'dead' AND delivery BETWEEN 'dlv_:at' || lpad(:from::text, 16, '0') AND 'dlv_:at' || lpad(:to::text, 16, '0')`)
-	b.d.exec(t, `VACUUM :s.queue`)
-	b.d.exec(t, `INSERT INTO :s.sequences (name, value) VALUES ('revision', $1) ON CONFLICT (name) DO UPDATE SET value = $1`, b.next)
+		VALUES ('dead', 'ep_dead', `+laterText+`, 0)
+		ON CONFLICT (tenant, endpoint) DO NOTHING`)
+	b.insert(t, s.parked, queueRows("'dead'", "'ep_dead'", "1, 1"))
+	paused := b.endpoints(t, s.paused, neverText)
+	b.deliveries(t, paused, s.paused, s.perPaused, "1, 1")
+	busy := b.endpoints(t, s.busy, laterText)
+	b.deliveries(t, busy, s.busy, s.perBusy/2, "0, "+laterText)
+	b.deliveries(t, busy, s.busy, s.perBusy/4, "1, 1")
+	b.due.first, b.due.n, b.due.each = busy, s.busy, s.perBusy/4
+	b.d.exec(t, `
+		INSERT INTO :s.sequences (name, value)
+		VALUES ('revision', $1)
+		ON CONFLICT (name) DO UPDATE SET value = $1`, b.next)
 }
 
-const queueColumns = `tenant, delivery, endpoint, event, seq, owner, claims, due, created_at, updated_at, attempts, base, crashes, parked, started`
+// makeDue gives work to the endpoints that fill has made last.
+func (b *backlog) makeDue(t *testing.T) {
+	t.Helper()
+	b.deliveries(t, b.due.first, b.due.n, b.due.each, "0, 1")
+	b.d.exec(t, `UPDATE :s.lanes SET next_at = :s.now_us() WHERE next_at <> `+neverText)
+}
+
+// churn adds rows that are leased to an epoch, and removes them, as a process that
+// has lived for a while. Nothing vacuums what they leave.
+func (b *backlog) churn(t *testing.T, epoch int64, n int) {
+	t.Helper()
+	owner := fmt.Sprint(epoch)
+	text := strings.Replace(queueRows("'gone'", "'ep_gone'", "0, 1"), "0 AS owner", owner+" AS owner", 1)
+	b.insert(t, n, text)
+	b.d.exec(t, `DELETE FROM :s.queue WHERE owner = $1 AND tenant = 'gone'`, epoch)
+}
+
+// insert runs a statement that adds n rows, and returns the number of the first.
+func (b *backlog) insert(t *testing.T, n int, text string) int {
+	t.Helper()
+	const most = 100000 // of one statement, for the sake of its memory
+	first, end := b.next, b.next+n
+	for ; b.next < end; b.next += most {
+		b.d.exec(t, strings.NewReplacer(
+			":from", fmt.Sprint(b.next), ":to", fmt.Sprint(min(b.next+most, end)-1)).Replace(text))
+	}
+	b.next = end
+	return first
+}
+
+// endpoints adds endpoints of 2,000 tenants, whose lanes have a next time, and
+// returns the number of the first.
+func (b *backlog) endpoints(t *testing.T, n int, next string) int {
+	t.Helper()
+	return b.insert(t, n, `
+		WITH n AS MATERIALIZED (
+			SELECT i, 'tenant ' || i % 2000 AS tenant, 'ep_' || i AS id
+			FROM generate_series(:from, :to) i
+		), tenant AS (
+			INSERT INTO :s.tenants (tenant, revision)
+			SELECT tenant, max(i) FROM n GROUP BY tenant
+			ON CONFLICT (tenant) DO UPDATE SET revision = excluded.revision
+		), secret AS (
+			INSERT INTO :s.secrets (tenant, endpoint, id, scheme, sealed, fingerprint, created_at)
+			SELECT tenant, id, 'sec_' || i, 'v1', '\x00', '', i FROM n
+		), health AS (
+			INSERT INTO :s.health (tenant, endpoint, failures, trips)
+			SELECT tenant, id, 0, 0 FROM n
+		), lane AS (
+			INSERT INTO :s.lanes (tenant, endpoint, next_at, revision)
+			SELECT tenant, id, `+next+`, i FROM n
+		)
+		INSERT INTO :s.endpoints (tenant, id, revision, version, config, created_at, updated_at)
+		SELECT tenant, id, i, 1, '{"url":"https://receiver.example"}', i, i FROM n`)
+}
+
+// deliveries adds rows to the queue for n endpoints from a number on, each of them
+// per times.
+func (b *backlog) deliveries(t *testing.T, first, n, per int, state string) {
+	t.Helper()
+	endpoint := fmt.Sprintf("(%d + i %% %d)", first, n)
+	b.insert(t, n*per, queueRows("'tenant ' || "+endpoint+" % 2000", "'ep_' || "+endpoint, state))
+}
+
+// queueRows returns the statement that adds rows to the queue, with the columns
+// parked and due as given.
+func queueRows(tenant, endpoint, state string) string {
+	return `
+		INSERT INTO :s.queue (tenant, delivery, endpoint, event, seq, owner, claims, parked, due, created_at, updated_at,
+			attempts, base, crashes, started)
+		SELECT ` + tenant + `, 'dlv_' || :s.ulid(i), ` + endpoint + `, 'evt_' || :s.ulid(i),
+			i, 0 AS owner, 1, ` + state + `, :s.made_us(i), :s.made_us(i), 1, 0, 0, 0
+		FROM generate_series(:from, :to) i`
+}
 
 // history adds events of 100 endpoints, each with all that belongs to it.
 const history = `
 	WITH n AS MATERIALIZED (
-		SELECT i, lpad(i::text, 16, '0') AS id
+		SELECT i, :s.ulid(i) AS id, :s.made_us(i) AS at
 		FROM generate_series(:from, :to) i
 	), event AS (
 		INSERT INTO :s.events (tenant, id, type, occurred_at, published_at)
-		SELECT 'dead', 'evt_:at' || id, 'invoice.paid', i, i FROM n
+		SELECT 'dead', 'evt_' || id, 'invoice.paid', at, at FROM n
 	), payload AS (
 		INSERT INTO :s.payloads (tenant, event, data)
-		SELECT 'dead', 'evt_:at' || id, convert_to(repeat(md5(id), 8), 'UTF8') FROM n
+		SELECT 'dead', 'evt_' || id, convert_to(repeat(md5(id), 8), 'UTF8') FROM n
 	), attempt AS (
 		INSERT INTO :s.attempts (tenant, delivery, n, id, at, status_code, truncated, dns, connect, tls, first_byte, total)
-		SELECT 'dead', 'dlv_:at' || id, 1, 'att_:at' || id, i, 200, 0, 0, 0, 0, 100, 200 FROM n
+		SELECT 'dead', 'dlv_' || id, 1, 'att_' || id, at, 200, 0, 0, 0, 0, 100, 200 FROM n
 	)
 	INSERT INTO :s.deliveries (tenant, id, event, endpoint, status, attempts, claims, created_at, updated_at)
-	SELECT 'dead', 'dlv_:at' || id, 'evt_:at' || id, 'ep_' || i % 100, CASE i % 100 WHEN 7 THEN 'failed' ELSE 'delivered' END, 1, 1, i, i FROM n`
+	SELECT 'dead', 'dlv_' || id, 'evt_' || id, 'ep_' || i % 100,
+		CASE i % 100 WHEN 7 THEN 'failed' ELSE 'delivered' END, 1, 1, at, at
+	FROM n`
 
-// insert runs statements that add n rows, and returns the number of the first.
-func (b *backlog) insert(t *testing.T, n int, texts ...string) int {
+// keys adds idempotency keys.
+const keys = `
+	INSERT INTO :s.idempotency (tenant, key, content_hash, event, deliveries, expires_at)
+	SELECT 'dead', 'key ' || i, '\x00', 'evt_' || :s.ulid(i), 1, ` + laterText + ` + i
+	FROM generate_series(:from, :to) i`
+
+// id returns the id of the row with a number.
+func (b *backlog) id(t *testing.T, prefix webhook.Prefix, i int) string {
 	t.Helper()
-	const most = 100000 // of one statement, for the sake of its memory
-	first := b.next
-	for ; b.next < first+n; b.next += most {
-		for _, text := range texts {
-			b.run(t, text, b.next, min(b.next+most, first+n)-1)
-		}
-	}
-	b.next = first + n
-	return first
+	var id string
+	must(t, b.d.pool.QueryRow(t.Context(), b.d.sql(`SELECT $1 || :s.ulid($2)`), string(prefix), i).Scan(&id), "read id")
+	return id
 }

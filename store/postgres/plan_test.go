@@ -27,57 +27,58 @@ var million = flag.Int("million", 0, "rows of history, and of parked backlog, fo
 func TestPlans(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t, postgrestest.New(t, postgrestest.Options{Settings: map[string]string{
-		"autovacuum": "off", // plans and statistics change when the test says so
+		"autovacuum":   "off", // plans and statistics change when the test says so
 		"max_wal_size": "8GB", "shared_buffers": "256MB",
 	}}))
 	b := newBacklog(t, d)
-	b.fill(t, tiny)
 	d.exec(t, `ANALYZE`)
 	modes := []string{"force_generic_plan", "force_custom_plan"}
 	old := make(map[string]*explained)
 	for _, mode := range modes {
 		old[mode] = explain(t, d, mode)
-		old[mode].runAll(t, b)
-		// What happens to a statement that nothing keeps from it.
 		old[mode].run(t, control)
 	}
+	b.fill(t, tiny)
+	for _, mode := range modes {
+		old[mode].runAll(t, b)
+	}
 	b.fill(t, sizes())
-	b.time(t, "idle", idleTimes)
+	b.wantTimes(t, idle(t))
 	b.makeDue(t)
-	busy := d.busyTables(t)
+	large := d.largeTables(t)
 	for _, mode := range modes {
 		t.Run("stale/"+mode, func(t *testing.T) {
-			old[mode].check(t, b, busy)
-			if got := old[mode].run(t, control); mode == "force_generic_plan" && len(got[0].faults(control, busy)) == 0 {
+			old[mode].check(t, b, large, staleExcused)
+			if got := old[mode].run(t, control); mode == "force_generic_plan" && len(got[0].scans(large)) == 0 {
 				t.Error("a plan of empty tables does no harm to any statement: the test would see nothing")
 			}
 		})
 	}
 	d.exec(t, `ANALYZE`)
 	for _, mode := range modes {
-		t.Run("fresh/"+mode, func(t *testing.T) { explain(t, d, mode).check(t, b, busy) })
+		t.Run("fresh/"+mode, func(t *testing.T) { explain(t, d, mode).check(t, b, large, freshExcused) })
 	}
-	b.time(t, "busy", busyTimes)
+	b.wantTimes(t, busy(t, b, acquire(t, d.open(t, nil))))
 }
 
-// busyTables returns the tables of the schema with so many rows that nobody must
+// largeTables returns the tables of the schema with so many rows that nobody must
 // read all of them.
-func (d *database) busyTables(t *testing.T) map[string]bool {
+func (d *database) largeTables(t *testing.T) map[string]bool {
 	t.Helper()
 	rows, err := d.pool.Query(t.Context(), `SELECT relname FROM pg_class WHERE relnamespace = $1::regnamespace AND relkind = 'r'`, d.schema)
 	must(t, err, "list tables")
 	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	must(t, err, "list tables")
-	busy := make(map[string]bool)
+	large := make(map[string]bool)
 	for _, name := range names {
-		busy[name] = d.count(t, `SELECT count(*) FROM (SELECT FROM :s.`+name+` LIMIT 100) x`) == 100
+		large[name] = d.count(t, `SELECT count(*) FROM (SELECT FROM :s.`+name+` LIMIT 100) x`) == 100
 	}
 	for _, name := range []string{"queue", "lanes", "endpoints", "tenants", "secrets", "health", "idempotency"} {
-		if !busy[name] {
+		if !large[name] {
 			t.Fatalf("table %s has less than 100 rows: its plans would prove nothing", name)
 		}
 	}
-	return busy
+	return large
 }
 
 // explained is a process whose server tells how it ran each statement.
@@ -92,7 +93,7 @@ func explain(t *testing.T, d *database, mode string) *explained {
 	t.Helper()
 	e := new(explained)
 	e.process = d.open(t, func(cfg *pgxpool.Config) {
-		cfg.MaxConns = 1
+		cfg.MaxConns = 2 // of which calls one after the other need one
 		cfg.ConnConfig.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { e.note(n.Message) }
 		cfg.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
 			_, err := c.PgConn().Exec(ctx, `LOAD 'auto_explain';
@@ -142,8 +143,19 @@ func (e *explained) runAll(t *testing.T, b *backlog) {
 	}
 }
 
+// Calls that are not the engine's daily work may read more than they need.
+var (
+	// The queue has no index by event or by endpoint, and the history none by
+	// endpoint and status: what is pending, or failed, of a tenant is read.
+	freshExcused = regexp.MustCompile(`^list (of an event|of an endpoint|pending of an endpoint|failed of an endpoint)$`)
+	// While nothing is known of a partition, one index that begins with the tenant
+	// is as good as another, which autovacuum ends within a minute. A process
+	// resigns once, and reads all that it has ever owned since the last vacuum.
+	staleExcused = regexp.MustCompile(`^(list |Delivery$|Redeliver|Resign$)`)
+)
+
 // check runs everything and fails for each statement that reads more than it needs.
-func (e *explained) check(t *testing.T, b *backlog, busy map[string]bool) {
+func (e *explained) check(t *testing.T, b *backlog, large map[string]bool, excused *regexp.Regexp) {
 	t.Helper()
 	seen := make(map[string]bool)
 	for _, s := range everything(t, b) {
@@ -152,10 +164,17 @@ func (e *explained) check(t *testing.T, b *backlog, busy map[string]bool) {
 			t.Errorf("%s ran no statement that the server explained", s.name)
 		}
 		for _, p := range plans {
-			seen[p.Query] = true
-			t.Logf("%-32s %6.0f rows %6d pages  %.60s", s.name, p.Plan.examined(), p.Plan.Hit+p.Plan.Read, strings.Join(strings.Fields(p.Query), " "))
-			for _, fault := range p.faults(s, busy) {
-				t.Errorf("%s: %s\n%s", s.name, fault, p.Query)
+			text := strings.ReplaceAll(strings.Join(strings.Fields(p.Query), " "), b.d.schema+".", "")
+			seen[text] = true
+			if testing.Verbose() {
+				t.Logf("%-28s %5.0f rows %5d pages  %.60s", s.name, p.Plan.examined(), p.Plan.pages(), text)
+			}
+			faults := p.scans(large)
+			if !excused.MatchString(s.name) {
+				faults = append(faults, p.excess(s.rows)...)
+			}
+			for _, fault := range faults {
+				t.Errorf("%s: %s\n%.400s\n%s", s.name, fault, text, p.Plan.tree())
 			}
 		}
 	}
@@ -172,9 +191,9 @@ type plan struct {
 }
 
 type node struct {
-	Type      string `json:"Node Type"`
-	Relation  string `json:"Relation Name"`
-	Index     string `json:"Index Name"`
+	Type      string  `json:"Node Type"`
+	Relation  string  `json:"Relation Name"`
+	Index     string  `json:"Index Name"`
 	Rows      float64 `json:"Actual Rows"`
 	Loops     float64 `json:"Actual Loops"`
 	Filtered  float64 `json:"Rows Removed by Filter"`
@@ -187,22 +206,29 @@ type node struct {
 // readsAll are the nodes that begin at one end of a table and go on to the other.
 var readsAll = regexp.MustCompile(`^(Parallel )?(Seq|Tid Range|Sample) Scan$`)
 
-// faults returns what is wrong with a plan.
-func (p *plan) faults(s step, busy map[string]bool) []string {
+// scans returns the large tables that are read from end to end, and whether that is
+// expected to take so long that the plan is compiled.
+func (p *plan) scans(large map[string]bool) []string {
 	var faults []string
 	p.Plan.walk(func(n *node) {
-		if readsAll.MatchString(n.Type) && busy[n.Relation] {
+		if readsAll.MatchString(n.Type) && large[n.Relation] {
 			faults = append(faults, n.Type+" on "+n.Relation)
 		}
 	})
-	if got, most := p.Plan.examined(), float64(40+8*s.rows); got > most {
-		faults = append(faults, fmt.Sprintf("%.0f rows looked at for %d; want at most %.0f", got, s.rows, most))
-	}
-	if got, most := p.Plan.Hit+p.Plan.Read, 150+60*s.rows; got > most {
-		faults = append(faults, fmt.Sprintf("%d pages read for %d rows; want at most %d", got, s.rows, most))
-	}
 	if p.JIT != nil {
 		faults = append(faults, "compiled before it is run, which takes longer than to run it")
+	}
+	return faults
+}
+
+// excess returns what else is read that a call about so many rows need not read.
+func (p *plan) excess(rows int) []string {
+	var faults []string
+	if got, most := p.Plan.examined(), float64(40+8*rows); got > most {
+		faults = append(faults, fmt.Sprintf("%.0f rows looked at for %d; want at most %.0f", got, rows, most))
+	}
+	if got, most := p.Plan.pages(), 150+60*rows; got > most {
+		faults = append(faults, fmt.Sprintf("%d pages read for %d rows; want at most %d", got, rows, most))
 	}
 	return faults
 }
@@ -222,6 +248,24 @@ func (n *node) examined() (sum float64) {
 		}
 	})
 	return sum
+}
+
+// control is a statement that nothing keeps from the plan that it had when the
+// tables were empty.
+var control = step{"control", 1, func(p *process) error {
+	_, err := p.pool.Exec(context.Background(), `SELECT count(*) FROM `+p.db.schema+`.queue WHERE tenant = $1 AND delivery = $2`, "acme", "dlv_1")
+	return err
+}}
+
+func (n *node) pages() int { return n.Hit + n.Read }
+
+// tree returns the nodes, each after the one that asks it for rows.
+func (n *node) tree() string {
+	text := fmt.Sprintf("%s %s %s %.0f rows × %.0f", n.Type, n.Relation, n.Index, n.Rows+n.Filtered+n.Rechecked, n.Loops)
+	for i := range n.Plans {
+		text += "\n" + n.Plans[i].tree()
+	}
+	return strings.ReplaceAll(text, "\n", "\n  ")
 }
 
 // step is a call of the store.

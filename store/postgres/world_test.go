@@ -57,6 +57,7 @@ func (d *database) count(t *testing.T, query string, args ...any) int {
 // process is a store with connections of its own, which have its name.
 type process struct {
 	*postgres.Store
+	db   *database
 	pool *pgxpool.Pool
 	name string
 }
@@ -77,7 +78,7 @@ func (d *database) dial(t *testing.T, change func(*pgxpool.Config)) *process {
 	t.Helper()
 	cfg, err := pgxpool.ParseConfig(d.server.DSN())
 	must(t, err, "ParseConfig")
-	p := &process{name: "test_" + rand.Text()}
+	p := &process{db: d, name: "test_" + rand.Text()}
 	cfg.MaxConns = 8
 	cfg.ConnConfig.RuntimeParams["application_name"] = p.name
 	if change != nil {
