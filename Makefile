@@ -17,7 +17,7 @@ BENCH      ?= .
 FUZZTIME   ?= 10s
 # FAULT_RUNS is what the long fault runs read; empty, each test runs its short version.
 FAULT_RUNS ?= long
-FAULT_TIME ?= 60m
+FAULT_TIME ?= 120m
 
 .DEFAULT_GOAL := test
 .PHONY: demo test check format lint bench fuzz faults
