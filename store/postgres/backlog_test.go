@@ -87,6 +87,13 @@ func (b *backlog) fill(t *testing.T, s backlogSize) {
 		ON CONFLICT (name) DO UPDATE SET value = $1`, b.next)
 }
 
+// calm leaves nothing that is due.
+func (b *backlog) calm(t *testing.T) {
+	t.Helper()
+	b.d.exec(t, `DELETE FROM :s.queue WHERE owner = 0 AND parked = 0 AND due <= :s.now_us()`)
+	b.d.exec(t, `UPDATE :s.lanes SET next_at = `+laterText+` WHERE next_at <= :s.now_us()`)
+}
+
 // makeDue gives work to the endpoints that fill has made last.
 func (b *backlog) makeDue(t *testing.T) {
 	t.Helper()

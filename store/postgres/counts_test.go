@@ -22,21 +22,9 @@ func TestCountsAreExact(t *testing.T) {
 	epoch := acquire(t, reader)
 	const rounds, batch = 25, 100 // 2,500 of each store: each counts twice by itself
 	began := time.Now()
-	attempts := func() int64 {
-		stats, err := reader.Stats(t.Context(), w.name, store.StatScope{}, began.Add(-time.Hour), began.Add(time.Hour))
-		if err != nil {
-			t.Errorf("Stats = %v", err)
-		}
-		sum := int64(0)
-		for _, s := range stats {
-			sum += int64(s.Counts.Attempts)
-		}
-		return sum
-	}
-
+	attempts := func() int64 { return w.attempts(reader, began) }
 	var before, after atomic.Int64 // settles that have begun, and that have ended
-	var working, helping sync.WaitGroup
-	stop := make(chan struct{})
+	var working sync.WaitGroup
 	for n, p := range settlers {
 		working.Go(func() {
 			for i := range rounds {
@@ -46,32 +34,20 @@ func TestCountsAreExact(t *testing.T) {
 			}
 		})
 	}
-	repeat := func(do func()) {
-		helping.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-					do()
-				}
-			}
-		})
-	}
-	repeat(func() {
+	stopPruning := repeat(func() {
 		if _, err := pruner.Prune(t.Context(), time.Now(), twoWeeks, 10); err != nil {
 			t.Errorf("Prune = %v", err)
 		}
 	})
-	repeat(func() {
+	stopReading := repeat(func() {
 		least := after.Load()
 		if got := attempts(); got < least || got > before.Load() {
 			t.Errorf("Stats = %d attempts; want %d to %d: each once, from the moment it is settled", got, least, before.Load())
 		}
 	})
 	working.Wait()
-	close(stop)
-	helping.Wait()
+	stopPruning()
+	stopReading()
 
 	const all = 2 * rounds * batch
 	if got := attempts(); got != all {
@@ -86,6 +62,33 @@ func TestCountsAreExact(t *testing.T) {
 	}
 	if n := d.count(t, `SELECT sum(attempts) FROM :s.stats WHERE tenant = $1 AND endpoint = '' AND type <> ''`, w.name); n != all {
 		t.Errorf("the counts of the event types add up to %d; want %d", n, all)
+	}
+}
+
+// attempts returns how many attempts are counted of a tenant, about a time.
+func (w *tenant) attempts(st store.Statistics, at time.Time) (sum int64) {
+	stats, err := st.Stats(w.t.Context(), w.name, store.StatScope{}, at.Add(-time.Hour), at.Add(time.Hour))
+	if err != nil {
+		w.t.Errorf("Stats = %v; want no error", err)
+	}
+	for _, s := range stats {
+		sum += s.Counts.Attempts
+	}
+	return sum
+}
+
+// repeat does something over and over, until the returned function is called.
+func repeat(do func()) (stop func()) {
+	var working sync.WaitGroup
+	var over atomic.Bool
+	working.Go(func() {
+		for !over.Load() {
+			do()
+		}
+	})
+	return func() {
+		over.Store(true)
+		working.Wait()
 	}
 }
 

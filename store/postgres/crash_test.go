@@ -130,62 +130,29 @@ func TestCutOff(t *testing.T) {
 	p, s := d.openCuttable(t)
 	w := newTenant(t, p)
 	epoch := acquire(t, p)
-	for name, call := range map[string]func() (func() error, func() bool){
-		"Publish": func() (func() error, func() bool) {
-			pub := w.publication()
-			return w.publishing(p, pub), func() bool { return stored(t, p, pub) }
-		},
-		"Publish with a key": func() (func() error, func() bool) {
-			pub := w.keyed(w.publication().Event.ID)
-			return w.publishing(p, pub), func() bool { return stored(t, p, pub) }
-		},
-		"Settle": func() (func() error, func() bool) {
-			pub := w.publication()
-			pub.Epoch, pub.Deliveries[0].HandOver = epoch, true
-			wantOutcomes(t, "Publish", publish(t, p, pub), store.PublishStored)
-			item := delivered(store.Claimed{Tenant: w.name, Delivery: pub.Deliveries[0].ID, Endpoint: w.ep.ID, Claim: 1}, time.Now())
-			return func() error {
-					_, err := p.Settle(t.Context(), time.Now(), store.Settlement{Epoch: epoch, Items: []store.Settled{item}})
-					return err
-				}, func() bool {
-					attempts, err := p.Attempts(t.Context(), w.name, item.Delivery)
-					must(t, err, "Attempts")
-					got, err := p.Delivery(t.Context(), w.name, item.Delivery)
-					must(t, err, "Delivery")
-					if ended := got.Status == webhook.DeliveryDelivered; ended != (len(attempts) == 1) {
-						t.Errorf("the delivery has ended = %v with %d attempts; want all of a settle or nothing", ended, len(attempts))
-					}
-					return len(attempts) == 1
-				}
-		},
-		"UpdateEndpoint": func() (func() error, func() bool) {
-			before := w.ep
-			return func() error { return w.update(p, webhook.EndpointActive) }, func() bool {
-				now, err := p.Endpoint(t.Context(), w.name, w.ep.ID)
-				must(t, err, "Endpoint")
-				w.ep = now
-				return now.Version > before.Version
-			}
-		},
+	for name, begin := range map[string]func() cutCall{
+		"Publish":            func() cutCall { return w.publishing(p, "") },
+		"Publish with a key": func() cutCall { return w.publishing(p, w.publication().Event.ID) },
+		"Settle":             func() cutCall { return w.settling(p, epoch) },
+		"UpdateEndpoint":     func() cutCall { return w.updating(p) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			run, written := call()
-			must(t, run(), name) // so that statements are prepared
-			if !written() {
+			call := begin()
+			must(t, call.run(), name) // so that statements are prepared
+			if !call.written() {
 				t.Fatalf("%s = nil, and nothing was written", name)
 			}
 			for place, where := range cuts {
 				for n := 0; ; n++ {
-					run, written := call()
-					message := 0
+					call, message := begin(), 0
 					s.arm(where, func([]byte) bool { message++; return message > n })
-					err := run()
+					err := call.run()
 					if !s.disarm() {
 						must(t, err, name)
 						break // it has no more messages
 					}
 					d.settled(t, p)
-					there := written()
+					there := call.written()
 					switch {
 					case err == nil && !there:
 						t.Errorf("%s, cut %s of message %d = nil, and nothing was written", name, place, n)
@@ -200,8 +167,54 @@ func TestCutOff(t *testing.T) {
 	}
 }
 
-func (w *tenant) publishing(p *process, pub store.Publication) func() error {
-	return func() error {
-		return wantAll(store.PublishStored)(p.Publish(w.t.Context(), time.Now(), []store.Publication{pub}))
+// cutCall is a call, and how to see whether it has written what it was to write.
+type cutCall struct {
+	run     func() error
+	written func() bool
+}
+
+func (w *tenant) publishing(p *process, key string) cutCall {
+	pub := w.keyed(key)
+	return cutCall{
+		func() error {
+			return wantAll(store.PublishStored)(p.Publish(w.t.Context(), time.Now(), []store.Publication{pub}))
+		},
+		func() bool { return stored(w.t, p, pub) },
+	}
+}
+
+func (w *tenant) settling(p *process, epoch int64) cutCall {
+	pub := w.publication()
+	pub.Epoch, pub.Deliveries[0].HandOver = epoch, true
+	wantOutcomes(w.t, "Publish", publish(w.t, p, pub), store.PublishStored)
+	item := delivered(store.Claimed{Tenant: w.name, Delivery: pub.Deliveries[0].ID, Endpoint: w.ep.ID, Claim: 1}, time.Now())
+	return cutCall{
+		func() error {
+			_, err := p.Settle(w.t.Context(), time.Now(), store.Settlement{Epoch: epoch, Items: []store.Settled{item}})
+			return err
+		},
+		func() bool {
+			attempts, err := p.Attempts(w.t.Context(), w.name, item.Delivery)
+			must(w.t, err, "Attempts")
+			got, err := p.Delivery(w.t.Context(), w.name, item.Delivery)
+			must(w.t, err, "Delivery")
+			if ended := got.Status == webhook.DeliveryDelivered; ended != (len(attempts) == 1) {
+				w.t.Errorf("the delivery has ended = %v with %d attempts; want all of a settle or nothing", ended, len(attempts))
+			}
+			return len(attempts) == 1
+		},
+	}
+}
+
+func (w *tenant) updating(p *process) cutCall {
+	before := w.ep.Version
+	return cutCall{
+		func() error { return w.update(p, webhook.EndpointActive) },
+		func() bool {
+			now, err := p.Endpoint(w.t.Context(), w.name, w.ep.ID)
+			must(w.t, err, "Endpoint")
+			w.ep = now
+			return now.Version > before
+		},
 	}
 }

@@ -233,7 +233,7 @@ func (g *gates) changesInTheirOrder(t *testing.T) {
 	latest, err := g.p.LatestChange(t.Context())
 	must(t, err, "LatestChange")
 	if len(changed) != 0 || latest != cursor {
-		t.Errorf("before any commit: %d changed, latest change %d; want 0, %d: what is under way would never be reported", len(changed), latest, cursor)
+		t.Errorf("before any commit: %d changed, latest %d; want 0, %d: what is under way would never be reported", len(changed), latest, cursor)
 	}
 	g.endpoints.release(t)
 	must(t, first(), "UpdateEndpoint")

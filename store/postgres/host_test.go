@@ -21,11 +21,24 @@ import (
 
 var levels = []pgx.TxIsoLevel{pgx.ReadCommitted, pgx.RepeatableRead, pgx.Serializable}
 
-// TestHostTransactionStaysUsable publishes what is not stored, at every isolation
-// level, and goes on.
-func TestHostTransactionStaysUsable(t *testing.T) {
+// TestHostTransactions is about what publishing means for a transaction of the host.
+func TestHostTransactions(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t, postgrestest.Shared(t))
+	for name, run := range map[string]func(*testing.T, *database){
+		"stay usable":                staysUsable,
+		"serialize":                  serializes,
+		"see an older directory":     seesAnOlderDirectory,
+		"take what could be misread": takesStrangeContents,
+	} {
+		// One after the other, since serializable transactions may fail because of
+		// each other.
+		t.Run(name, func(t *testing.T) { run(t, d) })
+	}
+}
+
+// staysUsable publishes what is not stored, at every isolation level, and goes on.
+func staysUsable(t *testing.T, d *database) {
 	p := d.open(t, nil)
 	for _, level := range levels {
 		t.Run(string(level), func(t *testing.T) {
@@ -43,6 +56,13 @@ func TestHostTransactionStaysUsable(t *testing.T) {
 			wantOutcomes(t, "Tx.Publish of a key from before", publish(t, host, w.keyed("before")), store.PublishDuplicate)
 			wantOutcomes(t, "Tx.Publish with an old directory", publish(t, host, stale), store.PublishStale)
 			wantOutcomes(t, "Tx.Publish with a new one", publish(t, host, last), store.PublishStored)
+			for name, want := range map[string]string{"lock_timeout": "0", "enable_seqscan": "on", "idle_in_transaction_session_timeout": "0"} {
+				var got string
+				must(t, tx.QueryRow(t.Context(), `SELECT current_setting($1)`, name).Scan(&got), "read "+name)
+				if got != want {
+					t.Errorf("%s = %q after Tx.Publish; want the host's %q", name, got, want)
+				}
+			}
 			must(t, tx.Commit(t.Context()), "Commit")
 			for i, want := range map[*store.Publication]bool{&a: true, &b: false, &stale: false, &last: true} {
 				if stored(t, p, *i) != want {
@@ -53,11 +73,8 @@ func TestHostTransactionStaysUsable(t *testing.T) {
 	}
 }
 
-// TestHostTransactionSerializes uses a key that another transaction has used since
-// the host's began.
-func TestHostTransactionSerializes(t *testing.T) {
-	t.Parallel()
-	d := newDatabase(t, postgrestest.Shared(t))
+// serializes uses a key that another transaction has used since the host's began.
+func serializes(t *testing.T, d *database) {
 	p := d.open(t, nil)
 	for _, level := range levels {
 		t.Run(string(level), func(t *testing.T) {
@@ -81,11 +98,9 @@ func TestHostTransactionSerializes(t *testing.T) {
 	}
 }
 
-// TestHostTransactionAndNewerDirectory publishes with a directory that is newer than
+// seesAnOlderDirectory publishes with a directory that is newer than
 // what the transaction sees.
-func TestHostTransactionAndNewerDirectory(t *testing.T) {
-	t.Parallel()
-	d := newDatabase(t, postgrestest.Shared(t))
+func seesAnOlderDirectory(t *testing.T, d *database) {
 	p := d.open(t, nil)
 	w := newTenant(t, p)
 	tx := p.begin(t, pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
@@ -98,6 +113,36 @@ func TestHostTransactionAndNewerDirectory(t *testing.T) {
 	}
 	wantOutcomes(t, "Tx.Publish", publish(t, p.Tx(tx), older, newer), store.PublishStale, store.PublishStored)
 	must(t, tx.Commit(t.Context()), "Commit")
+}
+
+// TestHostTransactionsTakeTheWholePool publishes while transactions of the host have
+// every connection that the store could ask for.
+func TestHostTransactionsTakeTheWholePool(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t, postgrestest.Shared(t))
+	admin := d.open(t, nil)
+	p := d.open(t, func(cfg *pgxpool.Config) { cfg.MaxConns = 2 })
+	w := newTenant(t, admin)
+	wantOutcomes(t, "Publish", publish(t, admin, w.keyed("known")), store.PublishStored)
+	txs := []pgx.Tx{p.begin(t, pgx.TxOptions{}), p.begin(t, pgx.TxOptions{})}
+	for _, by := range []time.Duration{0, 20 * aWeek} {
+		now := d.travel(t, by)
+		// Another process makes the weeks of the time to come.
+		wantOutcomes(t, "Publish", publish(t, admin, w.publicationAt(now)), store.PublishStored)
+		for _, tx := range txs {
+			stale := w.publicationAt(now)
+			stale.Revision--
+			wantOutcomes(t, "Tx.Publish", publish(t, p.Tx(tx), w.publicationAt(now), stale), store.PublishStored, store.PublishStale)
+			if by == 0 {
+				wantOutcomes(t, "Tx.Publish", publish(t, p.Tx(tx), w.keyed("known")), store.PublishDuplicate)
+			}
+			_, _, err := p.Tx(tx).TenantEndpoints(t.Context(), w.name, 0)
+			must(t, err, "Tx.TenantEndpoints")
+		}
+	}
+	for _, tx := range txs {
+		must(t, tx.Commit(t.Context()), "Commit")
+	}
 }
 
 // modes are the ways in which pgx can send statements.
@@ -119,11 +164,9 @@ func (w *tenant) strange() store.Publication {
 	return p
 }
 
-// TestStrangeContents publishes with every mode of pgx, natively and by way of
+// takesStrangeContents publishes with every mode of pgx, natively and by way of
 // package sql, and reads it back.
-func TestStrangeContents(t *testing.T) {
-	t.Parallel()
-	d := newDatabase(t, postgrestest.Shared(t))
+func takesStrangeContents(t *testing.T, d *database) {
 	reader := d.open(t, nil)
 	for name, mode := range modes {
 		p := d.open(t, func(cfg *pgxpool.Config) { cfg.ConnConfig.DefaultQueryExecMode = mode })

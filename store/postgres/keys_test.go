@@ -14,11 +14,26 @@ import (
 	"github.com/postrider/postrider/store/postgres/postgrestest"
 )
 
-// TestKeyOfAnOpenTransaction publishes batches while a host's transaction has used
-// an idempotency key and does not come to an end.
-func TestKeyOfAnOpenTransaction(t *testing.T) {
+// TestKeys is about idempotency keys that several transactions use at once.
+func TestKeys(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t, postgrestest.Shared(t))
+	for name, run := range map[string]func(*testing.T, *database){
+		"of an open transaction": keyOfAnOpenTransaction,
+		"waited for":             keyIsWaitedFor,
+		"in any order":           keysInAnyOrder,
+		"taken at once":          keysTakenAtOnce,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			run(t, d)
+		})
+	}
+}
+
+// keyOfAnOpenTransaction publishes batches while a host's transaction has used
+// an idempotency key and does not come to an end.
+func keyOfAnOpenTransaction(t *testing.T, d *database) {
 	host, p := d.open(t, nil), d.open(t, nil)
 	for name, end := range map[string]struct {
 		end  func(pgx.Tx, context.Context) error
@@ -58,10 +73,8 @@ func TestKeyOfAnOpenTransaction(t *testing.T) {
 	}
 }
 
-// TestKeyIsWaitedFor publishes in a transaction a key that another one has used.
-func TestKeyIsWaitedFor(t *testing.T) {
-	t.Parallel()
-	d := newDatabase(t, postgrestest.Shared(t))
+// keyIsWaitedFor publishes in a transaction a key that another one has used.
+func keyIsWaitedFor(t *testing.T, d *database) {
 	host, p := d.open(t, nil), d.open(t, nil)
 	w := newTenant(t, p)
 	first, second := host.begin(t, pgx.TxOptions{}), p.begin(t, pgx.TxOptions{})
@@ -84,12 +97,10 @@ type outcomes struct {
 
 func published(results []store.PublishResult, err error) outcomes { return outcomes{results, err} }
 
-// TestKeysInAnyOrder has a host that takes two keys in its own order, while a batch
+// keysInAnyOrder has a host that takes two keys in its own order, while a batch
 // that has taken the second waits for the first. Nobody must be told of a deadlock
 // but who can repeat: never the host.
-func TestKeysInAnyOrder(t *testing.T) {
-	t.Parallel()
-	d := newDatabase(t, postgrestest.Shared(t))
+func keysInAnyOrder(t *testing.T, d *database) {
 	host, p := d.open(t, nil), d.open(t, nil)
 	w := newTenant(t, p)
 	for round := range 6 {
@@ -124,11 +135,9 @@ func TestKeysInAnyOrder(t *testing.T) {
 	}
 }
 
-// TestKeysTakenAtOnce has hosts that use the same keys, each in an order of its own,
+// keysTakenAtOnce has hosts that use the same keys, each in an order of its own,
 // in one call. They wait for each other, and nobody twice.
-func TestKeysTakenAtOnce(t *testing.T) {
-	t.Parallel()
-	d := newDatabase(t, postgrestest.Shared(t))
+func keysTakenAtOnce(t *testing.T, d *database) {
 	p := d.open(t, nil)
 	w := newTenant(t, p)
 	const rounds, hosts, keys = 5, 4, 256

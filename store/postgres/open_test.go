@@ -66,7 +66,8 @@ func TestSchemaNames(t *testing.T) {
 
 // isRefused reports whether an error is about a name, and not one of the server's.
 func isRefused(err error) bool {
-	return err != nil && strings.Contains(err.Error(), "schema \"") && !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, sqlstore.ErrSchemaTooOld)
+	return err != nil && strings.Contains(err.Error(), "schema \"") &&
+		!errors.Is(err, store.ErrUnavailable) && !errors.Is(err, sqlstore.ErrSchemaTooOld)
 }
 
 // TestSchemaIsNamed has a search path on which nothing can be found.

@@ -31,38 +31,8 @@ func TestServerIsGone(t *testing.T) {
 	wantOutcomes(t, "Tx.Publish", publish(t, p.Tx(tx), lost), store.PublishStored)
 	server.Kill()
 
-	ctx := t.Context()
 	for round := range 2 { // first over connections that were open
-		for name, call := range map[string]func() error{
-			"Publish":          func() error { _, err := p.Publish(ctx, time.Now(), []store.Publication{w.publication()}); return err },
-			"Publish of a key": func() error { _, err := p.Publish(ctx, time.Now(), []store.Publication{w.keyed("k")}); return err },
-			"Published": func() error {
-				_, err := p.Published(ctx, []store.EventKey{{Tenant: w.name, ID: before.Event.ID}})
-				return err
-			},
-			"Poll": func() error {
-				_, _, err := p.Poll(ctx, time.Now(), epoch, 10, func(store.Waiting) store.Admission { return store.Admission{Lease: true} })
-				return err
-			},
-			"Take":            func() error { _, err := p.Take(ctx, time.Now(), epoch, 10, nil, nil); return err },
-			"Settle":          func() error { _, err := p.Settle(ctx, time.Now(), store.Settlement{Epoch: epoch}); return err },
-			"Start":           func() error { _, err := p.Start(ctx, epoch, []store.Held{{Tenant: w.name}}); return err },
-			"Renew":           func() error { return p.Renew(ctx, time.Now(), epoch, time.Hour) },
-			"Reap":            func() error { _, err := p.Reap(ctx, time.Now(), epoch, time.Hour, 10); return err },
-			"Held":            func() error { _, err := p.Held(ctx, epoch, "", 10); return err },
-			"TenantEndpoints": func() error { _, _, err := p.TenantEndpoints(ctx, w.name, 0); return err },
-			"EngineEndpoints": func() error { _, err := p.EngineEndpoints(ctx, []store.Lane{w.lane()}); return err },
-			"EventsByKey": func() error {
-				_, err := p.EventsByKey(ctx, []store.EventKey{{Tenant: w.name, ID: before.Event.ID}})
-				return err
-			},
-			"Event":     func() error { _, err := p.Event(ctx, w.name, before.Event.ID); return err },
-			"Delivery":  func() error { _, err := p.Delivery(ctx, w.name, before.Deliveries[0].ID); return err },
-			"Redeliver": func() error { return p.Redeliver(ctx, time.Now(), w.name, before.Deliveries[0].ID) },
-			"Prune":     func() error { _, err := p.Prune(ctx, time.Now(), twoWeeks, 10); return err },
-			"New":       func() error { _, err := postgres.New(ctx, p.pool, d.config()); return err },
-			"Migrate":   func() error { return postgres.Migrate(ctx, p.pool, d.config()) },
-		} {
+		for name, call := range w.everyCall(p, epoch, before) {
 			began := time.Now()
 			err := call()
 			if !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, store.ErrUnknown) {
@@ -76,6 +46,7 @@ func TestServerIsGone(t *testing.T) {
 			}
 		}
 	}
+	ctx := t.Context()
 	if err := tx.Commit(ctx); err == nil {
 		t.Error("Commit of a transaction whose server was killed = nil; want an error")
 	}
@@ -89,6 +60,42 @@ func TestServerIsGone(t *testing.T) {
 	must(t, p.Renew(ctx, time.Now(), epoch, time.Hour), "Renew after the return")
 }
 
+// everyCall returns calls by their names, some of them about an event.
+func (w *tenant) everyCall(p *process, epoch int64, pub store.Publication) map[string]func() error {
+	ctx, cfg := w.t.Context(), p.db.config()
+	key := store.EventKey{Tenant: w.name, ID: pub.Event.ID}
+	return map[string]func() error{
+		"Publish":          func() error { _, err := p.Publish(ctx, time.Now(), []store.Publication{w.publication()}); return err },
+		"Publish of a key": func() error { _, err := p.Publish(ctx, time.Now(), []store.Publication{w.keyed("k")}); return err },
+		"Published": func() error {
+			_, err := p.Published(ctx, []store.EventKey{key})
+			return err
+		},
+		"Poll": func() error {
+			_, _, err := p.Poll(ctx, time.Now(), epoch, 10, func(store.Waiting) store.Admission { return store.Admission{Lease: true} })
+			return err
+		},
+		"Take":            func() error { _, err := p.Take(ctx, time.Now(), epoch, 10, nil, nil); return err },
+		"Settle":          func() error { _, err := p.Settle(ctx, time.Now(), store.Settlement{Epoch: epoch}); return err },
+		"Start":           func() error { _, err := p.Start(ctx, epoch, []store.Held{{Tenant: w.name}}); return err },
+		"Renew":           func() error { return p.Renew(ctx, time.Now(), epoch, time.Hour) },
+		"Reap":            func() error { _, err := p.Reap(ctx, time.Now(), epoch, time.Hour, 10); return err },
+		"Held":            func() error { _, err := p.Held(ctx, epoch, "", 10); return err },
+		"TenantEndpoints": func() error { _, _, err := p.TenantEndpoints(ctx, w.name, 0); return err },
+		"EngineEndpoints": func() error { _, err := p.EngineEndpoints(ctx, []store.Lane{w.lane()}); return err },
+		"EventsByKey": func() error {
+			_, err := p.EventsByKey(ctx, []store.EventKey{key})
+			return err
+		},
+		"Event":     func() error { _, err := p.Event(ctx, w.name, key.ID); return err },
+		"Delivery":  func() error { _, err := p.Delivery(ctx, w.name, pub.Deliveries[0].ID); return err },
+		"Redeliver": func() error { return p.Redeliver(ctx, time.Now(), w.name, pub.Deliveries[0].ID) },
+		"Prune":     func() error { _, err := p.Prune(ctx, time.Now(), twoWeeks, 10); return err },
+		"New":       func() error { _, err := postgres.New(ctx, p.pool, cfg); return err },
+		"Migrate":   func() error { return postgres.Migrate(ctx, p.pool, cfg) },
+	}
+}
+
 // TestCommitIsInterrupted ends the session of a process while it commits: before the
 // commit, when nothing will be there, and after it, when it only waits to say so.
 func TestCommitIsInterrupted(t *testing.T) {
@@ -98,31 +105,24 @@ func TestCommitIsInterrupted(t *testing.T) {
 	admin := d.dial(t, func(cfg *pgxpool.Config) { cfg.ConnConfig.RuntimeParams["synchronous_commit"] = "local" })
 	d.pool = admin.pool
 	queue := newBrake(t, d, "queue", atCommit)
-	for name, w := range map[string]func(*testing.T, *process) (hold, release func()){
-		"before": func(t *testing.T, p *process) (hold, release func()) {
-			return func() { queue.hold(t) }, func() { queue.release(t) }
-		},
+	for name, stop := range map[string]struct{ hold, release func(*testing.T) }{
+		"before": {queue.hold, queue.release},
 		// A commit that waits for a standby which does not exist is in the files.
-		"after": func(t *testing.T, p *process) (hold, release func()) {
-			return func() { d.standby(t, "nobody") }, func() { d.standby(t, "") }
-		},
+		"after": {func(t *testing.T) { d.standby(t, "nobody") }, func(t *testing.T) { d.standby(t, "") }},
 	} {
 		for _, through := range []string{"pool", "pooler"} {
 			for _, key := range []string{"", "a key"} {
 				t.Run(fmt.Sprintf("%s %s %s", name, through, key), func(t *testing.T) {
 					p := d.openThrough(t, through)
-					tn := newTenant(t, p)
-					pub := tn.publication()
-					pub.Event.IdempotencyKey = key
-					hold, release := w(t, p)
-					hold()
+					pub := newTenant(t, p).keyed(key)
+					stop.hold(t)
 					result := background(t, func() error {
 						_, err := p.Publish(t.Context(), time.Now(), []store.Publication{pub})
 						return err
 					})
 					d.terminateCommitting(t)
 					err := result()
-					release()
+					stop.release(t)
 					there := stored(t, p, pub)
 					if there != (name == "after") {
 						t.Fatalf("the event is stored = %v after an end %s the commit: the test has shown nothing", there, name)

@@ -35,7 +35,9 @@ func newDatabase(t *testing.T, server *postgrestest.Server) *database {
 	return d
 }
 
-func (d *database) config() postgres.Config { return postgres.Config{Schema: d.schema} }
+func (d *database) config() postgres.Config {
+	return postgres.Config{Schema: d.schema}
+}
 
 // sql writes a statement for the schema, whose name is ":s" in it.
 func (d *database) sql(text string) string { return strings.ReplaceAll(text, ":s.", d.schema+".") }
