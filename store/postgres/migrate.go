@@ -128,7 +128,13 @@ func connConfig(ctx context.Context, pool *pgxpool.Pool) (*pgx.ConnConfig, error
 // makeSchema makes the schema unless it is there, which a role needs fewer rights
 // for.
 func makeSchema(ctx context.Context, db *sql.DB, schema string) error {
-	var there bool
+	var word, there bool
+	if err := db.QueryRowContext(ctx, reserved, schema).Scan(&word); err != nil {
+		return err
+	}
+	if word {
+		return errReserved(schema)
+	}
 	if err := db.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)`, schema).Scan(&there); err != nil || there {
 		return err
 	}

@@ -45,7 +45,7 @@ func TestSchemaNames(t *testing.T) {
 	t.Parallel()
 	pool := postgrestest.Shared(t).Pool(t)
 	for _, name := range []string{
-		"Upper", "1st", "a-b", "a.b", `a"b`, "a b", "a;b", "ä", strings.Repeat("a", 41), "postrider\n", "../x",
+		"Upper", "1st", "a-b", "a.b", `a"b`, "a b", "a;b", "ä", strings.Repeat("a", 41), "postrider\n", "../x", "pg_mine",
 	} {
 		if _, err := postgres.New(t.Context(), pool, postgres.Config{Schema: name}); !isRefused(err) {
 			t.Errorf("New with schema %q = %v; want an error about the name", name, err)
@@ -55,6 +55,14 @@ func TestSchemaNames(t *testing.T) {
 		}
 		if _, err := postgres.Migrations(name); !isRefused(err) {
 			t.Errorf("Migrations(%q) = %v; want an error about the name", name, err)
+		}
+	}
+	for _, name := range []string{"user", "order", "left"} { // only the server knows them all
+		if _, err := postgres.New(t.Context(), pool, postgres.Config{Schema: name}); !isRefused(err) {
+			t.Errorf("New with schema %q = %v; want an error about the name", name, err)
+		}
+		if err := postgres.Migrate(t.Context(), pool, postgres.Config{Schema: name}); !isRefused(err) {
+			t.Errorf("Migrate with schema %q = %v; want an error about the name", name, err)
 		}
 	}
 	for _, name := range []string{"", "a", "_", "a_1", strings.Repeat("a", 40)} {

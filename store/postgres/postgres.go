@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -54,8 +55,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Schema == "" {
 		c.Schema = defaultSchema
 	}
-	if !schemaName.MatchString(c.Schema) {
-		return c, fmt.Errorf("schema %q: want lower-case letters, digits and underscores, at most 40, no digit first", c.Schema)
+	if !schemaName.MatchString(c.Schema) || strings.HasPrefix(c.Schema, "pg_") {
+		return c, fmt.Errorf("schema %q: want lower-case letters, digits and underscores, at most 40, no digit and no pg_ first", c.Schema)
 	}
 	if c.Announce && c.Pooler {
 		return c, errors.New("Config.Announce needs LISTEN, which does not work through a pooler")
@@ -93,8 +94,22 @@ func New(ctx context.Context, pool *pgxpool.Pool, cfg Config) (*Store, error) {
 	return s, nil
 }
 
+// reserved asks whether a word cannot be the name of a schema without quotes.
+const reserved = `SELECT EXISTS (SELECT FROM pg_get_keywords() WHERE word = $1 AND catcode IN ('R', 'T'))`
+
+func errReserved(schema string) error {
+	return fmt.Errorf("schema %q: is a reserved word of SQL", schema)
+}
+
 // check finds out whether the database is what the store needs.
 func (s *Store) check(ctx context.Context, cfg Config) error {
+	var word bool
+	if err := s.pool.QueryRow(ctx, reserved, s.texts.args([]any{cfg.Schema})...).Scan(&word); err != nil {
+		return classify(err)
+	}
+	if word {
+		return errReserved(cfg.Schema)
+	}
 	var commit string
 	if err := s.pool.QueryRow(ctx, `SHOW synchronous_commit`, s.texts.args(nil)...).Scan(&commit); err != nil {
 		return classify(err)
