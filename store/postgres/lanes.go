@@ -35,7 +35,7 @@ func (s *Store) take(ctx context.Context, now time.Time, epoch int64, limit int,
 		}
 	}
 	var lanes laneList
-	steps := []step{{text: notDurable}, {lockDueLanes, []any{limit}, lanes.scan}}
+	steps := []step{{lockDueLanes, []any{limit}, lanes.scan}}
 	if len(asking) > 0 {
 		steps = append(steps, step{lockLanes, laneArgs(asking), lanes.scan})
 	}

@@ -27,7 +27,7 @@ func (s *Store) poll(ctx context.Context, now time.Time, epoch int64, limit int,
 		return nil, due.next(now), nil
 	}
 	var rows []store.Claimed
-	t, err := s.begin(ctx, beginWriting, step{text: notDurable}, step{dueRows, []any{limit}, func(r row) error {
+	t, err := s.begin(ctx, beginWriting, step{dueRows, []any{limit}, func(r row) error {
 		var c store.Claimed
 		err := scanClaim(r, &c)
 		rows = append(rows, c)
@@ -98,10 +98,6 @@ func (u *upcoming) next(now time.Time) time.Time {
 	}
 	return now.Add(time.Duration(first-u.now) * time.Microsecond)
 }
-
-// notDurable is said by claims, which need not wait for the disk: one that a crash
-// of the server undoes is refused when it settles, as if its lease had been lost.
-const notDurable = `SET LOCAL synchronous_commit = off`
 
 const claimColumns = `tenant, delivery, endpoint, event, claims, attempts, base, crashes`
 
