@@ -23,8 +23,6 @@ type publication struct {
 	// engine is where deliveries are handed over to, or nil.
 	engine *engine.Engine
 	msg    *send.Message
-	// open says that a delivery that is not handed over could be claimed.
-	open bool
 	// state says whether a flush has taken it or its caller has given up.
 	state atomic.Int32
 	done  chan error
@@ -90,6 +88,18 @@ func (p *publication) handOver() {
 	}
 	if jobs != nil {
 		p.engine.Push(jobs)
+	}
+}
+
+// stored makes an engine claim what had no place when it was written.
+func (p *publication) stored(e *engine.Engine) {
+	if e == nil {
+		return
+	}
+	for i := range p.Deliveries {
+		if !p.Deliveries[i].HandOver {
+			e.Stored(p.lane(i))
+		}
 	}
 }
 

@@ -230,7 +230,7 @@ func (d *Dispatcher) match(ctx context.Context, p *publication) error {
 
 func (d *Dispatcher) address(p *publication, dir *directory.Tenant, e *engine.Engine) error {
 	ids := dir.Match(p.Event.Type)
-	p.Revision, p.engine, p.Epoch, p.open = dir.Revision(), nil, 0, false
+	p.Revision, p.engine, p.Epoch = dir.Revision(), nil, 0
 	p.Deliveries = make([]store.NewDelivery, len(ids))
 	p.state.Store(publicationQueued)
 	for i, endpoint := range ids {
@@ -244,12 +244,10 @@ func (d *Dispatcher) address(p *publication, dir *directory.Tenant, e *engine.En
 		if e == nil {
 			continue
 		}
-		ok, open := e.Reserve(p.lane(i), id, p.msg.Size())
-		if ok {
+		if e.Reserve(p.lane(i), id, p.msg.Size()) {
 			p.Deliveries[i].HandOver = true
 			p.engine, p.Epoch = e, e.Epoch()
 		}
-		p.open = p.open || open && !ok
 	}
 	return nil
 }

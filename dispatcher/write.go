@@ -70,12 +70,12 @@ func (s *shard) write(calls []*publication) {
 
 // published hands over what was stored and answers the callers.
 func (s *shard) published(calls []*publication, results []store.PublishResult) {
-	claimable := false
+	e := s.engine.Load()
 	for i, p := range calls {
 		err := p.answer(results[i])
 		if results[i].Outcome == store.PublishStored {
 			p.handOver()
-			claimable = claimable || p.open
+			p.stored(e)
 		} else {
 			p.unreserve()
 		}
@@ -83,9 +83,6 @@ func (s *shard) published(calls []*publication, results []store.PublishResult) {
 			s.directory.Outdate(p.Event.Tenant, p.Revision+1)
 		}
 		p.done <- err
-	}
-	if claimable {
-		s.wake()
 	}
 }
 

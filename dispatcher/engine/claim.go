@@ -87,7 +87,7 @@ func (c *claimLoop) run(ctx context.Context) {
 		}
 		// Processes that looked at regular intervals would each get what falls due
 		// between two of them, for ever: some nearly all of it, some nothing.
-		wait := interval/2 + time.Duration(c.e.cfg.Entropy.Jitter()*float64(interval))
+		wait := interval/2 + time.Duration(c.e.cfg.Entropy.Jitter()*float64(interval/2))
 		if !next.IsZero() {
 			wait = min(wait, max(next.Sub(clock.Now()), 0))
 		}

@@ -11,10 +11,17 @@ import (
 func (e *Engine) Epoch() int64 { return e.epoch }
 
 // Reserve takes a place for a delivery that is about to be published, of size
-// bytes, and reports whether there was one; if not, open says whether a claim
-// would bring it in. Push and Unreserve give the place back.
-func (e *Engine) Reserve(key store.Lane, delivery string, size int) (ok, open bool) {
+// bytes, and reports whether there was one. Push and Unreserve give the place back.
+func (e *Engine) Reserve(key store.Lane, delivery string, size int) bool {
 	return e.sched.Reserve(key, delivery, size)
+}
+
+// Stored makes the engine claim a delivery that was stored without a place, if
+// there is one by now. It never blocks.
+func (e *Engine) Stored(key store.Lane) {
+	if e.sched.Stored(key) {
+		e.claims.wake()
+	}
 }
 
 // Unreserve gives back the place of a delivery that was not stored.

@@ -14,27 +14,41 @@ const (
 )
 
 // Reserve takes a place for a delivery that is about to be published, and
-// reports whether there was one; if not, open says whether a claim would bring
-// it in. What is reserved counts as held until it is pushed or unreserved.
-func (s *Scheduler) Reserve(key store.Lane, delivery string, size int) (ok, open bool) {
+// reports whether there was one. What is reserved counts as held until it is
+// pushed or unreserved.
+func (s *Scheduler) Reserve(key store.Lane, delivery string, size int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return false, false
+		return false
 	}
 	l, at := s.laneOf(key), clock.Now()
 	if len(s.held) >= maxHeldJobs || s.heldBytes+size > maxHeldBytes || l.heldBytes+size > maxLaneBytes {
 		l.Stored()
-		return false, false
+		return false
 	}
 	if !l.Reserve(at) {
-		return false, l.Turn(at) > 0
+		return false
 	}
 	s.held[delivery] = 1
 	s.heldBytes += size
 	l.heldBytes += size
 	s.reserved.Add(1)
-	return true, true
+	return true
+}
+
+// Stored records that a delivery for which there was no place is in the store now,
+// and reports whether a claim would bring it in: the lane may have emptied since.
+func (s *Scheduler) Stored(key store.Lane) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	l := s.laneOf(key)
+	l.Stored()
+	s.feed(l)
+	return l.Turn(clock.Now()) > 0
 }
 
 // Unreserve gives back the place of a delivery that was not stored.

@@ -63,8 +63,8 @@
 //
 // # Processes
 //
-// Each delivering process polls, at irregular intervals of a quarter of a second to
-// a second and a half. With Config.Announce a process that publishes without
+// Each delivering process polls, at irregular intervals of an eighth of a second
+// to a second. With Config.Announce a process that publishes without
 // delivering tells the others by NOTIFY, at most every 20 milliseconds and never in
 // the transaction that publishes, since NOTIFY makes the commits of a whole database
 // take turns.

@@ -41,7 +41,7 @@ type Config struct {
 	// there is something to claim, so that they need not wait for their next
 	// poll. It is for processes that publish without delivering; LISTEN does not
 	// work through a pooler, so Announce and Pooler exclude each other.
-	// Defaults to false: others poll, every eighth of a second to every one and a half.
+	// Defaults to false: others poll, every eighth of a second to every second.
 	Announce bool
 	// AsyncCommit accepts a server or a role whose synchronous_commit is off.
 	// Then a crash of the server may lose events that were acknowledged.
