@@ -37,8 +37,9 @@ func (s *Scheduler) Reserve(key store.Lane, delivery string, size int) bool {
 	return true
 }
 
-// Stored records that a delivery for which there was no place is in the store now,
-// and reports whether a claim would bring it in: the lane may have emptied since.
+// Stored is told that a delivery for which there was no place is in the store now,
+// and reports whether a claim would bring it in, since the lane may have emptied
+// meanwhile. If not, the lane asks for it when it has room.
 func (s *Scheduler) Stored(key store.Lane) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -46,9 +47,12 @@ func (s *Scheduler) Stored(key store.Lane) bool {
 		return false
 	}
 	l := s.laneOf(key)
+	if l.Turn(clock.Now()) > 0 {
+		return true
+	}
 	l.Stored()
 	s.feed(l)
-	return l.Turn(clock.Now()) > 0
+	return false
 }
 
 // Unreserve gives back the place of a delivery that was not stored.
