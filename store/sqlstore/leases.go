@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/postrider/postrider/store"
@@ -175,17 +176,20 @@ func mayReap(ctx context.Context, c Conn, now time.Time, epoch int64, ttl time.D
 	return found && !expires.Before(now) && now.Sub(since) >= ttl, err
 }
 
-// deadOwners returns the owners of rows who have no valid lease.
+// deadOwners returns the owners of rows who have no valid lease. It goes from the
+// latest rows to the first: those that have ended, and that an index may still have
+// to be led past, are mostly early ones.
 func deadOwners(ctx context.Context, c Conn, now time.Time) ([]int64, error) {
 	var dead []int64
-	for owner := int64(0); ; {
+	for owner := int64(math.MaxInt64); ; {
 		var next, expires int64
 		if _, err := queryOne(ctx, c, `
 			SELECT owner
 			FROM postrider_queue
-			WHERE owner > ?
+			WHERE owner < ?
+			AND owner > 0
 			AND owner <> 0
-			ORDER BY owner
+			ORDER BY owner DESC, delivery DESC
 			LIMIT 1`, []any{owner}, &next); err != nil || next == 0 {
 			return dead, err
 		}
