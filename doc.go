@@ -27,8 +27,9 @@
 //     one process and a file, [github.com/postrider/postrider/store/postgres]
 //     for many processes and one database,
 //     [github.com/postrider/postrider/store/sharded] for several databases,
-//     [github.com/postrider/postrider/store/memstore] for tests. [github.com/postrider/postrider/dispatcher/manage] creates and
-//     changes endpoints, and redelivers.
+//     [github.com/postrider/postrider/store/memstore] for tests.
+//     [github.com/postrider/postrider/dispatcher/manage] creates and changes
+//     endpoints, and redelivers.
 //   - To receive: [github.com/postrider/postrider/signer] verifies signatures
 //     with one middleware, and depends on the standard library alone.
 //   - To understand: [github.com/postrider/postrider/webhook] has the values and

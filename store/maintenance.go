@@ -43,6 +43,19 @@ type Pruned struct {
 	More bool
 }
 
+// Add adds what another call removed.
+func (p *Pruned) Add(q Pruned) {
+	p.Events += q.Events
+	p.Payloads += q.Payloads
+	p.Deliveries += q.Deliveries
+	p.Attempts += q.Attempts
+	p.IdempotencyKeys += q.IdempotencyKeys
+	p.Statistics += q.Statistics
+	p.Endpoints += q.Endpoints
+	p.Expired += q.Expired
+	p.More = p.More || q.More
+}
+
 // Settings keeps a few small values that all processes must agree on.
 type Settings interface {
 	// Setting returns the value of that name. If there is none, initial is

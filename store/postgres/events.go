@@ -11,14 +11,7 @@ import (
 
 // Event implements store.Events.
 func (s *Store) Event(ctx context.Context, tenant, id string) (webhook.Event, error) {
-	events, err := s.EventsByKey(ctx, []store.EventKey{{Tenant: tenant, ID: id}})
-	switch {
-	case err != nil:
-		return webhook.Event{}, err
-	case len(events) == 0:
-		return webhook.Event{}, fmt.Errorf("read event: %w", store.ErrNotFound)
-	}
-	return events[0], nil
+	return sqlstore.OneEvent(s.EventsByKey(ctx, []store.EventKey{{Tenant: tenant, ID: id}}))
 }
 
 // EventsByKey implements store.Events. Joined like this, each id leads to its one

@@ -16,15 +16,7 @@ func (s *Store) Prune(ctx context.Context, now time.Time, r store.Retention, lim
 		if err != nil {
 			return store.Pruned{}, partly(err, i > 0)
 		}
-		sum.Events += p.Events
-		sum.Payloads += p.Payloads
-		sum.Deliveries += p.Deliveries
-		sum.Attempts += p.Attempts
-		sum.IdempotencyKeys += p.IdempotencyKeys
-		sum.Statistics += p.Statistics
-		sum.Endpoints += p.Endpoints
-		sum.Expired += p.Expired
-		sum.More = sum.More || p.More
+		sum.Add(p)
 	}
 	return sum, nil
 }

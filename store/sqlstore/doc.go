@@ -8,8 +8,9 @@
 //
 // # The tables
 //
-// All names begin with "postrider_", since a host may keep its own tables in
-// the same database. What is hot is small and apart: the queue has one row per
+// This is how SQLite keeps them; package postgres has a shape of its own for what
+// is hot, and shares the rest. All names begin with "postrider_", since a host may
+// keep its own tables in the same database. What is hot is small and apart: the queue has one row per
 // pending delivery and forgets it when the delivery ends. Its key is the owner
 // and the delivery, so that a delivery that is handed over at once is written
 // to one tree and removed from it, and enters no other index on its way.
@@ -22,5 +23,7 @@
 //
 // Statements use "?" for arguments. Their number is fixed: a statement for
 // many rows is written for 64, 16, 4 and 1 of them (see multi), so that a
-// database prepares each text once. Times are microseconds since 1970.
+// database prepares each text once. Times are microseconds since 1970. What an
+// index on a part of a table asks for is said in so many words, such as "owner <> 0"
+// beside a greater owner: a planner does not draw conclusions from arguments.
 package sqlstore

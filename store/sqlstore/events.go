@@ -10,7 +10,11 @@ import (
 
 // Event implements store.Events.
 func (s *Store) Event(ctx context.Context, tenant, id string) (webhook.Event, error) {
-	events, err := s.EventsByKey(ctx, []store.EventKey{{Tenant: tenant, ID: id}})
+	return OneEvent(s.EventsByKey(ctx, []store.EventKey{{Tenant: tenant, ID: id}}))
+}
+
+// OneEvent is the answer of Event, given that of EventsByKey for its one key.
+func OneEvent(events []webhook.Event, err error) (webhook.Event, error) {
 	switch {
 	case err != nil:
 		return webhook.Event{}, err

@@ -53,14 +53,7 @@ func (w *world) pruneBy(limit int) store.Pruned {
 	var sum store.Pruned
 	for range many {
 		p := w.prune(limit)
-		sum.Events += p.Events
-		sum.Payloads += p.Payloads
-		sum.Deliveries += p.Deliveries
-		sum.Attempts += p.Attempts
-		sum.IdempotencyKeys += p.IdempotencyKeys
-		sum.Statistics += p.Statistics
-		sum.Endpoints += p.Endpoints
-		sum.Expired += p.Expired
+		sum.Add(p)
 		if !p.More {
 			return sum
 		}
