@@ -27,7 +27,7 @@ const (
 // The most that one round trip carries.
 const (
 	maxSettleBatch = 512
-	maxFetch       = 256
+	maxFetch       = 64
 )
 
 // ErrLeaseLost is returned by Run when others have taken the deliveries over.

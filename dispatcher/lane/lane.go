@@ -19,11 +19,10 @@ const (
 	// stalled is how long attempts may be under way without one ending until
 	// the endpoint looks bad.
 	stalled = time.Second
-	// fullRecheck is when a full lane's parked rows are looked at again, if nothing
-	// else makes them: soon if its endpoint is quick, for another process may have
-	// room for them.
-	fullRecheck      = time.Second
-	quickFullRecheck = 100 * time.Millisecond
+	// fullRecheck is when a full lane's parked rows are looked at again if
+	// this process, which asks for them as soon as it has room, should die, or
+	// another one has room before.
+	fullRecheck = time.Second
 )
 
 // Config is what an endpoint's configuration means for its lane.
@@ -179,9 +178,6 @@ func (l *Lane) Gate(now time.Time) time.Time {
 		return l.breaker.until
 	case !l.breaker.closed(): // a probe is under way or about to be
 		return now.Add(ProbeWait(l.breaker.trips))
-	}
-	if l.pace.at(now) > 0 {
-		return now.Add(quickFullRecheck)
 	}
 	return now.Add(fullRecheck)
 }
