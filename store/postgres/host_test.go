@@ -124,8 +124,8 @@ func TestHostTransactionsTakeTheWholePool(t *testing.T) {
 	p := d.open(t, func(cfg *pgxpool.Config) { cfg.MaxConns = 2 })
 	w := newTenant(t, admin)
 	wantOutcomes(t, "Publish", publish(t, admin, w.keyed("known")), store.PublishStored)
-	txs := []pgx.Tx{p.begin(t, pgx.TxOptions{}), p.begin(t, pgx.TxOptions{})}
 	for _, by := range []time.Duration{0, 20 * aWeek} {
+		txs := []pgx.Tx{p.begin(t, pgx.TxOptions{}), p.begin(t, pgx.TxOptions{})}
 		now := d.travel(t, by)
 		// Another process makes the weeks of the time to come.
 		wantOutcomes(t, "Publish", publish(t, admin, w.publicationAt(now)), store.PublishStored)
@@ -139,9 +139,9 @@ func TestHostTransactionsTakeTheWholePool(t *testing.T) {
 			_, _, err := p.Tx(tx).TenantEndpoints(t.Context(), w.name, 0)
 			must(t, err, "Tx.TenantEndpoints")
 		}
-	}
-	for _, tx := range txs {
-		must(t, tx.Commit(t.Context()), "Commit")
+		for _, tx := range txs {
+			must(t, tx.Commit(t.Context()), "Commit")
+		}
 	}
 }
 
