@@ -16,6 +16,12 @@ func (e *Engine) Reserve(key store.Lane, delivery string, size int) bool {
 	return e.sched.Reserve(key, delivery, size)
 }
 
+// ReserveSoon is Reserve that may wait a moment for a place in a lane that works
+// fast.
+func (e *Engine) ReserveSoon(key store.Lane, delivery string, size int) bool {
+	return e.sched.ReserveSoon(key, delivery, size)
+}
+
 // Stored makes the engine claim a delivery that was stored without a place, if
 // there is one by now. It never blocks.
 func (e *Engine) Stored(key store.Lane) {

@@ -97,7 +97,7 @@ func (r *freezeRun) freeze() {
 	epoch := r.epoch(r.victim)
 	r.leave(r.victim) // it would not answer
 	stop()
-	r.signal(syscall.SIGSTOP)
+	r.signal(r.victim, syscall.SIGSTOP)
 	p := pause{from: time.Now()}
 	inHand := r.count(`SELECT count(*) FROM queue WHERE owner = $1`, epoch)
 	time.Sleep(2 * freezeLease)
@@ -107,7 +107,7 @@ func (r *freezeRun) freeze() {
 	before := r.attempts()
 	p.to = time.Now()
 	r.ledger.change(r.victim.life(), func(l *life) { l.stopped++ })
-	r.signal(syscall.SIGCONT)
+	r.signal(r.victim, syscall.SIGCONT)
 	r.join(r.victim)
 	r.repeatUnknown(r.survivor)
 	time.Sleep(time.Second) // it writes what it has, and is refused
@@ -123,10 +123,10 @@ func (r *freezeRun) freeze() {
 	r.stopped = append(r.stopped, p)
 }
 
-func (r *freezeRun) signal(s syscall.Signal) {
-	r.t.Helper()
-	if err := r.victim.cmd.Process.Signal(s); err != nil {
-		r.t.Fatal(err)
+func (f *fleet) signal(p *process, s syscall.Signal) {
+	f.t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		f.t.Fatal(err)
 	}
 }
 

@@ -212,3 +212,8 @@ func (r *receiver) open() int {
 	defer r.mu.Unlock()
 	return len(r.conns)
 }
+
+// untimely reports whether a signature was refused for its time alone.
+func untimely(refusal error) bool {
+	return errors.Is(refusal, signer.ErrTooOld) || errors.Is(refusal, signer.ErrTooNew)
+}

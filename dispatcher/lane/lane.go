@@ -19,6 +19,10 @@ const (
 	// stalled is how long attempts may be under way without one ending until
 	// the endpoint looks bad.
 	stalled = time.Second
+	// Moment is how long an event that is being published waits for a place in
+	// a lane that works fast, and brisk how many attempts must end in that time.
+	Moment = 50 * time.Millisecond
+	brisk  = 100
 	// fullRecheck is when a full lane's parked rows are looked at again if
 	// this process, which asks for them as soon as it has room, should die, or
 	// another one has room before.
@@ -205,12 +209,34 @@ func (l *Lane) Excess(now time.Time) int {
 // whether there was one. Stored work goes first: while some is due, new
 // deliveries are stored too.
 func (l *Lane) Reserve(now time.Time) bool {
-	if l.backlog || l.cfg.Deleted || l.Shut(now) || !l.breaker.closed() || l.queued >= l.queueLimit(now) {
+	if !l.Room(now) {
 		l.Stored()
 		return false
 	}
 	l.queued++
 	return true
+}
+
+// Room reports whether there is a place for a delivery that is being published.
+func (l *Lane) Room(now time.Time) bool {
+	return !l.backlog && !l.cfg.Deleted && !l.Shut(now) && l.breaker.closed() && l.queued < l.queueLimit(now)
+}
+
+// Soon reports whether n deliveries that are being published would find places
+// within a moment: the lane is full, or has stored work to do first, but works it
+// off so fast that to wait is cheaper for everyone than the long way through the
+// store.
+func (l *Lane) Soon(now time.Time, n int) bool {
+	if l.cfg.Deleted || l.Shut(now) {
+		return false
+	}
+	if !l.loaded {
+		return true
+	}
+	if l.Class(now) != Good {
+		return false
+	}
+	return int(time.Duration(l.pace.at(now))*Moment/paceOver) >= max(n, brisk)
 }
 
 // Admit takes one place for a stored delivery that is due, or says when to ask

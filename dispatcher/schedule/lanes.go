@@ -19,6 +19,8 @@ type laneShell struct {
 	key      store.Lane
 	revision int64
 	queue    jobQueue
+	// waiters are events being published that wait a moment for a place.
+	waiters []*waiter
 	// heldBytes is the lane's share of the hand-over budget in use.
 	heldBytes int
 	// successSaved is when the time of the last success was last written.
@@ -70,6 +72,7 @@ func (s *Scheduler) Loaded(key store.Lane, r *send.Route, cfg lane.Config, healt
 	l.revision, l.route = r.Revision, r
 	s.apply(l, l.Load(clock.Now(), cfg, health))
 	s.list(l)
+	s.place(l)
 	s.staff()
 	return true
 }
@@ -142,7 +145,7 @@ func (s *Scheduler) Evict() {
 		if len(s.lanes) <= maxIdleLanes {
 			return
 		}
-		if l.Idle() && !l.listed && !l.loading && !l.waits {
+		if l.Idle() && !l.listed && !l.loading && !l.waits && len(l.waiters) == 0 {
 			delete(s.lanes, key)
 			delete(s.hungry, l)
 		}

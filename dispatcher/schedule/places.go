@@ -19,15 +19,20 @@ const (
 func (s *Scheduler) Reserve(key store.Lane, delivery string, size int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return false
-	}
-	l, at := s.laneOf(key), clock.Now()
-	if len(s.held) >= maxHeldJobs || s.heldBytes+size > maxHeldBytes || l.heldBytes+size > maxLaneBytes {
+	return !s.closed && s.reserve(s.laneOf(key), delivery, size)
+}
+
+// full reports whether memory has no place for a delivery of size bytes.
+func (s *Scheduler) full(l *laneShell, size int) bool {
+	return len(s.held) >= maxHeldJobs || s.heldBytes+size > maxHeldBytes || l.heldBytes+size > maxLaneBytes
+}
+
+func (s *Scheduler) reserve(l *laneShell, delivery string, size int) bool {
+	if s.full(l, size) {
 		l.Stored()
 		return false
 	}
-	if !l.Reserve(at) {
+	if !l.Reserve(clock.Now()) {
 		return false
 	}
 	s.held[delivery] = 1
@@ -153,6 +158,7 @@ func (s *Scheduler) Took(key store.Lane, asked, got int) {
 		if asked > 0 {
 			l.Taken(asked, got)
 		}
+		s.place(l)
 		s.feed(l)
 	}
 }

@@ -62,10 +62,14 @@ func (s *shell) publish(t *testing.T, endpoint string, n int) {
 	if !s.Reserve(key(endpoint), delivery, 100) {
 		t.Fatalf("Reserve(%s) = false, want a place in an empty lane", delivery)
 	}
-	s.Push([]*schedule.Job{{
-		Claimed:  store.Claimed{Tenant: "acme", Endpoint: endpoint, Delivery: delivery, Claim: 1},
+	s.Push([]*schedule.Job{jobOf(endpoint, n)})
+}
+
+func jobOf(endpoint string, n int) *schedule.Job {
+	return &schedule.Job{
+		Claimed:  store.Claimed{Tenant: "acme", Endpoint: endpoint, Delivery: fmt.Sprint(endpoint, n), Claim: 1},
 		Reserved: 100,
-	}})
+	}
 }
 
 func (s *shell) drain() (started []string) {

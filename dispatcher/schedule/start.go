@@ -77,6 +77,7 @@ func (s *Scheduler) start(l *laneShell) *Job {
 	}
 	s.running[l.class]++
 	s.list(l)
+	s.place(l)
 	s.feed(l)
 	return j
 }
