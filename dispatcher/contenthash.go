@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/postrider/postrider/webhook"
 )
@@ -24,6 +25,10 @@ func contentHash(key []byte, ev *webhook.Event) []byte {
 	part([]byte(ev.Type))
 	part(ev.Data)
 	part([]byte(ev.Subject))
+	part([]byte(ev.OrderingKey))
+	part([]byte(ev.Source))
+	part([]byte(ev.Priority))
+	part([]byte(ev.DeliverAt.UTC().Format(time.RFC3339Nano)))
 	for _, name := range slices.Sorted(maps.Keys(ev.Metadata)) {
 		part([]byte(name))
 		part([]byte(ev.Metadata[name]))

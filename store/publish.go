@@ -67,6 +67,12 @@ type NewDelivery struct {
 	ID, Endpoint string
 	// Due is when the first attempt is due; zero is at once.
 	Due time.Time
+	// Priority is the delivery's for good.
+	Priority webhook.Priority
+	// Ordered says that the delivery keeps the order of those of its endpoint
+	// with the same Key. It cannot be handed over.
+	Ordered bool
+	Key     string
 	// HandOver writes the delivery leased to the publication's epoch, under
 	// claim number 1.
 	HandOver bool

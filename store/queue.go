@@ -34,7 +34,8 @@ type Queue interface {
 
 	// Redeliver puts a delivery that has ended back to pending, due at once,
 	// with a fresh schedule; its number of attempts goes on, and so does the
-	// number of claims, so that a settle from before finds another fence. A
+	// number of claims, so that a settle from before finds another fence. It
+	// keeps its place in the order of events, and loses its batch. A
 	// delivery that is pending is left as it is, which is not an error.
 	// ErrNotFound; ErrPayloadGone.
 	Redeliver(ctx context.Context, now time.Time, tenant, delivery string) error
@@ -44,6 +45,10 @@ type Queue interface {
 type Waiting struct {
 	Tenant, Endpoint, Delivery string
 	Crashes                    int
+	Priority                   webhook.Priority
+	// Ordered, Key and Batch are as in Claimed.
+	Ordered    bool
+	Key, Batch string
 }
 
 // Admission is the answer for a waiting row: lease it, or park it behind the
@@ -75,6 +80,25 @@ type Claimed struct {
 	Attempts, Base int
 	// Crashes is how many processes died with the delivery in hand.
 	Crashes int
+	// Seq orders the deliveries of an endpoint as they were published. It stays
+	// the same over redeliveries.
+	Seq      int64
+	Priority webhook.Priority
+	// Ordered says that the delivery keeps the order of its Key.
+	Ordered bool
+	Key     string
+	// Batch is the batch that it was first sent in, or "".
+	Batch string
+	// Canceled says that it is not to be sent any more.
+	Canceled bool
+}
+
+// Waiting returns what a lane is asked about the row.
+func (c *Claimed) Waiting() Waiting {
+	return Waiting{
+		Tenant: c.Tenant, Endpoint: c.Endpoint, Delivery: c.Delivery, Crashes: c.Crashes,
+		Priority: c.Priority, Ordered: c.Ordered, Key: c.Key, Batch: c.Batch,
+	}
 }
 
 // Settlement is a batch of outcomes and what goes with them.
@@ -133,8 +157,8 @@ const (
 type Lanes interface {
 	// Take gives a turn to lanes whose time has come, longest due first, at
 	// most limit of them, and to those that ask for one, due or not. For each
-	// lane it asks turn once, leases parked rows of the lane, oldest first, at
-	// most Max, and sets the lane's time: to the turn's gate if parked rows
+	// lane it asks turn once, leases parked rows of the lane, those of higher
+	// priority first and then the oldest, at most Max, and sets the lane's time: to the turn's gate if parked rows
 	// remain, leased or locked ones aside, and else to none. All of that is one
 	// transaction; no lane due and none asking is not an error and writes
 	// nothing. turn must not block.

@@ -25,6 +25,9 @@ const (
 	ReasonCrashed         Reason = "crashed"          // failed: five processes died while sending it
 	ReasonEndpointDeleted Reason = "endpoint_deleted" // canceled
 	ReasonExpired         Reason = "expired"          // canceled: the payload's retention ended first
+	ReasonCanceledByHand  Reason = "canceled"         // canceled: an administrator did not want it sent
+	ReasonTooOld          Reason = "max_age"          // failed: its event's type allows no later attempt
+	ReasonEndpointPaused  Reason = "endpoint_paused"  // skipped: the endpoint was paused and holds nothing
 )
 
 // Delivery is one event on its way to one endpoint.
@@ -33,7 +36,14 @@ type Delivery struct {
 	ID, Tenant, EventID, EndpointID string
 	// EventType is the event's type, for lists and filters.
 	EventType string
-	Status    DeliveryStatus
+	Priority  Priority
+	// Ordered says that the delivery keeps the order of its OrderingKey.
+	Ordered     bool
+	OrderingKey string
+	// BatchID is that of the batch it goes in, "bat_" and a ULID; empty until
+	// it was first sent in one.
+	BatchID string
+	Status  DeliveryStatus
 	// Reason says why the delivery ended; empty while pending or delivered.
 	Reason Reason
 	// Attempts is how many attempts were made, over all redeliveries.
@@ -50,6 +60,8 @@ type Delivery struct {
 type Attempt struct {
 	// ID is "att_" and a ULID.
 	ID, Tenant, DeliveryID string
+	// BatchID is the batch that was sent, if it was one: its webhook-id.
+	BatchID string
 	// N counts the attempts of the delivery from 1.
 	N int
 	// At is when the attempt began.
@@ -135,6 +147,9 @@ type Health struct {
 	// Trips counts the probes that failed since the circuit breaker opened;
 	// it is 0 while the breaker is closed.
 	Trips int
+	// RecoveringSince is when the endpoint began to be sent to again after an
+	// outage or a pause: the rate rises from there. Zero if it is not.
+	RecoveringSince time.Time
 	// LastSuccessAt and LastFailureAt are zero if there was none. The success
 	// is kept to within 10 seconds.
 	LastSuccessAt, LastFailureAt time.Time

@@ -3,6 +3,7 @@ package webhook
 import (
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"time"
 )
@@ -25,6 +26,8 @@ const (
 	PausedByHand     PauseCause = "manual"
 	PausedByFailures PauseCause = "failures"
 	PausedByGone     PauseCause = "gone"
+	// PausedByOrder says that a delivery of an ordered endpoint failed for good.
+	PausedByOrder PauseCause = "order"
 )
 
 // SignatureScheme is how deliveries to an endpoint are signed.
@@ -52,6 +55,10 @@ type Endpoint struct {
 	// EventTypes are the subscribed patterns: a type, "a.*" or "*". nil at
 	// creation means "*"; an empty list that is not nil matches nothing.
 	EventTypes []string
+	// Sources are those whose events are sent. At most 10; none means all.
+	Sources []string
+	// Method is POST, PUT or PATCH. Defaults to POST.
+	Method string
 	// Headers are sent with every delivery. At most 20 of 4 KiB each; names
 	// that the library or HTTP needs are refused (see CheckHeaders).
 	Headers map[string]string
@@ -64,8 +71,27 @@ type Endpoint struct {
 	// MaxInFlight bounds the deliveries under way to this endpoint at once.
 	// Defaults to 8, growing to 64 while the endpoint answers well.
 	MaxInFlight int
+	// RateLimit bounds the deliveries that start in a second. Defaults to none.
+	RateLimit RateLimit
+	// Batch lets several events go in one request. Defaults to one event each.
+	Batch Batch
+	// Order makes events arrive in the order of their ordering keys. Defaults
+	// to no order.
+	Order Order
+	// Priority is that of events that have none of their own. Defaults to
+	// normal.
+	Priority Priority
+	// OnPaused says what becomes of deliveries while the endpoint is paused.
+	// Defaults to hold.
+	OnPaused OnPaused
+	// SuccessStatuses are the status codes that mean success, for receivers
+	// that answer with others than 2xx. At most 20; a redirect can be none.
+	// 410 among them does not pause the endpoint. Defaults to all of 2xx.
+	SuccessStatuses []int
+	// DeadLetter is what becomes of failed deliveries.
+	DeadLetter DeadLetter
 	// AutoPauseAfter is how many attempts must fail in a row until the
-	// endpoint is paused. Negative means never. Defaults to 100.
+	// endpoint is paused, at least 5. Negative means never. Defaults to 100.
 	AutoPauseAfter int
 	// Signature is the scheme of the endpoint's secrets. Defaults to v1.
 	Signature SignatureScheme
@@ -123,6 +149,21 @@ func (ep Endpoint) WithDefaults() Endpoint {
 	if ep.Signature == "" {
 		ep.Signature = SchemeV1
 	}
+	if ep.Method == "" {
+		ep.Method = http.MethodPost
+	}
+	if ep.RateLimit.PerSecond != 0 && ep.RateLimit.Burst == 0 {
+		ep.RateLimit.Burst = 1
+	}
+	if ep.Batch.MaxEvents != 0 && ep.Batch.MaxWait == 0 {
+		ep.Batch.MaxWait = defaultBatchWait
+	}
+	if ep.Order.Enabled && ep.Order.OnFailure == "" {
+		ep.Order.OnFailure = OrderBlock
+	}
+	if ep.OnPaused == "" {
+		ep.OnPaused = OnPausedHold
+	}
 	if ep.Status == "" {
 		ep.Status = EndpointActive
 	}
@@ -157,6 +198,7 @@ func (ep Endpoint) Validate() error {
 	if ep.Status != "" && ep.Status != EndpointActive && ep.Status != EndpointPaused {
 		inv.Add("status", CodeInvalidField, "Must be active or paused.")
 	}
+	ep.validateControl(&inv)
 	inv.text("status_reason", ep.StatusReason, maxDescriptionLen)
 	inv.metadata("metadata", ep.Metadata)
 	return inv.Err()
@@ -188,8 +230,12 @@ func (ep Endpoint) validatePatterns(inv *InvalidError) {
 	}
 }
 
-// Matches reports whether the endpoint subscribes to events of this type.
-func (ep *Endpoint) Matches(eventType string) bool { return MatchAny(ep.EventTypes, eventType) }
+// Matches reports whether the endpoint subscribes to events of this type and
+// source. Operational events are for those who name them, whatever their sources.
+func (ep *Endpoint) Matches(eventType, source string) bool {
+	return MatchAny(ep.EventTypes, eventType) &&
+		(len(ep.Sources) == 0 || Reserved(eventType) || slices.Contains(ep.Sources, source))
+}
 
 // Deleted reports whether the endpoint is a tombstone.
 func (ep *Endpoint) Deleted() bool { return !ep.DeletedAt.IsZero() }
@@ -198,6 +244,8 @@ func (ep *Endpoint) Deleted() bool { return !ep.DeletedAt.IsZero() }
 func (ep Endpoint) Clone() Endpoint {
 	ep.Labels = slices.Clone(ep.Labels)
 	ep.EventTypes = slices.Clone(ep.EventTypes)
+	ep.Sources = slices.Clone(ep.Sources)
+	ep.SuccessStatuses = slices.Clone(ep.SuccessStatuses)
 	ep.Headers = maps.Clone(ep.Headers)
 	ep.Retry.Schedule = slices.Clone(ep.Retry.Schedule)
 	ep.Metadata = maps.Clone(ep.Metadata)

@@ -1,6 +1,7 @@
 package webhook_test
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -80,6 +81,7 @@ func TestEndpointWithDefaults(t *testing.T) {
 	want := webhook.Endpoint{
 		Tenant: "acme", URL: "https://acme.example/hooks", EventTypes: []string{"*"}, Timeout: 15 * time.Second,
 		AutoPauseAfter: 100, Signature: webhook.SchemeV1, Status: webhook.EndpointActive,
+		Method: http.MethodPost, OnPaused: webhook.OnPausedHold,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("WithDefaults (-want +got): %s", diff)

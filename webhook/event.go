@@ -27,6 +27,18 @@ type Event struct {
 	// content gives the first receipt again, for 24 hours. At most 255 bytes.
 	// Defaults to none: each Publish is a new event.
 	IdempotencyKey string
+	// OrderingKey is what the event's order is kept within, at endpoints that
+	// keep one. At most 255 bytes. Defaults to "", which is a key too.
+	OrderingKey string
+	// Source is the part of the host that publishes. At most 64 bytes.
+	// Endpoints may subscribe to some sources only. Defaults to none.
+	Source string
+	// Priority says which deliveries of an endpoint go first. Defaults to the
+	// endpoint's, and then to that of the event's type.
+	Priority Priority
+	// DeliverAt is when the first attempt is due: at most the retention of
+	// payloads less 5 days ahead. Defaults to at once.
+	DeliverAt time.Time
 	// Subject is who or what the event is about, in the host's terms; erasure
 	// and history look it up. At most 255 bytes. Defaults to none.
 	Subject string
@@ -69,6 +81,8 @@ const (
 	MaxEventTypeLen      = 128
 	MaxIdempotencyKeyLen = 255
 	MaxSubjectLen        = 255
+	MaxOrderingKeyLen    = 255
+	MaxSourceLen         = 64
 	MaxTenantLen         = 255
 	MaxMetadataLen       = 4 << 10
 	MaxPayloadDepth      = 1000
@@ -91,6 +105,14 @@ func (ev Event) Validate() error {
 		inv.Add("timestamp", CodeInvalidField, "Must be in the years 1 to 9999.")
 	}
 	inv.text("idempotency_key", ev.IdempotencyKey, MaxIdempotencyKeyLen)
+	inv.text("ordering_key", ev.OrderingKey, MaxOrderingKeyLen)
+	inv.text("source", ev.Source, MaxSourceLen)
+	if !ev.Priority.valid() {
+		inv.Add("priority", CodeInvalidField, "Must be high, normal or low.")
+	}
+	if y := ev.DeliverAt.UTC().Year(); y < 1 || y > 9999 {
+		inv.Add("deliver_at", CodeInvalidField, "Must be in the years 1 to 9999.")
+	}
 	inv.text("subject", ev.Subject, MaxSubjectLen)
 	inv.metadata("metadata", ev.Metadata)
 	return inv.Err()
@@ -107,7 +129,8 @@ func (ev Event) Clone() Event {
 type Receipt struct {
 	// EventID is the id of the stored event; for a duplicate, of the first.
 	EventID string
-	// Deliveries is how many endpoints the event goes to.
+	// Deliveries is how many endpoints the event goes to, those that skip it
+	// aside.
 	Deliveries int
 	// Duplicate says that the idempotency key had been used for the same
 	// content: nothing new was stored.

@@ -19,6 +19,8 @@ const (
 	PrefixEndpoint Prefix = "ep_"
 	PrefixDelivery Prefix = "dlv_"
 	PrefixAttempt  Prefix = "att_"
+	PrefixBatch    Prefix = "bat_"
+	PrefixJob      Prefix = "job_"
 	PrefixSecret   Prefix = "sec_"
 )
 

@@ -113,7 +113,7 @@ func TestMatchAny(t *testing.T) {
 			t.Errorf("MatchAny(%q, invoice.paid) = %v; want %v", tt.patterns, got, tt.want)
 		}
 		ep := webhook.Endpoint{EventTypes: tt.patterns}
-		if got := ep.Matches("invoice.paid"); got != tt.want {
+		if got := ep.Matches("invoice.paid", ""); got != tt.want {
 			t.Errorf("Endpoint{EventTypes: %q}.Matches(invoice.paid) = %v; want %v", tt.patterns, got, tt.want)
 		}
 	}

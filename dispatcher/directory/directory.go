@@ -69,7 +69,7 @@ func (t *Tenant) Match(eventType string) []string {
 		return ids
 	}
 	for id, ep := range t.endpoints {
-		if ep.Matches(eventType) {
+		if ep.Matches(eventType, "") {
 			ids = append(ids, id)
 		}
 	}

@@ -159,7 +159,8 @@ func (r *poisonRun) suffer(p poison, lasting time.Duration) {
 	stop()
 	pending := r.settleDown(20 * time.Second)
 	grown := 0
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	// pgx takes up to 15 seconds to close a connection that does not answer.
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		if grown = ours() - r.baseline; grown <= 5 || time.Now().After(deadline) {
 			break
 		}

@@ -3,6 +3,7 @@ package manage_test
 import (
 	"errors"
 	"math"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -27,6 +28,7 @@ func TestCreateEndpoint(t *testing.T) {
 		Tenant: acme, URL: "https://acme.example/", Description: "Büro 7", Labels: []string{"prod"},
 		Headers: map[string]string{"X-Key": manage.Hidden}, MaxInFlight: 3, EventTypes: []string{"*"}, Timeout: 15 * time.Second,
 		AutoPauseAfter: 100, Signature: webhook.SchemeV1, Status: webhook.EndpointActive,
+		Method: http.MethodPost, OnPaused: webhook.OnPausedHold,
 		ID: got.ID, Revision: got.Revision, Version: 1, CreatedAt: got.CreatedAt, UpdatedAt: got.CreatedAt,
 	}
 	if diff := cmp.Diff(want, got); diff != "" || !webhook.PrefixEndpoint.ValidID(got.ID) || got.Revision == 0 || got.CreatedAt.IsZero() {

@@ -98,6 +98,12 @@ func plain(ep webhook.Endpoint) webhook.Endpoint {
 	if len(ep.Metadata) == 0 {
 		ep.Metadata = nil
 	}
+	if len(ep.Sources) == 0 {
+		ep.Sources = nil
+	}
+	if len(ep.SuccessStatuses) == 0 {
+		ep.SuccessStatuses = nil
+	}
 	if len(ep.EventTypes) == 0 {
 		ep.EventTypes = []string{}
 	}

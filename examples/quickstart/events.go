@@ -85,7 +85,7 @@ func (l *ledger) matching(ep *webhook.Endpoint) map[string]sentEvent {
 	defer l.mu.Unlock()
 	matching := make(map[string]sentEvent)
 	for id, s := range l.events {
-		if ep.Matches(s.eventType) {
+		if ep.Matches(s.eventType, "") {
 			matching[id] = s
 		}
 	}

@@ -218,7 +218,7 @@ func allArrived(receivers []*receiver, l *ledger) bool {
 // refundAccepted reports whether every receiver of refunds has accepted this one.
 func refundAccepted(receivers []*receiver, id string) bool {
 	for _, rc := range receivers {
-		if rc.endpoint.Matches(refundType) && !rc.has(id) {
+		if rc.endpoint.Matches(refundType, "") && !rc.has(id) {
 			return false
 		}
 	}

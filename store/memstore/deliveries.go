@@ -17,6 +17,7 @@ type delivery struct {
 	event    *event
 	history  *history
 	row      *row
+	seq      int64 // the order of publishing
 	claims   int64 // of the rows it had
 	attempts []webhook.Attempt
 }

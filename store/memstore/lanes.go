@@ -25,7 +25,9 @@ func (l *lane) place() *int { return &l.at }
 func (s *Store) lane(key store.Lane) *lane {
 	l := s.lanes[key]
 	if l == nil {
-		l = &lane{Lane: key, parked: newHeap(func(a, b *row) int { return cmp.Compare(a.seq, b.seq) })}
+		l = &lane{Lane: key, parked: newHeap(func(a, b *row) int {
+			return cmp.Or(cmp.Compare(a.delivery.Priority.Rank(), b.delivery.Priority.Rank()), cmp.Compare(a.seq, b.seq))
+		})}
 		s.lanes[key] = l
 	}
 	return l

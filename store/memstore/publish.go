@@ -180,6 +180,7 @@ func (s *Store) insertDelivery(t *tenant, ev *event, nd *store.NewDelivery, epoc
 	d := &delivery{
 		Delivery: webhook.Delivery{
 			ID: nd.ID, Tenant: ev.Tenant, EventID: ev.ID, EndpointID: nd.Endpoint, EventType: ev.Type,
+			Priority: webhook.PriorityOf(nd.Priority.Rank()), Ordered: nd.Ordered, OrderingKey: nd.Key,
 			Status: webhook.DeliveryPending, NextAttemptAt: due, CreatedAt: ev.published, UpdatedAt: ev.published,
 		},
 		event: ev, history: h,

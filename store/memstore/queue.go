@@ -26,9 +26,8 @@ func (s *Store) Poll(ctx context.Context, now time.Time, epoch int64, limit int,
 			break
 		}
 		r := s.waiting.first()
-		answer := admit(store.Waiting{
-			Tenant: r.delivery.Tenant, Endpoint: r.delivery.EndpointID, Delivery: r.delivery.ID, Crashes: r.crashes,
-		})
+		c := r.claimed()
+		answer := admit(c.Waiting())
 		if answer.Lease {
 			s.lease(r, epoch)
 			claimed = append(claimed, r.claimed())
@@ -165,7 +164,7 @@ func (s *Store) Redeliver(ctx context.Context, now time.Time, tenant, delivery s
 		return fmt.Errorf("redeliver: %w", store.ErrPayloadGone)
 	}
 	now = instant(now)
-	d.Status, d.Reason = webhook.DeliveryPending, ""
+	d.Status, d.Reason, d.BatchID = webhook.DeliveryPending, "", ""
 	d.NextAttemptAt, d.UpdatedAt = now, now
 	s.wait(s.enqueue(d, now))
 	return nil

@@ -11,7 +11,7 @@ import (
 // row is a pending delivery in the queue.
 type row struct {
 	delivery *delivery
-	seq      int64 // the order of entry
+	seq      int64 // the delivery's
 	due      time.Time
 	state    state
 	owner    int64 // the epoch, if leased
@@ -43,12 +43,16 @@ func (r *row) claimed() store.Claimed {
 	return store.Claimed{
 		Tenant: d.Tenant, Delivery: d.ID, Endpoint: d.EndpointID, Event: d.EventID,
 		Claim: r.claims, Attempts: d.Attempts, Base: r.base, Crashes: r.crashes,
+		Seq: r.seq, Priority: d.Priority, Ordered: d.Ordered, Key: d.OrderingKey, Batch: d.BatchID,
 	}
 }
 
 // enqueue makes the row of a delivery that has none. It is nowhere yet.
 func (s *Store) enqueue(d *delivery, due time.Time) *row {
-	r := &row{delivery: d, seq: s.next(), due: due, claims: d.claims, base: d.Attempts}
+	if d.seq == 0 {
+		d.seq = s.next()
+	}
+	r := &row{delivery: d, seq: d.seq, due: due, claims: d.claims, base: d.Attempts}
 	d.row = r
 	d.history.queued++
 	return r

@@ -119,7 +119,11 @@ func (b *book) decide(now time.Time) (*newRows, error) {
 		if err != nil {
 			return nil, err
 		}
-		rows.add(now, p, meta)
+		attrs, err := sqlstore.EventAttributes(&p.Event)
+		if err != nil {
+			return nil, err
+		}
+		rows.add(now, p, meta, attrs)
 	}
 	return rows, nil
 }

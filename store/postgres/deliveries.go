@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/store/sqlstore"
 	"github.com/postrider/postrider/webhook"
 )
 
@@ -17,18 +18,23 @@ import (
 // pendingColumns and endedColumns are what scanDelivery reads.
 const (
 	pendingColumns = `d.delivery AS id, d.event, d.endpoint, 'pending' AS status, '' AS reason, d.attempts, d.due AS next_at,
-		d.created_at, d.updated_at`
+		d.created_at, d.updated_at, d.prio, d.okey, coalesce(d.batch, '') AS batch`
 	endedColumns = `d.id, d.event, d.endpoint, d.status, coalesce(d.reason, '') AS reason, d.attempts, NULL::bigint AS next_at,
-		d.created_at, d.updated_at`
-	allColumns = `d.id, d.event, d.endpoint, coalesce(e.type, ''), d.status, d.reason, d.attempts, d.next_at, d.created_at, d.updated_at`
+		d.created_at, d.updated_at, d.prio, d.okey, coalesce(d.batch, '') AS batch`
+	allColumns = `d.id, d.event, d.endpoint, coalesce(e.type, ''), d.status, d.reason, d.attempts, d.next_at, d.created_at, d.updated_at,
+		d.prio, d.okey, d.batch`
 )
 
 func scanDelivery(r row, d *webhook.Delivery) error {
 	var next *int64
 	var created, updated int64
+	var rank int
+	var okey string
 	err := r.Scan(&d.ID, &d.EventID, &d.EndpointID, &d.EventType, (*string)(&d.Status), (*string)(&d.Reason),
-		&d.Attempts, &next, &created, &updated)
+		&d.Attempts, &next, &created, &updated, &rank, &okey, &d.BatchID)
 	d.NextAttemptAt, d.CreatedAt, d.UpdatedAt = fromMicros(next), fromMicros(&created), fromMicros(&updated)
+	d.Priority = webhook.PriorityOf(rank)
+	d.Ordered, d.OrderingKey = sqlstore.ParseOrderKey(okey)
 	return err
 }
 

@@ -39,7 +39,7 @@ func (s *Store) EngineEndpoints(ctx context.Context, keys []store.Lane) ([]store
 			return err
 		}},
 		step{`
-			SELECT h.tenant, h.endpoint, h.failures, h.trips, h.last_success_at, h.last_failure_at
+			SELECT ` + healthColumns + `
 			FROM unnest($1::text[], $2::text[]) k (tenant, endpoint)
 			JOIN postrider.health h ON h.tenant = k.tenant AND h.endpoint = k.endpoint`, args, func(r row) error {
 			h, err := scanHealth(r)

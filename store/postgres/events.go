@@ -21,15 +21,15 @@ func (s *Store) EventsByKey(ctx context.Context, keys []store.EventKey) ([]webho
 	events := make([]webhook.Event, 0, len(keys))
 	seen := make(map[store.EventKey]bool, len(keys))
 	err := s.query(ctx, `
-		SELECT e.tenant, e.id, e.type, coalesce(e.subject, ''), coalesce(e.idempotency_key, ''), coalesce(e.meta, ''),
-			e.occurred_at, p.data
+		SELECT e.tenant, e.id, e.type, coalesce(e.source, ''), coalesce(e.subject, ''), coalesce(e.idempotency_key, ''), coalesce(e.meta, ''),
+			coalesce(e.attrs, ''), e.occurred_at, p.data
 		FROM unnest($1::text[], $2::text[]) k (tenant, id)
 		JOIN postrider.events e ON e.tenant = k.tenant AND e.id = k.id
 		LEFT JOIN postrider.payloads p ON p.tenant = k.tenant AND p.event = k.id`, []any{tenants, ids}, func(r row) error {
 		var ev webhook.Event
-		var meta string
+		var meta, attrs string
 		var at int64
-		if err := r.Scan(&ev.Tenant, &ev.ID, &ev.Type, &ev.Subject, &ev.IdempotencyKey, &meta, &at, (*[]byte)(&ev.Data)); err != nil {
+		if err := r.Scan(&ev.Tenant, &ev.ID, &ev.Type, &ev.Source, &ev.Subject, &ev.IdempotencyKey, &meta, &attrs, &at, (*[]byte)(&ev.Data)); err != nil {
 			return err
 		}
 		key := store.EventKey{Tenant: ev.Tenant, ID: ev.ID}
@@ -39,7 +39,10 @@ func (s *Store) EventsByKey(ctx context.Context, keys []store.EventKey) ([]webho
 		seen[key] = true
 		ev.Timestamp = fromMicros(&at)
 		var err error
-		ev.Metadata, err = sqlstore.FromJSON(meta)
+		if ev.Metadata, err = sqlstore.FromJSON(meta); err != nil {
+			return err
+		}
+		err = sqlstore.SetEventAttributes(attrs, &ev)
 		events = append(events, ev)
 		return err
 	})

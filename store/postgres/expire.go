@@ -187,8 +187,9 @@ func (s *Store) cancelPending(ctx context.Context, p partition, limit int, done 
 			AND q.delivery = x.delivery
 			RETURNING q.*
 		), canceled AS (
-			INSERT INTO postrider.deliveries (tenant, id, event, endpoint, status, reason, attempts, claims, created_at, updated_at)
-			SELECT tenant, delivery, event, endpoint, $4, $5, attempts, claims, created_at, postrider.now_us()
+			INSERT INTO postrider.deliveries (tenant, id, event, endpoint, status, reason, attempts, claims, created_at, updated_at,
+				seq, prio, okey, batch)
+			SELECT tenant, delivery, event, endpoint, $4, $5, attempts, claims, created_at, postrider.now_us(), seq, prio, okey, batch
 			FROM gone
 			RETURNING 1
 		)

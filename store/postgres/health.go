@@ -39,7 +39,7 @@ func changeHealth(changes map[store.Lane]store.HealthChange, result *store.Settl
 			trips = excluded.trips,
 			last_success_at = coalesce(excluded.last_success_at, h.last_success_at),
 			last_failure_at = coalesce(excluded.last_failure_at, h.last_failure_at)
-		RETURNING h.tenant, h.endpoint, h.failures, h.trips, h.last_success_at, h.last_failure_at`,
+		RETURNING ` + healthColumns,
 		args: []any{tenants, endpoints, failures, trips, resets, successes, lastFailures},
 		each: func(r row) error {
 			h, err := scanHealth(r)
@@ -49,10 +49,13 @@ func changeHealth(changes map[store.Lane]store.HealthChange, result *store.Settl
 	}
 }
 
+// healthColumns are what scanHealth reads, of health h.
+const healthColumns = `h.tenant, h.endpoint, h.failures, h.trips, h.last_success_at, h.last_failure_at, h.recovering_at`
+
 func scanHealth(r row) (webhook.Health, error) {
 	var h webhook.Health
-	var success, failure *int64
-	err := r.Scan(&h.Tenant, &h.EndpointID, &h.Failures, &h.Trips, &success, &failure)
-	h.LastSuccessAt, h.LastFailureAt = fromMicros(success), fromMicros(failure)
+	var success, failure, recovering *int64
+	err := r.Scan(&h.Tenant, &h.EndpointID, &h.Failures, &h.Trips, &success, &failure, &recovering)
+	h.LastSuccessAt, h.LastFailureAt, h.RecoveringSince = fromMicros(success), fromMicros(failure), fromMicros(recovering)
 	return h, err
 }

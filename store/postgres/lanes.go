@@ -51,11 +51,11 @@ func (s *Store) take(ctx context.Context, now time.Time, epoch int64, limit int,
 	if len(turns.tenants) == 0 {
 		return nil, nil
 	}
-	var rows []sequenced
+	var rows []store.Claimed
 	err = t.commit(ctx,
 		step{turns.claim(), append(turns.claimArgs(), epoch), func(r row) error {
-			var c sequenced
-			err := r.Scan(&c.seq, &c.Tenant, &c.Delivery, &c.Endpoint, &c.Event, &c.Claim, &c.Attempts, &c.Base, &c.Crashes)
+			var c store.Claimed
+			err := scanClaim(r, &c)
 			rows = append(rows, c)
 			return err
 		}},
@@ -64,18 +64,10 @@ func (s *Store) take(ctx context.Context, now time.Time, epoch int64, limit int,
 		return nil, err
 	}
 	// An UPDATE returns rows in whatever order it found them.
-	slices.SortFunc(rows, func(a, b sequenced) int { return cmp.Compare(a.seq, b.seq) })
-	claimed := make([]store.Claimed, len(rows))
-	for i := range rows {
-		claimed[i] = rows[i].Claimed
-	}
-	return claimed, nil
-}
-
-// sequenced is a claimed row with its place in the order of events.
-type sequenced struct {
-	store.Claimed
-	seq int64
+	slices.SortFunc(rows, func(a, b store.Claimed) int {
+		return cmp.Or(cmp.Compare(a.Priority.Rank(), b.Priority.Rank()), cmp.Compare(a.Seq, b.Seq))
+	})
+	return rows, nil
 }
 
 const lockDueLanes = `
@@ -147,6 +139,10 @@ func (l *turnList) claim() string {
 // lane that may have more gets them with its next turn.
 var claimSizes = []int64{1, 8, 64, 256, 1024}
 
+// takenColumns are claimColumns of what an UPDATE u of rows got leaves behind.
+const takenColumns = `u.tenant, u.delivery, u.endpoint, u.event, u.claims, u.attempts, u.base, u.crashes, u.seq, u.prio, u.okey,
+	coalesce(u.batch, ''), u.canceled`
+
 var claimTexts = func() map[int64]string {
 	texts := make(map[int64]string, len(claimSizes))
 	for _, size := range claimSizes {
@@ -163,7 +159,7 @@ var claimTexts = func() map[int64]string {
 						AND q.parked = 1
 						AND q.tenant = l.tenant
 						AND q.endpoint = l.endpoint
-						ORDER BY q.seq
+						ORDER BY q.prio, q.seq
 						LIMIT :size
 						FOR UPDATE SKIP LOCKED
 					) w
@@ -175,7 +171,7 @@ var claimTexts = func() map[int64]string {
 			FROM got
 			WHERE u.tenant = got.tenant
 			AND u.delivery = got.delivery
-			RETURNING u.seq, u.tenant, u.delivery, u.endpoint, u.event, u.claims, u.attempts, u.base, u.crashes`,
+			RETURNING `+takenColumns,
 			":size", strconv.FormatInt(size, 10), 1)
 	}
 	return texts

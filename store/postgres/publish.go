@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/store/sqlstore"
 )
 
 // Publish implements store.Publishing. Events without idempotency keys are
@@ -120,10 +121,10 @@ const insertEvents = `
 		FROM unnest($1::text[], $2::bigint[]) p (tenant, revision)
 		JOIN postrider.tenants t ON t.tenant = p.tenant AND t.revision > p.revision
 	), event AS (
-		INSERT INTO postrider.events (tenant, id, type, subject, idempotency_key, meta, occurred_at, published_at)
-		SELECT e.tenant, e.id, e.type, nullif(e.subject, ''), nullif(e.key, ''), nullif(e.meta, ''), e.at, postrider.now_us()
-		FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[])
-			e (tenant, id, type, subject, key, meta, at)
+		INSERT INTO postrider.events (tenant, id, type, source, subject, idempotency_key, meta, attrs, occurred_at, published_at)
+		SELECT e.tenant, e.id, e.type, nullif(e.source, ''), nullif(e.subject, ''), nullif(e.key, ''), nullif(e.meta, ''), nullif(e.attrs, ''), e.at, postrider.now_us()
+		FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[],
+			$17::text[], $18::text[]) e (tenant, id, type, subject, key, meta, at, source, attrs)
 		WHERE NOT EXISTS (SELECT FROM stale)
 	), payload AS (
 		INSERT INTO postrider.payloads (tenant, event, data)
@@ -132,11 +133,11 @@ const insertEvents = `
 		WHERE NOT EXISTS (SELECT FROM stale)
 	), delivery AS (
 		INSERT INTO postrider.queue (tenant, delivery, endpoint, event, seq, owner, claims, due, created_at, updated_at,
-			attempts, base, crashes, parked, started)
+			attempts, base, crashes, parked, started, prio, okey)
 		SELECT d.tenant, d.delivery, d.endpoint, d.event, nextval('postrider.queue_seq'), d.owner, sign(d.owner),
-			postrider.now_us() + d.delay, postrider.now_us(), postrider.now_us(), 0, 0, 0, 0, 0
-		FROM unnest($11::text[], $12::text[], $13::text[], $14::text[], $15::bigint[], $16::bigint[])
-			d (tenant, delivery, endpoint, event, owner, delay)
+			postrider.now_us() + d.delay, postrider.now_us(), postrider.now_us(), 0, 0, 0, 0, 0, d.prio, d.okey
+		FROM unnest($11::text[], $12::text[], $13::text[], $14::text[], $15::bigint[], $16::bigint[], $19::bigint[], $20::text[])
+			d (tenant, delivery, endpoint, event, owner, delay, prio, okey)
 		WHERE NOT EXISTS (SELECT FROM stale)
 	)
 	SELECT tenant, revision
@@ -149,19 +150,21 @@ type newRows struct {
 	tenants, ids, types, subjects, keys, meta []string
 	at                                        []int64
 	data                                      [][]byte
+	sources, attrs                            []string
 
-	dTenants, dIDs, dEndpoints, dEvents []string
-	dOwners, dDelays                    []int64
+	dTenants, dIDs, dEndpoints, dEvents, dKeys []string
+	dOwners, dDelays, dPriorities              []int64
 }
 
 func (r *newRows) args() []any {
 	return []any{
 		r.staleTenants, r.revisions, r.tenants, r.ids, r.types, r.subjects, r.keys, r.meta, r.at, r.data,
 		r.dTenants, r.dIDs, r.dEndpoints, r.dEvents, r.dOwners, r.dDelays,
+		r.sources, r.attrs, r.dPriorities, r.dKeys,
 	}
 }
 
-func (r *newRows) add(now time.Time, p *store.Publication, meta string) {
+func (r *newRows) add(now time.Time, p *store.Publication, meta, attrs string) {
 	ev := &p.Event
 	r.tenants = append(r.tenants, ev.Tenant)
 	r.ids = append(r.ids, ev.ID)
@@ -169,6 +172,8 @@ func (r *newRows) add(now time.Time, p *store.Publication, meta string) {
 	r.subjects = append(r.subjects, ev.Subject)
 	r.keys = append(r.keys, ev.IdempotencyKey)
 	r.meta = append(r.meta, meta)
+	r.sources = append(r.sources, ev.Source)
+	r.attrs = append(r.attrs, attrs)
 	r.at = append(r.at, ev.Timestamp.UnixMicro())
 	r.data = append(r.data, notNil(ev.Data))
 	for i := range p.Deliveries {
@@ -183,6 +188,8 @@ func (r *newRows) add(now time.Time, p *store.Publication, meta string) {
 		r.dEvents = append(r.dEvents, ev.ID)
 		r.dOwners = append(r.dOwners, owner)
 		r.dDelays = append(r.dDelays, delay(now, d.Due))
+		r.dPriorities = append(r.dPriorities, int64(d.Priority.Rank()))
+		r.dKeys = append(r.dKeys, sqlstore.OrderKey(d.Ordered, d.Key))
 	}
 	// Events of a tenant usually have the same revision.
 	if n := len(r.staleTenants); n == 0 || r.staleTenants[n-1] != ev.Tenant || r.revisions[n-1] != p.Revision {

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/store/sqlstore"
+	"github.com/postrider/postrider/webhook"
 )
 
 // Poll implements store.Queue. An idle process asks one cheap question and begins
@@ -30,6 +32,7 @@ func (s *Store) poll(ctx context.Context, now time.Time, epoch int64, limit int,
 	t, err := s.begin(ctx, beginWriting, step{dueRows, []any{limit}, func(r row) error {
 		var c store.Claimed
 		err := scanClaim(r, &c)
+		c.Claim++ // as it is once it is leased
 		rows = append(rows, c)
 		return err
 	}})
@@ -41,7 +44,7 @@ func (s *Store) poll(ctx context.Context, now time.Time, epoch int64, limit int,
 	var parked claims
 	var gates gates
 	for _, c := range rows {
-		answer := admit(store.Waiting{Tenant: c.Tenant, Endpoint: c.Endpoint, Delivery: c.Delivery, Crashes: c.Crashes})
+		answer := admit(c.Waiting())
 		if answer.Lease {
 			leased = append(leased, c)
 			continue
@@ -99,12 +102,16 @@ func (u *upcoming) next(now time.Time) time.Time {
 	return now.Add(time.Duration(first-u.now) * time.Microsecond)
 }
 
-const claimColumns = `tenant, delivery, endpoint, event, claims, attempts, base, crashes`
+const claimColumns = `tenant, delivery, endpoint, event, claims, attempts, base, crashes, seq, prio, okey, coalesce(batch, ''), canceled`
 
-// scanClaim reads a row as it is once it is leased.
+// scanClaim reads claimColumns.
 func scanClaim(r row, c *store.Claimed) error {
-	err := r.Scan(&c.Tenant, &c.Delivery, &c.Endpoint, &c.Event, &c.Claim, &c.Attempts, &c.Base, &c.Crashes)
-	c.Claim++
+	var rank, canceled int
+	var okey string
+	err := r.Scan(&c.Tenant, &c.Delivery, &c.Endpoint, &c.Event, &c.Claim, &c.Attempts, &c.Base, &c.Crashes,
+		&c.Seq, &rank, &okey, &c.Batch, &canceled)
+	c.Priority, c.Canceled = webhook.PriorityOf(rank), canceled != 0
+	c.Ordered, c.Key = sqlstore.ParseOrderKey(okey)
 	return err
 }
 
@@ -226,9 +233,9 @@ const redeliver = `
 		RETURNING d.*
 	)
 	INSERT INTO postrider.queue (tenant, delivery, endpoint, event, seq, owner, claims, due, created_at, updated_at,
-		attempts, base, crashes, parked, started)
-	SELECT tenant, id, endpoint, event, nextval('postrider.queue_seq'), 0, claims, postrider.now_us(), created_at,
-		postrider.now_us(), attempts, attempts, 0, 0, 0
+		attempts, base, crashes, parked, started, prio, okey)
+	SELECT tenant, id, endpoint, event, seq, 0, claims, postrider.now_us(), created_at,
+		postrider.now_us(), attempts, attempts, 0, 0, 0, prio, okey
 	FROM ended
 	RETURNING delivery`
 

@@ -147,10 +147,13 @@ const endRows = `
 		AND q.delivery = o.delivery
 		AND q.claims = o.claim
 		AND q.owner + 0 = $4
-		RETURNING q.tenant, q.delivery, q.event, q.endpoint, o.status, o.reason, q.attempts + o.tried AS attempts, q.claims, q.created_at
+		RETURNING q.tenant, q.delivery, q.event, q.endpoint, o.status, o.reason, q.attempts + o.tried AS attempts, q.claims, q.created_at,
+			q.seq, q.prio, q.okey, q.batch
 	), ended AS (
-		INSERT INTO postrider.deliveries (tenant, id, event, endpoint, status, reason, attempts, claims, created_at, updated_at)
-		SELECT tenant, delivery, event, endpoint, status, nullif(reason, ''), attempts, claims, created_at, postrider.now_us()
+		INSERT INTO postrider.deliveries (tenant, id, event, endpoint, status, reason, attempts, claims, created_at, updated_at,
+			seq, prio, okey, batch)
+		SELECT tenant, delivery, event, endpoint, status, nullif(reason, ''), attempts, claims, created_at, postrider.now_us(),
+			seq, prio, okey, batch
 		FROM gone
 	)
 	SELECT tenant, delivery, claims

@@ -11,8 +11,8 @@ import (
 
 var insertAttempts = newMulti(`
 	INSERT INTO postrider_attempts (tenant, delivery, n, id, at, class, status_code, truncated, dns, connect, tls, first_byte,
-		total, next_at, remote_addr, request_headers, response_headers, response_body)
-	VALUES `, `(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, `
+		total, next_at, remote_addr, request_headers, response_headers, response_body, batch)
+	VALUES `, `(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, `
 	ON CONFLICT (tenant, delivery, n) DO NOTHING`)
 
 // attemptHeaders are an attempt's headers as they are stored.
@@ -47,7 +47,7 @@ func insertAllAttempts(ctx context.Context, c Conn, items []store.Settled, heade
 		return append(args, it.Tenant, it.Delivery, int64(a.N), a.ID, a.At.UnixMicro(), textOrNull(string(a.Class)),
 			int64(a.StatusCode), boolInt(a.Truncated), t.DNS.Microseconds(), t.Connect.Microseconds(), t.TLS.Microseconds(),
 			t.FirstByte.Microseconds(), t.Total.Microseconds(), micros(a.NextAt), textOrNull(a.RemoteAddr),
-			textOrNull(headers[i].request), textOrNull(headers[i].response), bytesOrNull(a.ResponseBody))
+			textOrNull(headers[i].request), textOrNull(headers[i].response), bytesOrNull(a.ResponseBody), textOrNull(a.BatchID))
 	})
 }
 
@@ -57,7 +57,7 @@ func (s *Store) Attempts(ctx context.Context, tenant, delivery string) ([]webhoo
 	err := s.db.Read(ctx, func(ctx context.Context, c Conn) error {
 		return c.Query(ctx, `
 			SELECT n, id, at, class, status_code, truncated, dns, connect, tls, first_byte, total, next_at, remote_addr,
-				request_headers, response_headers, response_body
+				request_headers, response_headers, response_body, batch
 			FROM postrider_attempts
 			WHERE tenant = ?
 			AND delivery = ?
@@ -78,7 +78,7 @@ func scanAttempt(r Row, a *webhook.Attempt) error {
 	var dns, connect, tls, firstByte, total int64
 	var request, response string
 	err := r.Scan(&a.N, &a.ID, &a.At, (*string)(&a.Class), &a.StatusCode, &a.Truncated, &dns, &connect, &tls, &firstByte,
-		&total, &a.NextAt, &a.RemoteAddr, &request, &response, &a.ResponseBody)
+		&total, &a.NextAt, &a.RemoteAddr, &request, &response, &a.ResponseBody, &a.BatchID)
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,19 @@ type endpointConfig struct {
 	Status           string            `json:"status,omitempty"`
 	PauseCause       string            `json:"pause_cause,omitempty"`
 	StatusReason     string            `json:"status_reason,omitempty"`
+	Sources          []string          `json:"sources,omitempty"`
+	Method           string            `json:"method,omitempty"`
+	Rate             float64           `json:"rate,omitempty"`
+	Burst            int               `json:"burst,omitempty"`
+	BatchMax         int               `json:"batch_max,omitempty"`
+	BatchWait        time.Duration     `json:"batch_wait,omitempty"`
+	Ordered          bool              `json:"ordered,omitempty"`
+	OrderFailure     string            `json:"order_failure,omitempty"`
+	Priority         string            `json:"priority,omitempty"`
+	OnPaused         string            `json:"on_paused,omitempty"`
+	SuccessStatuses  []int             `json:"success_statuses,omitempty"`
+	DeadRetain       time.Duration     `json:"dead_retain,omitempty"`
+	DeadQuiet        bool              `json:"dead_quiet,omitempty"`
 }
 
 type retryConfig struct {
@@ -41,6 +54,11 @@ func encodeConfig(ep *webhook.Endpoint) (string, error) {
 		Timeout: ep.Timeout, MaxInFlight: ep.MaxInFlight, AutoPauseAfter: ep.AutoPauseAfter,
 		Signature: string(ep.Signature), DiscardResponses: ep.DiscardResponses, Metadata: ep.Metadata,
 		Status: string(ep.Status), PauseCause: string(ep.PauseCause), StatusReason: ep.StatusReason,
+		Sources: ep.Sources, Method: ep.Method, Rate: ep.RateLimit.PerSecond, Burst: ep.RateLimit.Burst,
+		BatchMax: ep.Batch.MaxEvents, BatchWait: ep.Batch.MaxWait,
+		Ordered: ep.Order.Enabled, OrderFailure: string(ep.Order.OnFailure),
+		Priority: string(ep.Priority), OnPaused: string(ep.OnPaused), SuccessStatuses: ep.SuccessStatuses,
+		DeadRetain: ep.DeadLetter.Retain, DeadQuiet: ep.DeadLetter.Quiet,
 	}
 	r := retryConfig(ep.Retry)
 	if len(r.Schedule) > 0 || r.Initial != 0 || r.Multiplier != 0 || r.MaxInterval != 0 || r.MaxAttempts != 0 || r.Jitter != 0 {
@@ -60,6 +78,13 @@ func decodeConfig(text string, ep *webhook.Endpoint) error {
 	ep.Signature, ep.DiscardResponses, ep.Metadata = webhook.SignatureScheme(c.Signature), c.DiscardResponses, c.Metadata
 	ep.Status, ep.PauseCause = webhook.EndpointStatus(c.Status), webhook.PauseCause(c.PauseCause)
 	ep.StatusReason = c.StatusReason
+	ep.Sources, ep.Method = c.Sources, c.Method
+	ep.RateLimit = webhook.RateLimit{PerSecond: c.Rate, Burst: c.Burst}
+	ep.Batch = webhook.Batch{MaxEvents: c.BatchMax, MaxWait: c.BatchWait}
+	ep.Order = webhook.Order{Enabled: c.Ordered, OnFailure: webhook.OnOrderFailure(c.OrderFailure)}
+	ep.Priority, ep.OnPaused = webhook.Priority(c.Priority), webhook.OnPaused(c.OnPaused)
+	ep.SuccessStatuses = c.SuccessStatuses
+	ep.DeadLetter = webhook.DeadLetter{Retain: c.DeadRetain, Quiet: c.DeadQuiet}
 	if c.Retry != nil {
 		ep.Retry = webhook.RetryPolicy(*c.Retry)
 	}

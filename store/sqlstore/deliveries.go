@@ -12,11 +12,17 @@ import (
 )
 
 // deliveryColumns are what scanDelivery reads, of a delivery d with its event e.
-const deliveryColumns = `d.id, d.event, d.endpoint, e.type, d.status, d.reason, d.attempts, d.next_at, d.created_at, d.updated_at`
+const deliveryColumns = `d.id, d.event, d.endpoint, e.type, d.status, d.reason, d.attempts, d.next_at, d.created_at, d.updated_at,
+	d.prio, d.okey, d.batch`
 
 func scanDelivery(r Row, d *webhook.Delivery) error {
-	return r.Scan(&d.ID, &d.EventID, &d.EndpointID, &d.EventType, (*string)(&d.Status), (*string)(&d.Reason),
-		&d.Attempts, &d.NextAttemptAt, &d.CreatedAt, &d.UpdatedAt)
+	var rank int
+	var okey string
+	err := r.Scan(&d.ID, &d.EventID, &d.EndpointID, &d.EventType, (*string)(&d.Status), (*string)(&d.Reason),
+		&d.Attempts, &d.NextAttemptAt, &d.CreatedAt, &d.UpdatedAt, &rank, &okey, &d.BatchID)
+	d.Priority = webhook.PriorityOf(rank)
+	d.Ordered, d.OrderingKey = ParseOrderKey(okey)
+	return err
 }
 
 // Delivery implements store.Deliveries.

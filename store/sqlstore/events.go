@@ -50,7 +50,7 @@ func (s *Store) EventsByKey(ctx context.Context, keys []store.EventKey) ([]webho
 }
 
 var selectEvents = newMulti(`
-	SELECT e.id, e.type, e.subject, e.idempotency_key, e.meta, e.occurred_at, p.data
+	SELECT e.id, e.type, e.source, e.subject, e.idempotency_key, e.meta, e.attrs, e.occurred_at, p.data
 	FROM postrider_events e
 	LEFT JOIN postrider_payloads p ON p.seq = e.seq
 	WHERE e.tenant = ?
@@ -58,14 +58,16 @@ var selectEvents = newMulti(`
 
 // scanEvent reads the columns of an event, and those of more.
 func scanEvent(r Row, ev *webhook.Event, more ...any) error {
-	var meta string
-	dest := append([]any{&ev.ID, &ev.Type, &ev.Subject, &ev.IdempotencyKey, &meta, &ev.Timestamp}, more...)
+	var meta, attrs string
+	dest := append([]any{&ev.ID, &ev.Type, &ev.Source, &ev.Subject, &ev.IdempotencyKey, &meta, &attrs, &ev.Timestamp}, more...)
 	err := r.Scan(dest...)
 	if err != nil {
 		return err
 	}
-	ev.Metadata, err = FromJSON(meta)
-	return err
+	if ev.Metadata, err = FromJSON(meta); err != nil {
+		return err
+	}
+	return SetEventAttributes(attrs, ev)
 }
 
 // ListEvents implements store.Events.
@@ -73,7 +75,7 @@ func (s *Store) ListEvents(ctx context.Context, tenant string, page store.Page) 
 	var events []webhook.Event
 	err := s.db.Read(ctx, func(ctx context.Context, c Conn) error {
 		return c.Query(ctx, `
-			SELECT id, type, subject, idempotency_key, meta, occurred_at
+			SELECT id, type, source, subject, idempotency_key, meta, attrs, occurred_at
 			FROM postrider_events
 			WHERE tenant = ?
 			AND id < ?

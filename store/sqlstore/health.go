@@ -42,23 +42,24 @@ func compareLanes(a, b store.Lane) int {
 func readHealth(ctx context.Context, c Conn, tenant, endpoint string) (webhook.Health, error) {
 	h := webhook.Health{Tenant: tenant, EndpointID: endpoint}
 	_, err := queryOne(ctx, c, `
-		SELECT failures, trips, last_success_at, last_failure_at
+		SELECT failures, trips, last_success_at, last_failure_at, recovering_at
 		FROM postrider_health
 		WHERE tenant = ?
 		AND endpoint = ?`, []any{tenant, endpoint},
-		&h.Failures, &h.Trips, &h.LastSuccessAt, &h.LastFailureAt)
+		&h.Failures, &h.Trips, &h.LastSuccessAt, &h.LastFailureAt, &h.RecoveringSince)
 	return h, err
 }
 
 func writeHealth(ctx context.Context, c Conn, h webhook.Health) error {
 	_, err := c.Exec(ctx, `
-		INSERT INTO postrider_health (tenant, endpoint, failures, trips, last_success_at, last_failure_at)
-		VALUES (?, ?, ?, ?, ?, ?)
+		INSERT INTO postrider_health (tenant, endpoint, failures, trips, last_success_at, last_failure_at, recovering_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (tenant, endpoint) DO UPDATE
 		SET failures = excluded.failures,
 			trips = excluded.trips,
 			last_success_at = excluded.last_success_at,
-			last_failure_at = excluded.last_failure_at`,
-		h.Tenant, h.EndpointID, h.Failures, h.Trips, micros(h.LastSuccessAt), micros(h.LastFailureAt))
+			last_failure_at = excluded.last_failure_at,
+			recovering_at = excluded.recovering_at`,
+		h.Tenant, h.EndpointID, h.Failures, h.Trips, micros(h.LastSuccessAt), micros(h.LastFailureAt), micros(h.RecoveringSince))
 	return err
 }

@@ -63,8 +63,8 @@ func newRows(now time.Time, pubs []*store.Publication, seq int64) []newRow {
 }
 
 var insertQueue = newMulti(`
-	INSERT INTO postrider_queue (owner, delivery, claims, parked, due, seq, tenant, endpoint, event, attempts, base, crashes, started)
-	VALUES `, `(?, ?, ?, 0, ?, ?, ?, ?, ?, 0, 0, 0, 0)`, ``)
+	INSERT INTO postrider_queue (owner, delivery, claims, parked, due, seq, tenant, endpoint, event, attempts, base, crashes, started, prio, okey)
+	VALUES `, `(?, ?, ?, 0, ?, ?, ?, ?, ?, 0, 0, 0, 0, ?, ?)`, ``)
 
 func (r *newRow) queue(args []any) []any {
 	var owner, claims int64
@@ -72,38 +72,43 @@ func (r *newRow) queue(args []any) []any {
 		owner, claims = r.pub.Epoch, 1
 	}
 	ev := &r.pub.Event
-	return append(args, owner, r.d.ID, claims, r.due, r.seq, ev.Tenant, r.d.Endpoint, ev.ID)
+	return append(args, owner, r.d.ID, claims, r.due, r.seq, ev.Tenant, r.d.Endpoint, ev.ID,
+		int64(r.d.Priority.Rank()), OrderKey(r.d.Ordered, r.d.Key))
 }
 
 var insertDeliveries = newMulti(`
-	INSERT INTO postrider_deliveries (tenant, id, event, endpoint, status, reason, attempts, claims, next_at, created_at, updated_at)
-	VALUES `, `(?, ?, ?, ?, 'pending', NULL, 0, 0, ?, ?, ?)`, ``)
+	INSERT INTO postrider_deliveries (tenant, id, event, endpoint, status, reason, attempts, claims, next_at, created_at, updated_at, prio, okey)
+	VALUES `, `(?, ?, ?, ?, 'pending', NULL, 0, 0, ?, ?, ?, ?, ?)`, ``)
 
 func (r *newRow) delivery(args []any, at int64) []any {
 	ev := &r.pub.Event
-	return append(args, ev.Tenant, r.d.ID, ev.ID, r.d.Endpoint, r.due, at, at)
+	return append(args, ev.Tenant, r.d.ID, ev.ID, r.d.Endpoint, r.due, at, at,
+		int64(r.d.Priority.Rank()), OrderKey(r.d.Ordered, r.d.Key))
 }
 
 var insertEvents = newMulti(`
-	INSERT INTO postrider_events (seq, tenant, id, type, subject, idempotency_key, meta, occurred_at, published_at)
-	VALUES `, `(?, ?, ?, ?, ?, ?, ?, ?, ?)`, ``)
+	INSERT INTO postrider_events (seq, tenant, id, type, source, subject, idempotency_key, meta, attrs, occurred_at, published_at)
+	VALUES `, `(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, ``)
 
 var insertPayloads = newMulti(`
 	INSERT INTO postrider_payloads (seq, data)
 	VALUES `, `(?, ?)`, ``)
 
 func insertAllEvents(ctx context.Context, c Conn, at int64, pubs []*store.Publication, seq int64) error {
-	meta := make([]string, len(pubs))
+	meta, attrs := make([]string, len(pubs)), make([]string, len(pubs))
 	for i, p := range pubs {
 		var err error
 		if meta[i], err = JSONText(p.Event.Metadata); err != nil {
 			return err
 		}
+		if attrs[i], err = EventAttributes(&p.Event); err != nil {
+			return err
+		}
 	}
 	if err := insertEvents.exec(ctx, c, nil, len(pubs), func(args []any, i int) []any {
 		ev := &pubs[i].Event
-		return append(args, seq+int64(i), ev.Tenant, ev.ID, ev.Type, textOrNull(ev.Subject),
-			textOrNull(ev.IdempotencyKey), textOrNull(meta[i]), ev.Timestamp.UnixMicro(), at)
+		return append(args, seq+int64(i), ev.Tenant, ev.ID, ev.Type, textOrNull(ev.Source), textOrNull(ev.Subject),
+			textOrNull(ev.IdempotencyKey), textOrNull(meta[i]), textOrNull(attrs[i]), ev.Timestamp.UnixMicro(), at)
 	}); err != nil {
 		return err
 	}

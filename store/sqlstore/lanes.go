@@ -97,7 +97,7 @@ func (s *Store) takeLane(ctx context.Context, c Conn, now time.Time, lane store.
 		AND parked = 1
 		AND tenant = ?
 		AND endpoint = ?
-		ORDER BY seq
+		ORDER BY prio, seq
 		LIMIT ?`+s.dialect.SkipLocked, []any{lane.Tenant, lane.Endpoint, most + 1}, func(r Row) error {
 		var row store.Claimed
 		err := scanClaim(r, &row)

@@ -90,7 +90,7 @@ func (s *Store) poll(ctx context.Context, c Conn, now time.Time, epoch int64, li
 	leased, parked := claimed[:0], []string(nil)
 	var gates []store.Gate
 	for _, row := range claimed {
-		answer := admit(store.Waiting{Tenant: row.Tenant, Endpoint: row.Endpoint, Delivery: row.Delivery, Crashes: row.Crashes})
+		answer := admit(row.Waiting())
 		if answer.Lease {
 			leased = append(leased, row)
 			continue
@@ -111,12 +111,17 @@ func (s *Store) poll(ctx context.Context, c Conn, now time.Time, epoch int64, li
 }
 
 // claimColumns are what scanClaim reads.
-const claimColumns = `tenant, delivery, endpoint, event, claims, attempts, base, crashes`
+const claimColumns = `tenant, delivery, endpoint, event, claims, attempts, base, crashes, seq, prio, okey, batch, canceled`
 
 // scanClaim reads a row as it is once lease has leased it.
 func scanClaim(r Row, c *store.Claimed) error {
-	err := r.Scan(&c.Tenant, &c.Delivery, &c.Endpoint, &c.Event, &c.Claim, &c.Attempts, &c.Base, &c.Crashes)
+	var rank int
+	var okey string
+	err := r.Scan(&c.Tenant, &c.Delivery, &c.Endpoint, &c.Event, &c.Claim, &c.Attempts, &c.Base, &c.Crashes,
+		&c.Seq, &rank, &okey, &c.Batch, &c.Canceled)
 	c.Claim++
+	c.Priority = webhook.PriorityOf(rank)
+	c.Ordered, c.Key = ParseOrderKey(okey)
 	return err
 }
 
@@ -179,13 +184,13 @@ func (s *Store) Redeliver(ctx context.Context, now time.Time, tenant, delivery s
 }
 
 func redeliver(ctx context.Context, c Conn, now int64, tenant, delivery string) error {
-	var endpoint, event, status string
-	var attempts, claims, seq int64
+	var endpoint, event, status, okey string
+	var attempts, claims, seq, prio int64
 	found, err := queryOne(ctx, c, `
-		SELECT endpoint, event, status, attempts, claims
+		SELECT endpoint, event, status, attempts, claims, prio, okey
 		FROM postrider_deliveries
 		WHERE tenant = ?
-		AND id = ?`, []any{tenant, delivery}, &endpoint, &event, &status, &attempts, &claims)
+		AND id = ?`, []any{tenant, delivery}, &endpoint, &event, &status, &attempts, &claims, &prio, &okey)
 	switch {
 	case err != nil:
 		return err
@@ -206,14 +211,14 @@ func redeliver(ctx context.Context, c Conn, now int64, tenant, delivery string) 
 		return store.ErrPayloadGone
 	}
 	if _, err := c.Exec(ctx, `
-		INSERT INTO postrider_queue (owner, delivery, claims, parked, due, seq, tenant, endpoint, event, attempts, base, crashes, started)
-		VALUES (0, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, 0, 0)`,
-		delivery, claims, now, seq, tenant, endpoint, event, attempts, attempts); err != nil {
+		INSERT INTO postrider_queue (owner, delivery, claims, parked, due, seq, tenant, endpoint, event, attempts, base, crashes, started, prio, okey)
+		VALUES (0, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?)`,
+		delivery, claims, now, seq, tenant, endpoint, event, attempts, attempts, prio, okey); err != nil {
 		return err
 	}
 	_, err = c.Exec(ctx, `
 		UPDATE postrider_deliveries
-		SET status = 'pending', reason = NULL, next_at = ?, updated_at = ?
+		SET status = 'pending', reason = NULL, batch = NULL, next_at = ?, updated_at = ?
 		WHERE tenant = ?
 		AND id = ?`, now, now, tenant, delivery)
 	return err

@@ -14,6 +14,7 @@ import (
 
 var publishingCases = []testCase{
 	{"StoresEventAndDeliveries", publishStoresEventAndDeliveries},
+	{"KeepsAttributes", publishKeepsAttributes},
 	{"StoresEventWithoutDeliveries", publishStoresEventWithoutDeliveries},
 	{"NothingToPublish", publishNothing},
 	{"StaleWritesNothing", publishStaleWritesNothing},
@@ -48,7 +49,8 @@ func publishStoresEventAndDeliveries(w *world) {
 	}
 	for _, nd := range p.Deliveries {
 		want := webhook.Delivery{
-			ID: nd.ID, Tenant: acme, EventID: p.Event.ID, EndpointID: nd.Endpoint, EventType: "invoice.paid",
+			Priority: webhook.PriorityNormal,
+			ID:       nd.ID, Tenant: acme, EventID: p.Event.ID, EndpointID: nd.Endpoint, EventType: "invoice.paid",
 			Status: webhook.DeliveryPending, NextAttemptAt: w.now, CreatedAt: w.now, UpdatedAt: w.now,
 		}
 		if d := w.delivery(acme, nd.ID); !same(d, want) {
@@ -301,5 +303,32 @@ func publishIsDurable(w *world) {
 	}
 	if n := len(w.poll(w.acquire())); n != 3 {
 		w.t.Errorf("Poll after a crash = %d jobs; want 3: what Publish promised is lost", n)
+	}
+}
+
+func publishKeepsAttributes(w *world) {
+	ep := w.endpoint(acme)
+	p := w.publication(acme, ep.ID)
+	p.Event.Source, p.Event.OrderingKey = "billing", "customer 1"
+	p.Event.Priority, p.Event.DeliverAt = webhook.PriorityLow, w.now.Add(time.Hour)
+	d := &p.Deliveries[0]
+	d.Priority, d.Ordered, d.Key, d.Due = webhook.PriorityHigh, true, "", p.Event.DeliverAt
+	w.stored(p)
+	got, err := w.store.Event(w.ctx, acme, p.Event.ID)
+	w.must(err, "Event")
+	if !same(got, p.Event) {
+		w.t.Errorf("Event = %+v; want %+v", got, p.Event)
+	}
+	delivery := w.delivery(acme, d.ID)
+	if delivery.Priority != d.Priority || !delivery.Ordered || delivery.OrderingKey != d.Key {
+		w.t.Errorf("Delivery = %+v; want the priority, order and key of %+v", delivery, *d)
+	}
+	epoch := w.acquire()
+	if jobs := w.poll(epoch); len(jobs) != 0 {
+		w.t.Fatalf("Poll an hour before it is due = %d jobs; want 0", len(jobs))
+	}
+	w.advance(time.Hour)
+	if c := w.pollOne(epoch); c.Priority != d.Priority || !c.Ordered || c.Key != d.Key || c.Seq == 0 {
+		w.t.Errorf("Poll = %+v; want the priority, order and key of %+v, and a number", c, *d)
 	}
 }

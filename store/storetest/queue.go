@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
 )
 
 var pollCases = []testCase{
@@ -132,7 +133,7 @@ func pollAdmitIsAskedOnce(w *world) {
 		if i%2 == 1 {
 			tenant, ep = globex, b.ID
 		}
-		want = append(want, store.Waiting{Tenant: tenant, Endpoint: ep, Delivery: w.waiting(tenant, ep, 1)[0]})
+		want = append(want, store.Waiting{Tenant: tenant, Endpoint: ep, Delivery: w.waiting(tenant, ep, 1)[0], Priority: webhook.PriorityNormal})
 		w.advance(time.Second)
 	}
 	epoch := w.acquire()
@@ -172,9 +173,11 @@ func pollClaimedIsWhole(w *world) {
 	p := w.publication(acme, ep.ID)
 	w.stored(p)
 	epoch := w.acquire()
-	want := store.Claimed{Tenant: acme, Delivery: p.Deliveries[0].ID, Endpoint: ep.ID, Event: p.Event.ID, Claim: 1}
-	if got := w.pollOne(epoch); got != want {
-		w.t.Errorf("Poll = %+v; want %+v", got, want)
+	want := store.Claimed{Tenant: acme, Delivery: p.Deliveries[0].ID, Endpoint: ep.ID, Event: p.Event.ID, Claim: 1, Priority: webhook.PriorityNormal}
+	first := w.pollOne(epoch)
+	want.Seq = first.Seq // it is for comparisons, and stays
+	if first != want {
+		w.t.Errorf("Poll = %+v; want %+v", first, want)
 	}
 	for attempt := 1; attempt <= 3; attempt++ {
 		w.accepted(epoch, w.retried(want, w.now))

@@ -34,7 +34,10 @@ func redeliverFreshSchedule(w *world) {
 	w.wantDelivery("Redeliver", c, webhook.Delivery{Status: webhook.DeliveryPending, Attempts: 2, NextAttemptAt: w.now, UpdatedAt: w.now})
 
 	again := w.pollOne(epoch)
-	want := store.Claimed{Tenant: acme, Delivery: c.Delivery, Endpoint: c.Endpoint, Event: c.Event, Claim: again.Claim, Attempts: 2, Base: 2}
+	want := store.Claimed{
+		Tenant: acme, Delivery: c.Delivery, Endpoint: c.Endpoint, Event: c.Event, Claim: again.Claim, Attempts: 2, Base: 2,
+		Seq: c.Seq, Priority: webhook.PriorityNormal,
+	}
 	if again != want {
 		w.t.Errorf("Poll after Redeliver = %+v; want %+v: the schedule is fresh, attempt numbers go on", again, want)
 	}

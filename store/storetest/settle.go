@@ -33,7 +33,7 @@ func (w *world) wantDelivery(call string, c store.Claimed, want webhook.Delivery
 	w.t.Helper()
 	got := w.delivery(c.Tenant, c.Delivery)
 	want.ID, want.Tenant, want.EventID, want.EndpointID = c.Delivery, c.Tenant, c.Event, c.Endpoint
-	want.EventType, want.CreatedAt = "invoice.paid", got.CreatedAt
+	want.EventType, want.CreatedAt, want.Priority = "invoice.paid", got.CreatedAt, webhook.PriorityNormal
 	if !same(got, want) {
 		w.t.Errorf("Delivery after %s = %+v; want %+v", call, got, want)
 	}

@@ -60,6 +60,7 @@ CREATE TABLE postrider.health (
 	trips           bigint NOT NULL,
 	last_success_at bigint,
 	last_failure_at bigint,
+	recovering_at   bigint,
 	PRIMARY KEY (tenant, endpoint)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
 
@@ -79,6 +80,8 @@ CREATE INDEX lanes_next ON postrider.lanes (next_at);
 -- One row per pending delivery, and all that is known of it. owner is the epoch
 -- that a row is leased to, or 0. It never moves within the table: what is updated
 -- is in the conditions of its indexes, so every state is a new version of the row.
+-- okey is "" for a delivery that keeps no order, and else "=" and its ordering key;
+-- prio is the rank of its priority, batch the batch that it goes in.
 CREATE SEQUENCE postrider.queue_seq;
 CREATE TABLE postrider.queue (
 	tenant     text COLLATE "C" NOT NULL,
@@ -96,11 +99,15 @@ CREATE TABLE postrider.queue (
 	crashes    integer NOT NULL,
 	parked     smallint NOT NULL,
 	started    smallint NOT NULL,
+	prio       smallint NOT NULL DEFAULT 1,
+	okey       text COLLATE "C" NOT NULL DEFAULT '',
+	batch      text COLLATE "C",
+	canceled   smallint NOT NULL DEFAULT 0,
 	PRIMARY KEY (tenant, delivery)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 2000,
 	autovacuum_vacuum_insert_scale_factor = 0.2, autovacuum_analyze_scale_factor = 0.1, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX queue_due ON postrider.queue (due, seq) WHERE owner = 0 AND parked = 0;
-CREATE INDEX queue_lane ON postrider.queue (tenant, endpoint, seq) WHERE owner = 0 AND parked = 1;
+CREATE INDEX queue_lane ON postrider.queue (tenant, endpoint, prio, seq) WHERE owner = 0 AND parked = 1;
 CREATE INDEX queue_owner ON postrider.queue (owner, delivery) WHERE owner <> 0;
 
 -- History is in partitions of a week, by the time in the id; see package postgres.
@@ -110,9 +117,11 @@ CREATE TABLE postrider.events (
 	tenant          text COLLATE "C" NOT NULL,
 	id              text COLLATE "C" NOT NULL,
 	type            text NOT NULL,
+	source          text,
 	subject         text,
 	idempotency_key text,
 	meta            text,
+	attrs           text,
 	occurred_at     bigint NOT NULL,
 	published_at    bigint NOT NULL,
 	PRIMARY KEY (tenant, id)
@@ -126,7 +135,7 @@ CREATE TABLE postrider.payloads (
 ) PARTITION BY RANGE (event);
 
 -- What has ended. claims is the number of the last claim, so that a redelivery's
--- go on.
+-- go on, and seq its place among those of its ordering key.
 CREATE TABLE postrider.deliveries (
 	tenant     text COLLATE "C" NOT NULL,
 	id         text COLLATE "C" NOT NULL,
@@ -138,6 +147,10 @@ CREATE TABLE postrider.deliveries (
 	claims     bigint NOT NULL,
 	created_at bigint NOT NULL,
 	updated_at bigint NOT NULL,
+	seq        bigint NOT NULL DEFAULT 0,
+	prio       smallint NOT NULL DEFAULT 1,
+	okey       text COLLATE "C" NOT NULL DEFAULT '',
+	batch      text COLLATE "C",
 	PRIMARY KEY (tenant, id)
 ) PARTITION BY RANGE (id);
 CREATE INDEX deliveries_endpoint ON postrider.deliveries (tenant, endpoint, id);
@@ -164,6 +177,7 @@ CREATE TABLE postrider.attempts (
 	request_headers  text,
 	response_headers text,
 	response_body    bytea,
+	batch            text COLLATE "C",
 	PRIMARY KEY (tenant, delivery, n)
 ) PARTITION BY RANGE (delivery);
 

@@ -50,6 +50,7 @@ CREATE TABLE postrider_health (
 	trips           INTEGER NOT NULL,
 	last_success_at INTEGER,
 	last_failure_at INTEGER,
+	recovering_at   INTEGER,
 	PRIMARY KEY (tenant, endpoint)
 ) WITHOUT ROWID;
 
@@ -71,9 +72,11 @@ CREATE TABLE postrider_events (
 	tenant          TEXT    NOT NULL,
 	id              TEXT    NOT NULL,
 	type            TEXT    NOT NULL,
+	source          TEXT,
 	subject         TEXT,
 	idempotency_key TEXT,
 	meta            TEXT,
+	attrs           TEXT,
 	occurred_at     INTEGER NOT NULL,
 	published_at    INTEGER NOT NULL
 );
@@ -95,7 +98,9 @@ CREATE TABLE postrider_idempotency (
 );
 CREATE UNIQUE INDEX postrider_idempotency_key ON postrider_idempotency (tenant, key);
 
--- owner is the epoch that a row is leased to, or 0. seq is the event's.
+-- owner is the epoch that a row is leased to, or 0. seq is the event's. okey is ""
+-- for a delivery that keeps no order, and else "=" and its ordering key; prio is the
+-- rank of its priority, batch the batch that it goes in.
 CREATE TABLE postrider_queue (
 	owner    INTEGER NOT NULL,
 	delivery TEXT    NOT NULL,
@@ -110,10 +115,14 @@ CREATE TABLE postrider_queue (
 	base     INTEGER NOT NULL,
 	crashes  INTEGER NOT NULL,
 	started  INTEGER NOT NULL,
+	prio     INTEGER NOT NULL DEFAULT 1,
+	okey     TEXT    NOT NULL DEFAULT '',
+	batch    TEXT,
+	canceled INTEGER NOT NULL DEFAULT 0,
 	PRIMARY KEY (owner, delivery)
 ) WITHOUT ROWID;
 CREATE INDEX postrider_queue_due ON postrider_queue (due, seq) WHERE owner = 0 AND parked = 0;
-CREATE INDEX postrider_queue_lane ON postrider_queue (tenant, endpoint, seq) WHERE owner = 0 AND parked = 1;
+CREATE INDEX postrider_queue_lane ON postrider_queue (tenant, endpoint, prio, seq) WHERE owner = 0 AND parked = 1;
 CREATE INDEX postrider_queue_tenant ON postrider_queue (tenant, delivery) WHERE owner = 0;
 
 -- claims is the number of the last claim, so that a redelivery's go on. Neither
@@ -131,6 +140,9 @@ CREATE TABLE postrider_deliveries (
 	next_at    INTEGER,
 	created_at INTEGER NOT NULL,
 	updated_at INTEGER NOT NULL,
+	prio       INTEGER NOT NULL DEFAULT 1,
+	okey       TEXT    NOT NULL DEFAULT '',
+	batch      TEXT,
 	PRIMARY KEY (tenant, id)
 ) WITHOUT ROWID;
 CREATE INDEX postrider_deliveries_endpoint ON postrider_deliveries (tenant, endpoint, id);
@@ -157,6 +169,7 @@ CREATE TABLE postrider_attempts (
 	request_headers  TEXT,
 	response_headers TEXT,
 	response_body    BLOB,
+	batch            TEXT,
 	PRIMARY KEY (tenant, delivery, n)
 ) WITHOUT ROWID;
 
