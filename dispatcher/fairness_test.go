@@ -87,6 +87,50 @@ func TestManyThatBeginToHangLeaveSomething(t *testing.T) {
 	})
 }
 
+// A tenant with very many endpoints, all of which answer, takes no more than its
+// share from a tenant with few.
+func TestTenantWithManyEndpointsLeavesTheOthersTheirShare(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil, dispatcher.Config{})
+		crowd := func(n int, eventType string) {
+			for range n {
+				ev := event(eventType, nil)
+				ev.Tenant = "crowd"
+				if _, err := w.Publish(t.Context(), ev); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		for i := range 600 {
+			ep := webhook.Endpoint{Tenant: "crowd", URL: fmt.Sprintf("https://c%d.example/", i)}
+			w.create(ep, slow(800*time.Millisecond))
+		}
+		var few []webhook.Endpoint
+		for i := range 10 {
+			few = append(few, w.endpoint(fmt.Sprintf("f%d", i), slow(5*time.Millisecond)))
+		}
+		defer w.run()()
+		w.publish(1, "first")
+		crowd(1, "first")
+		wait(5 * time.Second)
+		crowd(8, "flood") // 4,800 deliveries, 7.5 s of work
+		start := time.Now()
+		w.publish(100, "few")
+		done := func() (n int) {
+			for _, ep := range few {
+				n += len(w.net.to(ep.URL))
+			}
+			return n
+		}
+		for done() < 1010 && time.Since(start) < time.Hour {
+			wait(50 * time.Millisecond)
+		}
+		if took := time.Since(start); took > 2*time.Second {
+			t.Errorf("beside a tenant with 600 endpoints 1,000 deliveries to 10 endpoints took %v, want 2s at most", took)
+		}
+	})
+}
+
 // What a process died with must hold up neither other endpoints nor fresh
 // events.
 func TestCrashedDeliveriesHoldUpNobody(t *testing.T) {

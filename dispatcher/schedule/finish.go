@@ -23,6 +23,9 @@ func (s *Scheduler) Finish(j *Job, r lane.Result, out *Settling) {
 	if l.running--; l.running == 0 {
 		s.active--
 	}
+	if s.tenants[l.key.Tenant]--; s.tenants[l.key.Tenant] == 0 {
+		delete(s.tenants, l.key.Tenant)
+	}
 	for _, waiting := range s.crashes.end(j) {
 		s.list(waiting)
 	}

@@ -53,6 +53,8 @@ type Scheduler struct {
 	// results that are not written yet.
 	workers, active, unsettled int
 	running                    [lane.Classes]int
+	// tenants counts what is under way by tenant, of those that have anything.
+	tenants map[string]int
 	// validUntil is when the lease stops being certain.
 	validUntil time.Time
 	// onHold says that outcomes cannot be written at the moment.
@@ -69,6 +71,8 @@ func New(slots int, hooks Hooks) *Scheduler {
 		lanes:  make(map[store.Lane]*laneShell),
 		hungry: make(map[*laneShell]bool),
 		held:   make(map[string]int64),
+
+		tenants: make(map[string]int),
 	}
 }
 

@@ -75,6 +75,7 @@ func (s *Scheduler) start(l *laneShell) *Job {
 	if l.running++; l.running == 1 {
 		s.active++
 	}
+	s.tenants[l.key.Tenant]++
 	s.running[l.class]++
 	s.list(l)
 	s.place(l)
@@ -148,14 +149,32 @@ func (s *Scheduler) free(c lane.Class) int {
 // fair reports whether a lane may take one more slot. While more than half are
 // taken, lanes share that half evenly, and an eighth is kept for those that have
 // nothing under way: endpoints that all begin to hang at the same moment must
-// leave something for one that does not.
+// leave something for one that does not. Tenants share in the same way, so that
+// one with a thousand endpoints does not count for a thousand.
 func (s *Scheduler) fair(l *laneShell) bool {
 	used := s.underWay()
 	switch {
-	case l.running == 0 || used < s.slots/2:
+	case used < s.slots/2:
+		return true
+	case !s.fairTenant(l.key.Tenant, used):
+		return false
+	case l.running == 0:
 		return true
 	case used >= s.slots-s.slots/8:
 		return false
 	}
 	return l.running < max(s.slots/2/max(s.active, 1), 1)
+}
+
+// fairTenant is fair for tenants, of whom one that is alone leaves a few to the
+// next who comes.
+func (s *Scheduler) fairTenant(tenant string, used int) bool {
+	switch n := s.tenants[tenant]; {
+	case n == 0:
+		return true
+	case len(s.tenants) == 1:
+		return used < s.slots-s.slots/128
+	default:
+		return n < max(s.slots/2/len(s.tenants), 1)
+	}
 }
