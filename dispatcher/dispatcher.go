@@ -69,6 +69,10 @@ type Config struct {
 	// are not asked.
 	// Defaults to false: Run warns over 60 seconds.
 	StrictClock bool
+	// TypeDefaults apply to events of a type, by its name, where neither the
+	// event nor the endpoint says otherwise.
+	// Defaults to the library's own.
+	TypeDefaults map[string]webhook.TypeDefaults
 	// Retention says how long things are kept.
 	Retention Retention
 	// Entropy is the source of ids and of the seed of all jitter; a test sets
@@ -144,6 +148,14 @@ func (c Config) validate() error {
 		return errors.New("dispatcher: Config.Lease must be at least 1 second")
 	case c.Retention.Payloads < time.Minute || c.Retention.Deliveries < c.Retention.Payloads || c.Retention.Statistics < time.Minute:
 		return errors.New("dispatcher: Config.Retention must be at least a minute, and deliveries at least as long as payloads")
+	}
+	for name, defaults := range c.TypeDefaults {
+		if !webhook.ValidEventType(name) {
+			return fmt.Errorf("dispatcher: Config.TypeDefaults: %q is no event type", name)
+		}
+		if err := defaults.Validate(); err != nil {
+			return fmt.Errorf("dispatcher: Config.TypeDefaults: %s: %w", name, err)
+		}
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/postrider/postrider/dispatcher/engine"
 	"github.com/postrider/postrider/dispatcher/schedule"
@@ -23,6 +24,8 @@ type publication struct {
 	// engine is where deliveries are handed over to, or nil.
 	engine *engine.Engine
 	msg    *send.Message
+	// due is when the first attempts are due; zero is at once.
+	due time.Time
 	// state says whether a flush has taken it or its caller has given up.
 	state atomic.Int32
 	done  chan error
@@ -94,6 +97,10 @@ func (p *publication) handOver() {
 // stored makes an engine claim what had no place when it was written.
 func (p *publication) stored(e *engine.Engine) {
 	if e == nil {
+		return
+	}
+	if !p.due.IsZero() {
+		e.NoteDue(p.due)
 		return
 	}
 	for i := range p.Deliveries {

@@ -1,6 +1,7 @@
 package dispatcher
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -123,7 +124,7 @@ func (d *Dispatcher) PublishTx(ctx context.Context, tx store.Tx, ev webhook.Even
 		}
 		if err := p.answer(results[0]); !errors.Is(err, errStale) {
 			if e := s.engine.Load(); e != nil {
-				e.LookOut()
+				e.LookOut(p.due)
 			}
 			return p.receipt, err
 		}
@@ -155,11 +156,15 @@ func (d *Dispatcher) newPublication(ev webhook.Event) (*publication, error) {
 	if err := ev.Validate(); err != nil {
 		return nil, err
 	}
+	at := clock.Now()
+	due, err := d.dueAt(&ev, at)
+	if err != nil {
+		return nil, err
+	}
 	id, err := d.entropy.ID(webhook.PrefixEvent)
 	if err != nil {
 		return nil, err
 	}
-	at := clock.Now()
 	ev.ID = id
 	if ev.Timestamp.IsZero() {
 		ev.Timestamp = at
@@ -169,7 +174,7 @@ func (d *Dispatcher) newPublication(ev webhook.Event) (*publication, error) {
 	ev.Timestamp = ev.Timestamp.UTC().Truncate(time.Microsecond)
 	// The frame has a copy of the payload, which is used from here on: the
 	// caller may do with his bytes what he likes once Publish has returned.
-	p := &publication{done: make(chan error, 1), msg: send.NewMessage(&ev)}
+	p := &publication{done: make(chan error, 1), due: due, msg: send.NewMessage(&ev)}
 	ev.Data, ev.Metadata = p.msg.Data(), maps.Clone(ev.Metadata)
 	p.Event = ev
 	if ev.IdempotencyKey != "" {
@@ -234,19 +239,20 @@ func (d *Dispatcher) match(ctx context.Context, p *publication, patient bool) er
 }
 
 func (d *Dispatcher) address(p *publication, dir *directory.Tenant, e *engine.Engine, patient bool) error {
-	ids := dir.Match(p.Event.Type)
+	eps := dir.Match(p.Event.Type, p.Event.Source)
 	p.Revision, p.engine, p.Epoch = dir.Revision(), nil, 0
-	p.Deliveries = make([]store.NewDelivery, len(ids))
+	p.Deliveries = make([]store.NewDelivery, len(eps))
 	p.state.Store(publicationQueued)
-	for i, endpoint := range ids {
+	for i, ep := range eps {
 		id, err := d.entropy.ID(webhook.PrefixDelivery)
 		if err != nil {
 			p.Deliveries = p.Deliveries[:i]
 			p.unreserve()
 			return err
 		}
-		p.Deliveries[i] = store.NewDelivery{ID: id, Endpoint: endpoint}
-		if e == nil {
+		p.Deliveries[i] = d.newDelivery(p, ep)
+		p.Deliveries[i].ID = id
+		if e == nil || !p.due.IsZero() {
 			continue
 		}
 		reserve := e.Reserve
@@ -261,6 +267,16 @@ func (d *Dispatcher) address(p *publication, dir *directory.Tenant, e *engine.En
 		}
 	}
 	return nil
+}
+
+// newDelivery returns how an event goes to an endpoint. What the event says comes
+// first, then what the endpoint says, then the defaults of the event's type.
+func (d *Dispatcher) newDelivery(p *publication, ep *webhook.Endpoint) store.NewDelivery {
+	return store.NewDelivery{
+		Endpoint: ep.ID,
+		Due:      p.due,
+		Priority: cmp.Or(p.Event.Priority, ep.Priority, d.cfg.TypeDefaults[p.Event.Type].Priority, webhook.PriorityNormal),
+	}
 }
 
 // await returns a publication's answer. A caller who gives up before a flush

@@ -85,7 +85,8 @@ func (d *Dispatcher) engineConfig(s *shard) engine.Config {
 		Retention: store.Retention{
 			Payloads: r.Payloads, Deliveries: r.Deliveries, Statistics: r.Statistics, Tombstones: tombstonesFor,
 		},
-		Changed: func(ep *webhook.Endpoint) { d.changed(s, ep) }, Pause: d.pause,
+		TypeDefaults: d.cfg.TypeDefaults,
+		Changed:      func(ep *webhook.Endpoint) { d.changed(s, ep) }, Pause: d.pause,
 	}
 }
 

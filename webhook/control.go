@@ -122,6 +122,19 @@ type TypeDefaults struct {
 	MaxAge time.Duration
 }
 
+// Validate returns nil, or an *InvalidError that names every field at fault.
+func (t TypeDefaults) Validate() error {
+	var inv InvalidError
+	if !t.Priority.valid() {
+		inv.Add("priority", CodeInvalidField, "Must be high, normal or low.")
+	}
+	t.Retry.validate(&inv)
+	if t.MaxAge < 0 {
+		inv.Add("max_age", CodeInvalidField, "Must not be negative.")
+	}
+	return inv.Err()
+}
+
 const (
 	defaultBatchWait = time.Second
 	day              = 24 * time.Hour

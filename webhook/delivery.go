@@ -122,7 +122,7 @@ var classMessages = map[ErrorClass]string{
 	ClassTimeout:         "Endpoint did not respond in time. Check your server.",
 	ClassProtocol:        "Endpoint did not answer with valid HTTP.",
 	ClassRedirect:        "Endpoint answered with a redirect. Redirects are not followed; update the URL.",
-	ClassHTTPStatus:      "Endpoint answered with a status other than 2xx.",
+	ClassHTTPStatus:      "Endpoint answered with a status that does not mean success.",
 	ClassAuth:            "Credentials for the endpoint could not be obtained or were refused.",
 	ClassFilterError:     "The endpoint's filter failed for this event.",
 	ClassTransformError:  "The endpoint's transform failed for this event.",

@@ -49,6 +49,11 @@ const (
 	maxJitter         = 0.5
 )
 
+// IsZero reports whether nothing is said, so that a default applies.
+func (p RetryPolicy) IsZero() bool {
+	return p.Schedule == nil && p.Initial == 0 && p.Multiplier == 0 && p.MaxInterval == 0 && p.MaxAttempts == 0 && p.Jitter == 0
+}
+
 // Attempts returns how many attempts the policy allows.
 func (p RetryPolicy) Attempts() int {
 	switch {

@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,8 +18,9 @@ import (
 const (
 	// maxTenants bounds the tenants whose endpoints are kept in memory.
 	maxTenants = 10_000
-	// maxTypes bounds the event types per tenant whose matches are kept.
-	maxTypes = 1024
+	// maxMatches bounds the pairs of event type and source per tenant whose
+	// matches are kept.
+	maxMatches = 1024
 	// readTimeout bounds one call to the store.
 	readTimeout = 30 * time.Second
 )
@@ -53,31 +55,36 @@ type Tenant struct {
 	superseded atomic.Bool
 
 	mu      sync.Mutex
-	matches map[string][]string // event type → endpoint ids
+	matches map[matchKey][]*webhook.Endpoint
 }
+
+// matchKey is all of an event that decides where it goes.
+type matchKey struct{ eventType, source string }
 
 // Revision returns the tenant's revision that the answers of Match are true of.
 func (t *Tenant) Revision() int64 { return t.revision }
 
-// Match returns the ids of the endpoints that subscribe to an event type, in
-// order. The caller must not change them.
-func (t *Tenant) Match(eventType string) []string {
+// Match returns the endpoints that subscribe to events of a type and source, in
+// the order of their ids. The caller must not change anything of them.
+func (t *Tenant) Match(eventType, source string) []*webhook.Endpoint {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	ids, known := t.matches[eventType]
+	key := matchKey{eventType, source}
+	found, known := t.matches[key]
 	if known {
-		return ids
+		return found
 	}
-	for id, ep := range t.endpoints {
-		if ep.Matches(eventType, "") {
-			ids = append(ids, id)
+	for _, ep := range t.endpoints {
+		if ep.Matches(eventType, source) {
+			found = append(found, ep)
 		}
 	}
-	slices.Sort(ids) // so that a seed of entropy gives the same ids each time
-	if len(t.matches) < maxTypes {
-		t.matches[eventType] = ids
+	// So that a seed of entropy gives the same ids each time.
+	slices.SortFunc(found, func(a, b *webhook.Endpoint) int { return strings.Compare(a.ID, b.ID) })
+	if len(t.matches) < maxMatches {
+		t.matches[key] = found
 	}
-	return ids
+	return found
 }
 
 // Of returns a tenant's endpoints, reading them if they are not known or known to
@@ -155,7 +162,7 @@ func (d *Directory) ReadFrom(ctx context.Context, from Reader, tenant string) (*
 	next := &Tenant{
 		revision: revision, readAt: at,
 		endpoints: make(map[string]*webhook.Endpoint, len(records)),
-		matches:   make(map[string][]string),
+		matches:   make(map[matchKey][]*webhook.Endpoint),
 	}
 	if base != nil {
 		for id, ep := range base.endpoints {

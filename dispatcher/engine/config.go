@@ -33,6 +33,8 @@ type Config struct {
 	Lease time.Duration
 	// Retention says how long things are kept.
 	Retention store.Retention
+	// TypeDefaults apply to events of a type where the endpoint says nothing.
+	TypeDefaults map[string]webhook.TypeDefaults
 	// Changed makes this process heed a change that another wrote, the engine
 	// included (see Engine.Changed).
 	Changed func(*webhook.Endpoint)

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"time"
+
 	"github.com/postrider/postrider/dispatcher/schedule"
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/webhook"
@@ -43,9 +45,20 @@ func (e *Engine) Push(jobs []*schedule.Job) { e.sched.Push(jobs) }
 // never blocks.
 func (e *Engine) Wake() { e.claims.wake() }
 
-// LookOut makes the engine look within milliseconds, and some times more: a
-// host's transaction is about to commit. It never blocks.
-func (e *Engine) LookOut() { e.claims.lookOut() }
+// NoteDue makes the engine look when something falls due that was stored. It never
+// blocks.
+func (e *Engine) NoteDue(due time.Time) { e.claims.noteDue(due) }
+
+// LookOut makes the engine look when something falls due that a host's transaction
+// is about to commit: for the zero time within milliseconds, and some times more.
+// It never blocks.
+func (e *Engine) LookOut(due time.Time) {
+	if due.IsZero() {
+		e.claims.lookOut()
+	} else {
+		e.claims.noteDue(due)
+	}
+}
 
 // Changed makes deliveries heed a change of an endpoint that was written. A
 // deleted or paused endpoint is sent nothing more, attempts in flight aside, from

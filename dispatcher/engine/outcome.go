@@ -15,8 +15,11 @@ type situation struct {
 	at time.Time
 	// done is how many attempts of the present schedule were made, this one
 	// included.
-	done   int
-	policy webhook.RetryPolicy
+	done     int
+	endpoint *webhook.Endpoint
+	policy   webhook.RetryPolicy
+	// until is when the delivery is too old to be tried again, or zero.
+	until time.Time
 	// random is in [0, 1) and places the wait within its jitter.
 	random float64
 }
@@ -38,7 +41,7 @@ const maxRetryAfter = 24 * time.Hour
 
 // decide says what an attempt means. It is the only place that does.
 func decide(a send.Answer, s situation) outcome {
-	out := outcome{class: a.Classify()}
+	out := outcome{class: a.Classify(s.endpoint)}
 	switch out.class {
 	case webhook.ClassNone:
 		out.status, out.result = webhook.DeliveryDelivered, lane.Succeeded
@@ -67,7 +70,12 @@ func decide(a send.Answer, s situation) outcome {
 			wait = max(wait, min(after, maxRetryAfter))
 		}
 	}
-	out.status, out.due = webhook.DeliveryPending, s.at.Add(wait).Truncate(time.Microsecond).Add(time.Microsecond)
+	out.due = s.at.Add(wait).Truncate(time.Microsecond).Add(time.Microsecond)
+	if !s.until.IsZero() && out.due.After(s.until) {
+		out.status, out.reason, out.due = webhook.DeliveryFailed, webhook.ReasonTooOld, time.Time{}
+		return out
+	}
+	out.status = webhook.DeliveryPending
 	return out
 }
 

@@ -12,6 +12,9 @@ import (
 	"github.com/postrider/postrider/webhook"
 )
 
+// anyEndpoint has no wishes of its own.
+var anyEndpoint = new(webhook.Endpoint)
+
 func TestDecide(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	const (
@@ -56,9 +59,36 @@ func TestDecide(t *testing.T) {
 		if tc.want.status == pending && tc.want.class != webhook.ClassCanceled {
 			tc.want.due = tc.want.due.Add(time.Microsecond) // rounded up
 		}
-		got := decide(tc.answer, situation{at: at, done: tc.done, policy: noJitter, random: 0.9})
+		got := decide(tc.answer, situation{at: at, done: tc.done, endpoint: anyEndpoint, policy: noJitter, random: 0.9})
 		if diff := cmp.Diff(tc.want, got, cmp.AllowUnexported(outcome{})); diff != "" {
 			t.Errorf("%s: decide (-want +got):\n%s", tc.name, diff)
+		}
+	}
+}
+
+func TestDecideBySuccessStatuses(t *testing.T) {
+	legacy := &webhook.Endpoint{SuccessStatuses: []int{202, 301, 404, 410}} // 301 is refused at creation
+	for code, class := range map[int]webhook.ErrorClass{
+		200: webhook.ClassHTTPStatus, 202: webhook.ClassNone, 301: webhook.ClassRedirect, 302: webhook.ClassRedirect,
+		404: webhook.ClassNone, 410: webhook.ClassNone, 429: webhook.ClassHTTPStatus,
+	} {
+		got := decide(send.Answer{StatusCode: code}, situation{done: 1, endpoint: legacy})
+		if got.class != class || got.gone || (got.status == webhook.DeliveryDelivered) != (class == webhook.ClassNone) {
+			t.Errorf("%d: decide = %+v, want class %q and an endpoint that is not gone", code, got, class)
+		}
+	}
+}
+
+func TestDecideByAge(t *testing.T) {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for until, reason := range map[time.Duration]webhook.Reason{
+		6 * time.Second: "", 5 * time.Second: webhook.ReasonTooOld, -time.Hour: webhook.ReasonTooOld,
+	} {
+		got := decide(send.Answer{StatusCode: 500}, situation{
+			at: at, done: 1, endpoint: anyEndpoint, policy: webhook.RetryPolicy{Jitter: -1}, until: at.Add(until),
+		})
+		if got.reason != reason || (got.status == webhook.DeliveryFailed) != (reason != "") || got.due.IsZero() != (reason != "") {
+			t.Errorf("tried again in 5 s, too old in %v: decide = %+v, want reason %q", until, got, reason)
 		}
 	}
 }
@@ -66,7 +96,7 @@ func TestDecide(t *testing.T) {
 func TestDecideKeepsJitterWithinAFifth(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	for random, want := range map[float64]time.Duration{0: 4 * time.Second, 0.5: 5 * time.Second} {
-		got := decide(send.Answer{StatusCode: 500}, situation{at: at, done: 1, random: random})
+		got := decide(send.Answer{StatusCode: 500}, situation{at: at, done: 1, endpoint: anyEndpoint, random: random})
 		if wait := got.due.Sub(at); wait != want+time.Microsecond {
 			t.Errorf("with random %v the wait is %v, want %v", random, wait, want)
 		}
@@ -83,7 +113,7 @@ func FuzzRetryAfter(f *testing.F) {
 		if ok && wait <= 0 {
 			t.Errorf("retryAfter(%q) = %v, true; a wait that is none must not count", value, wait)
 		}
-		out := decide(send.Answer{StatusCode: 429, Header: http.Header{"Retry-After": {value}}}, situation{at: at, done: 1, policy: webhook.RetryPolicy{Jitter: -1}})
+		out := decide(send.Answer{StatusCode: 429, Header: http.Header{"Retry-After": {value}}}, situation{at: at, done: 1, endpoint: anyEndpoint, policy: webhook.RetryPolicy{Jitter: -1}})
 		if d := out.due.Sub(at); d < 5*time.Second || d > 24*time.Hour+time.Microsecond {
 			t.Errorf("Retry-After %q puts the delivery off by %v, want 5 s to 24 h", value, d)
 		}

@@ -31,6 +31,8 @@ func (e *Engine) deliver(j *schedule.Job) {
 	case j.Crashes > 0 && !e.markStarted(j):
 		e.giveBack(j)
 	case j.Message == nil && !e.loadMessage(j):
+	case e.tooOld(j):
+		e.giveUp(j, webhook.DeliveryFailed, webhook.ReasonTooOld)
 	case !e.sched.Current(j):
 		// The lease is no longer certain, or the endpoint has changed, since
 		// the delivery was started.
@@ -48,10 +50,12 @@ func (e *Engine) attempt(j *schedule.Job, r *send.Route) {
 		x.Attempt.Class = webhook.ClassInternal
 	}
 	out := decide(x.Answer, situation{
-		at:     x.At,
-		done:   j.Attempts + 1 - j.Base,
-		policy: r.Endpoint.Retry,
-		random: e.cfg.Entropy.Jitter(),
+		at:       x.At,
+		done:     j.Attempts + 1 - j.Base,
+		endpoint: &r.Endpoint,
+		policy:   e.policy(j),
+		until:    e.youngUntil(j),
+		random:   e.cfg.Entropy.Jitter(),
 	})
 	a := x.Attempt
 	id, err := e.cfg.Entropy.ID(webhook.PrefixAttempt)

@@ -32,7 +32,7 @@ const (
 
 // TestResult is what came of a test.
 type TestResult struct {
-	// Delivered says that the endpoint answered with 2xx.
+	// Delivered says that the endpoint answered with success.
 	Delivered bool
 	// StatusCode is the answer's, or 0 if there was none.
 	StatusCode int

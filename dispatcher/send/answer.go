@@ -15,16 +15,17 @@ type Answer struct {
 	Header     http.Header
 }
 
-// Classify returns the class that an attempt ends with. Only 2xx is success (Standard
-// Webhooks 1.0.0, "Operational considerations"), and no redirect is followed.
-func (a Answer) Classify() webhook.ErrorClass {
+// Classify returns the class that an attempt at an endpoint ends with. Success is
+// 2xx (Standard Webhooks 1.0.0, "Operational considerations") or what the endpoint
+// chose instead, but never a redirect, since none is followed.
+func (a Answer) Classify(ep *webhook.Endpoint) webhook.ErrorClass {
 	switch {
 	case a.Class != webhook.ClassNone:
 		return a.Class
-	case a.StatusCode >= 200 && a.StatusCode <= 299:
-		return webhook.ClassNone
 	case a.StatusCode >= 300 && a.StatusCode <= 399:
 		return webhook.ClassRedirect
+	case ep.Accepts(a.StatusCode):
+		return webhook.ClassNone
 	}
 	return webhook.ClassHTTPStatus
 }

@@ -1,11 +1,16 @@
 package send
 
-import "github.com/postrider/postrider/webhook"
+import (
+	"time"
+
+	"github.com/postrider/postrider/webhook"
+)
 
 // Message is an event as it is sent: the bytes are made once and shared by all
 // its deliveries and attempts. It is never changed.
 type Message struct {
 	id, eventType string
+	deliverAt     time.Time
 	body          []byte
 	// payload is where the event's own bytes begin in the body.
 	payload int
@@ -25,11 +30,14 @@ func NewMessage(ev *webhook.Event) *Message {
 	payload := len(body)
 	body = append(body, ev.Data...)
 	body = append(body, '}')
-	return &Message{id: ev.ID, eventType: ev.Type, body: body, payload: payload}
+	return &Message{id: ev.ID, eventType: ev.Type, deliverAt: ev.DeliverAt, body: body, payload: payload}
 }
 
 // EventType returns the type of the event.
 func (m *Message) EventType() string { return m.eventType }
+
+// DeliverAt is when the event's first attempt was to be made; zero for at once.
+func (m *Message) DeliverAt() time.Time { return m.deliverAt }
 
 // Data returns the event's own bytes, which the caller must not change.
 func (m *Message) Data() []byte { return m.body[m.payload : len(m.body)-1 : len(m.body)-1] }

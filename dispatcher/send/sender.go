@@ -54,7 +54,7 @@ func (s *Sender) Send(ctx context.Context, r *Route, msg *Message, timeout time.
 			x.Answer = Answer{Class: webhook.ClassInternal}
 		}
 		x.At = clock.Now()
-		x.Attempt.Class = x.Classify()
+		x.Attempt.Class = x.Classify(&r.Endpoint)
 		x.Attempt.StatusCode = x.StatusCode
 		x.Attempt.RequestHeaders = redactHeaders(header, r.Endpoint.Headers)
 		if x.Attempt.Timings.Total == 0 {
@@ -68,7 +68,9 @@ func (s *Sender) Send(ctx context.Context, r *Route, msg *Message, timeout time.
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	resp, err := s.transport.Send(ctx, &transport.Request{URL: r.Endpoint.URL, Header: header, Body: msg.body})
+	resp, err := s.transport.Send(ctx, &transport.Request{
+		URL: r.Endpoint.URL, Method: r.Endpoint.Method, Header: header, Body: msg.body,
+	})
 	if err != nil {
 		x.failed(err)
 		return x
