@@ -148,12 +148,12 @@ var claimTexts = func() map[int64]string {
 	for _, size := range claimSizes {
 		texts[size] = strings.Replace(`
 			WITH got AS MATERIALIZED (
-				SELECT r.tenant, r.delivery
+				SELECT r.at
 				FROM unnest($1::text[], $2::text[], $3::bigint[]) l (tenant, endpoint, most)
 				CROSS JOIN LATERAL (
-					SELECT w.tenant, w.delivery
+					SELECT w.at
 					FROM (
-						SELECT q.tenant, q.delivery
+						SELECT q.ctid AS at
 						FROM postrider.queue q
 						WHERE q.owner = 0
 						AND q.parked = 1
@@ -169,8 +169,7 @@ var claimTexts = func() map[int64]string {
 			UPDATE postrider.queue u
 			SET owner = $4, claims = u.claims + 1, parked = 0
 			FROM got
-			WHERE u.tenant = got.tenant
-			AND u.delivery = got.delivery
+			WHERE u.ctid = got.at
 			RETURNING `+takenColumns,
 			":size", strconv.FormatInt(size, 10), 1)
 	}

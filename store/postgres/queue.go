@@ -143,20 +143,32 @@ func leaseRows(epoch int64, rows []store.Claimed) step {
 	for _, row := range rows {
 		c.add(row)
 	}
-	return step{text: `
+	return step{text: lockedRows + `
 		UPDATE postrider.queue q
 		SET owner = $3, claims = claims + 1, parked = 0
-		FROM unnest($1::text[], $2::text[]) c (tenant, delivery)
-		WHERE q.tenant = c.tenant
-		AND q.delivery = c.delivery`, args: append(c.args(), epoch)}
+		FROM locked l
+		WHERE q.ctid = l.at`, args: append(c.args(), epoch)}
 }
 
-const parkRows = `
+const parkRows = lockedRows + `
 	UPDATE postrider.queue q
 	SET parked = 1
-	FROM unnest($1::text[], $2::text[]) c (tenant, delivery)
-	WHERE q.tenant = c.tenant
-	AND q.delivery = c.delivery`
+	FROM locked l
+	WHERE q.ctid = l.at`
+
+// lockedRows says where rows are that the transaction has locked (see leasedRow).
+const lockedRows = `
+	WITH locked AS MATERIALIZED (
+		SELECT r.at
+		FROM unnest($1::text[], $2::text[]) c (tenant, delivery)
+		CROSS JOIN LATERAL (
+			SELECT r.ctid AS at
+			FROM postrider.queue r
+			WHERE r.tenant = c.tenant
+			AND r.delivery = c.delivery
+			LIMIT 1
+		) r
+	)`
 
 // Start implements store.Queue.
 func (s *Store) Start(ctx context.Context, epoch int64, rows []store.Held) ([]store.Held, error) {
@@ -176,17 +188,16 @@ func (s *Store) Start(ctx context.Context, epoch int64, rows []store.Held) ([]st
 	return started, nil
 }
 
-// Rows that are leased are found by their key, and only then is the owner looked
-// at ("owner + 0" fits no index): the planner takes it for granted that an owner
-// has few rows, and would read all that it ever had.
 const startRows = `
+	WITH own AS MATERIALIZED (
+		SELECT l.at
+		FROM unnest($1::text[], $2::text[], $3::bigint[]) o (tenant, delivery, claim)
+		CROSS JOIN LATERAL (` + leasedRow + `) l
+	)
 	UPDATE postrider.queue q
 	SET started = 1
-	FROM unnest($1::text[], $2::text[], $3::bigint[]) s (tenant, delivery, claim)
-	WHERE q.tenant = s.tenant
-	AND q.delivery = s.delivery
-	AND q.claims = s.claim
-	AND q.owner + 0 = $4
+	FROM own o
+	WHERE q.ctid = o.at
 	RETURNING q.tenant, q.delivery, q.claims`
 
 func scanHeld(r row) (h store.Held, err error) {

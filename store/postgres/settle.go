@@ -137,16 +137,34 @@ func boolInt(b bool) int64 {
 	return 0
 }
 
+// leasedRow locks the row of an outcome o if it is leased under its fence, and says
+// where it is. Rows that are leased are found by their key, and only then is the
+// owner looked at ("owner + 0" fits no index): the planner takes it for granted that
+// an owner has few rows, and would read all that it ever had. And they are found
+// one by one, for which the LIMIT is: while an old snapshot keeps ended rows from
+// being vacuumed, the table looks so small to the planner that it would rather read
+// all of it once. Where a row is does not change while it is locked.
+const leasedRow = `
+			SELECT r.ctid AS at
+			FROM postrider.queue r
+			WHERE r.tenant = o.tenant
+			AND r.delivery = o.delivery
+			AND r.claims = o.claim
+			AND r.owner + 0 = $4
+			LIMIT 1
+			FOR UPDATE`
+
 // endRows moves deliveries that have ended from the queue to the history.
 const endRows = `
-	WITH gone AS (
-		DELETE FROM postrider.queue q
-		USING unnest($1::text[], $2::text[], $3::bigint[], $5::bigint[], $6::text[], $7::text[])
+	WITH own AS MATERIALIZED (
+		SELECT o.tried, o.status, o.reason, l.at
+		FROM unnest($1::text[], $2::text[], $3::bigint[], $5::bigint[], $6::text[], $7::text[])
 			o (tenant, delivery, claim, tried, status, reason)
-		WHERE q.tenant = o.tenant
-		AND q.delivery = o.delivery
-		AND q.claims = o.claim
-		AND q.owner + 0 = $4
+		CROSS JOIN LATERAL (` + leasedRow + `) l
+	), gone AS (
+		DELETE FROM postrider.queue q
+		USING own o
+		WHERE q.ctid = o.at
 		RETURNING q.tenant, q.delivery, q.event, q.endpoint, o.status, o.reason, q.attempts + o.tried AS attempts, q.claims, q.created_at,
 			q.seq, q.prio, q.okey, q.batch
 	), ended AS (
@@ -161,6 +179,12 @@ const endRows = `
 
 // freeRows lets rows wait, or parks them.
 const freeRows = `
+	WITH own AS MATERIALIZED (
+		SELECT o.tried, o.parked, o.delay, l.at
+		FROM unnest($1::text[], $2::text[], $3::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
+			o (tenant, delivery, claim, tried, parked, delay)
+		CROSS JOIN LATERAL (` + leasedRow + `) l
+	)
 	UPDATE postrider.queue q
 	SET owner = 0,
 		started = 0,
@@ -168,12 +192,8 @@ const freeRows = `
 		due = postrider.now_us() + o.delay,
 		attempts = q.attempts + o.tried,
 		updated_at = CASE o.tried WHEN 1 THEN postrider.now_us() ELSE q.updated_at END
-	FROM unnest($1::text[], $2::text[], $3::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
-		o (tenant, delivery, claim, tried, parked, delay)
-	WHERE q.tenant = o.tenant
-	AND q.delivery = o.delivery
-	AND q.claims = o.claim
-	AND q.owner + 0 = $4
+	FROM own o
+	WHERE q.ctid = o.at
 	RETURNING q.tenant, q.delivery, q.claims`
 
 // consequences returns the steps that write what follows from accepted attempts:
