@@ -104,7 +104,7 @@ func (p *publication) stored(e *engine.Engine) {
 		return
 	}
 	for i := range p.Deliveries {
-		if !p.Deliveries[i].HandOver {
+		if !p.Deliveries[i].HandOver && !p.Deliveries[i].Ended() {
 			e.Stored(p.lane(i))
 		}
 	}

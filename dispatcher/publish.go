@@ -252,7 +252,7 @@ func (d *Dispatcher) address(p *publication, dir *directory.Tenant, e *engine.En
 		}
 		p.Deliveries[i] = d.newDelivery(p, ep)
 		p.Deliveries[i].ID = id
-		if e == nil || !p.due.IsZero() {
+		if e == nil || !p.due.IsZero() || p.Deliveries[i].Ended() {
 			continue
 		}
 		reserve := e.Reserve
@@ -272,11 +272,15 @@ func (d *Dispatcher) address(p *publication, dir *directory.Tenant, e *engine.En
 // newDelivery returns how an event goes to an endpoint. What the event says comes
 // first, then what the endpoint says, then the defaults of the event's type.
 func (d *Dispatcher) newDelivery(p *publication, ep *webhook.Endpoint) store.NewDelivery {
-	return store.NewDelivery{
+	nd := store.NewDelivery{
 		Endpoint: ep.ID,
 		Due:      p.due,
 		Priority: cmp.Or(p.Event.Priority, ep.Priority, d.cfg.TypeDefaults[p.Event.Type].Priority, webhook.PriorityNormal),
 	}
+	if ep.Status == webhook.EndpointPaused && ep.OnPaused == webhook.OnPausedSkip {
+		nd.Status, nd.Reason = webhook.DeliverySkipped, webhook.ReasonEndpointPaused
+	}
+	return nd
 }
 
 // await returns a publication's answer. A caller who gives up before a flush

@@ -114,7 +114,7 @@ func (s *shard) resolve(calls []*publication, cause error) {
 			p.fail(cause)
 			continue
 		}
-		p.receipt = webhook.Receipt{EventID: p.Event.ID, Deliveries: len(p.Deliveries)}
+		p.receipt = webhook.Receipt{EventID: p.Event.ID, Deliveries: p.Pending()}
 		p.handOver()
 		p.done <- nil
 	}

@@ -76,6 +76,26 @@ type NewDelivery struct {
 	// HandOver writes the delivery leased to the publication's epoch, under
 	// claim number 1.
 	HandOver bool
+	// Status is pending, which "" stands for, or how the delivery ends as it is
+	// written, for Reason: it never enters the queue, and cannot be handed over.
+	Status webhook.DeliveryStatus
+	Reason webhook.Reason
+}
+
+// Ended reports whether the delivery ends as it is written.
+func (d *NewDelivery) Ended() bool {
+	return d.Status != "" && d.Status != webhook.DeliveryPending
+}
+
+// Pending returns how many deliveries are to be sent: what a receipt counts.
+func (p *Publication) Pending() int {
+	n := len(p.Deliveries)
+	for i := range p.Deliveries {
+		if p.Deliveries[i].Ended() {
+			n--
+		}
+	}
+	return n
 }
 
 // PublishOutcome is what became of one publication.

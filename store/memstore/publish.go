@@ -88,7 +88,7 @@ func (j *judge) judge(now time.Time, p *store.Publication) store.PublishResult {
 		return store.PublishResult{Outcome: store.PublishStale}
 	}
 	a := accepted{now: instant(now), pub: p}
-	receipt := webhook.Receipt{EventID: ev.ID, Deliveries: len(p.Deliveries)}
+	receipt := webhook.Receipt{EventID: ev.ID, Deliveries: p.Pending()}
 	if ev.IdempotencyKey != "" {
 		a.key = &key{
 			keyName: keyName{ev.Tenant, ev.IdempotencyKey},
@@ -189,6 +189,11 @@ func (s *Store) insertDelivery(t *tenant, ev *event, nd *store.NewDelivery, epoc
 	t.deliveries.add(d)
 	h.deliveries.add(d)
 	ev.deliveries.add(d)
+	if nd.Ended() {
+		d.seq = s.next()
+		d.end(ev.published, nd.Status, nd.Reason)
+		return
+	}
 	r := s.enqueue(d, due)
 	if nd.HandOver {
 		s.lease(r, epoch)

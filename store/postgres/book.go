@@ -101,7 +101,7 @@ func (b *book) judge(p *store.Publication) store.PublishResult {
 	}
 	return store.PublishResult{
 		Outcome: store.PublishStored,
-		Receipt: webhook.Receipt{EventID: p.Event.ID, Deliveries: len(p.Deliveries)},
+		Receipt: webhook.Receipt{EventID: p.Event.ID, Deliveries: p.Pending()},
 	}
 }
 
@@ -132,7 +132,7 @@ func (b *book) decide(now time.Time) (*newRows, error) {
 func (b *book) claimable() bool {
 	for i := range b.pubs {
 		if b.results[i].Outcome == store.PublishStored &&
-			slices.ContainsFunc(b.pubs[i].Deliveries, func(d store.NewDelivery) bool { return !d.HandOver }) {
+			slices.ContainsFunc(b.pubs[i].Deliveries, func(d store.NewDelivery) bool { return !d.HandOver && !d.Ended() }) {
 			return true
 		}
 	}

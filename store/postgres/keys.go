@@ -54,7 +54,7 @@ func takeKeys(ctx context.Context, on session, now time.Time, b *book, pubs []*s
 	byKey := make(map[tenantKey]*store.Publication, n)
 	for i, p := range pubs {
 		tenants[i], keys[i], events[i] = p.Event.Tenant, p.Event.IdempotencyKey, p.Event.ID
-		hashes[i], deliveries[i], delays[i] = notNil(p.ContentHash), int64(len(p.Deliveries)), delay(now, p.KeyExpires)
+		hashes[i], deliveries[i], delays[i] = notNil(p.ContentHash), int64(p.Pending()), delay(now, p.KeyExpires)
 		byKey[keyOf(p)] = p
 	}
 	return on.query(ctx, `
@@ -71,7 +71,7 @@ func takeKeys(ctx context.Context, on session, now time.Time, b *book, pubs []*s
 		}
 		p := byKey[key]
 		first := firstUse{hash: notNil(p.ContentHash), taken: true}
-		first.receipt.EventID, first.receipt.Deliveries = p.Event.ID, len(p.Deliveries)
+		first.receipt.EventID, first.receipt.Deliveries = p.Event.ID, p.Pending()
 		b.first[key] = first
 		return nil
 	})

@@ -97,7 +97,11 @@ func insert(ctx context.Context, on session, rows *newRows) (map[string]int64, e
 		return nil, nil
 	}
 	var stale map[string]int64
-	err := on.query(ctx, insertEvents, rows.args(), func(r row) error {
+	text, args := insertEvents, rows.args()
+	if len(rows.ended.ids) > 0 {
+		text, args = insertSomeEnded, rows.ended.args(args)
+	}
+	err := on.query(ctx, text, args, func(r row) error {
 		var tenant string
 		var revision int64
 		if err := r.Scan(&tenant, &revision); err != nil {
@@ -115,7 +119,11 @@ func insert(ctx context.Context, on session, rows *newRows) (map[string]int64, e
 // insertEvents writes all tables at once. All its parts see the database as it was
 // before; whether a tenant is stale is found out once. Rows that are handed over
 // get an owner, and so enter none of the indexes that claims go by.
-const insertEvents = `
+const insertEvents = insertPublications + `
+	SELECT tenant, revision
+	FROM stale`
+
+const insertPublications = `
 	WITH stale AS MATERIALIZED (
 		SELECT t.tenant, t.revision
 		FROM unnest($1::text[], $2::bigint[]) p (tenant, revision)
@@ -139,9 +147,7 @@ const insertEvents = `
 		FROM unnest($11::text[], $12::text[], $13::text[], $14::text[], $15::bigint[], $16::bigint[], $19::bigint[], $20::text[])
 			d (tenant, delivery, endpoint, event, owner, delay, prio, okey)
 		WHERE NOT EXISTS (SELECT FROM stale)
-	)
-	SELECT tenant, revision
-	FROM stale`
+	)`
 
 // newRows are the arguments of insertEvents.
 type newRows struct {
@@ -154,6 +160,8 @@ type newRows struct {
 
 	dTenants, dIDs, dEndpoints, dEvents, dKeys []string
 	dOwners, dDelays, dPriorities              []int64
+
+	ended endedRows
 }
 
 func (r *newRows) args() []any {
@@ -178,6 +186,10 @@ func (r *newRows) add(now time.Time, p *store.Publication, meta, attrs string) {
 	r.data = append(r.data, notNil(ev.Data))
 	for i := range p.Deliveries {
 		d := &p.Deliveries[i]
+		if d.Ended() {
+			r.ended.add(ev, d)
+			continue
+		}
 		var owner int64
 		if d.HandOver {
 			owner = p.Epoch

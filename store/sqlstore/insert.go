@@ -25,7 +25,7 @@ func insertPublications(ctx context.Context, c Conn, now time.Time, pubs []*stor
 		FROM postrider_events`, nil, &last); err != nil {
 		return err
 	}
-	rows := newRows(now, pubs, last+1)
+	rows, ended := newRows(now, pubs, last+1)
 	if err := insertQueue.exec(ctx, c, nil, len(rows), func(args []any, i int) []any {
 		return rows[i].queue(args)
 	}); err != nil {
@@ -34,6 +34,11 @@ func insertPublications(ctx context.Context, c Conn, now time.Time, pubs []*stor
 	at := now.UnixMicro()
 	if err := insertDeliveries.exec(ctx, c, nil, len(rows), func(args []any, i int) []any {
 		return rows[i].delivery(args, at)
+	}); err != nil {
+		return err
+	}
+	if err := insertEnded.exec(ctx, c, nil, len(ended), func(args []any, i int) []any {
+		return ended[i].end(args, at)
 	}); err != nil {
 		return err
 	}
@@ -48,18 +53,24 @@ type newRow struct {
 	seq int64
 }
 
-func newRows(now time.Time, pubs []*store.Publication, seq int64) []newRow {
-	rows := make([]newRow, 0, len(pubs))
+// newRows returns the deliveries that are pending, and those that end as they are
+// written.
+func newRows(now time.Time, pubs []*store.Publication, seq int64) (pending, ended []newRow) {
+	pending = make([]newRow, 0, len(pubs))
 	for i, p := range pubs {
 		for j := range p.Deliveries {
 			row := newRow{pub: p, d: &p.Deliveries[j], due: now.UnixMicro(), seq: seq + int64(i)}
 			if !row.d.Due.IsZero() {
 				row.due = row.d.Due.UnixMicro()
 			}
-			rows = append(rows, row)
+			if row.d.Ended() {
+				ended = append(ended, row)
+			} else {
+				pending = append(pending, row)
+			}
 		}
 	}
-	return rows
+	return pending, ended
 }
 
 var insertQueue = newMulti(`
@@ -83,6 +94,16 @@ var insertDeliveries = newMulti(`
 func (r *newRow) delivery(args []any, at int64) []any {
 	ev := &r.pub.Event
 	return append(args, ev.Tenant, r.d.ID, ev.ID, r.d.Endpoint, r.due, at, at,
+		int64(r.d.Priority.Rank()), OrderKey(r.d.Ordered, r.d.Key))
+}
+
+var insertEnded = newMulti(`
+	INSERT INTO postrider_deliveries (tenant, id, event, endpoint, status, reason, attempts, claims, next_at, created_at, updated_at, prio, okey)
+	VALUES `, `(?, ?, ?, ?, ?, ?, 0, 0, NULL, ?, ?, ?, ?)`, ``)
+
+func (r *newRow) end(args []any, at int64) []any {
+	ev := &r.pub.Event
+	return append(args, ev.Tenant, r.d.ID, ev.ID, r.d.Endpoint, string(r.d.Status), textOrNull(string(r.d.Reason)), at, at,
 		int64(r.d.Priority.Rank()), OrderKey(r.d.Ordered, r.d.Key))
 }
 
@@ -143,6 +164,6 @@ func insertKeys(ctx context.Context, c Conn, pubs []*store.Publication) error {
 			hash = []byte{}
 		}
 		return append(args, p.Event.Tenant, p.Event.IdempotencyKey, hash, p.Event.ID,
-			int64(len(p.Deliveries)), p.KeyExpires.UnixMicro())
+			int64(p.Pending()), p.KeyExpires.UnixMicro())
 	})
 }

@@ -52,7 +52,7 @@ func (s *Store) publish(ctx context.Context, c Conn, now time.Time, pubs []store
 // judge decides what becomes of one publication and takes its key.
 func judge(p *store.Publication, revision int64, keys map[tenantKey]firstUse) store.PublishResult {
 	ev := &p.Event
-	receipt := webhook.Receipt{EventID: ev.ID, Deliveries: len(p.Deliveries)}
+	receipt := webhook.Receipt{EventID: ev.ID, Deliveries: p.Pending()}
 	key := tenantKey{ev.Tenant, ev.IdempotencyKey}
 	if ev.IdempotencyKey != "" {
 		first := keys[key]

@@ -29,6 +29,10 @@ var faults = map[string]struct {
 		wrap:     each(func(st store.Store) store.Store { return &writesRefused{st} }),
 		caughtBy: []string{"Publishing/StaleWritesNothing", "Publishing/BatchStoresWhatIsNotRefused", "Idempotency/OtherContentConflicts"},
 	},
+	"what is skipped is sent": {
+		wrap:     each(func(st store.Store) store.Store { return &sendsSkipped{st} }),
+		caughtBy: []string{"Ended/IsRecordedAndNeverClaimed", "Ended/IsNotInReceipts"},
+	},
 	"a batch is written one by one": {
 		wrap:     each(func(st store.Store) store.Store { return &oneByOne{st} }),
 		caughtBy: []string{"Publishing/ErrorWritesNothing"},

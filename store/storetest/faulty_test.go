@@ -61,6 +61,20 @@ func (s *writesRefused) Publish(ctx context.Context, now time.Time, pubs []store
 	return results, err
 }
 
+// sendsSkipped has every delivery pending.
+type sendsSkipped struct{ store.Store }
+
+func (s *sendsSkipped) Publish(ctx context.Context, now time.Time, pubs []store.Publication) ([]store.PublishResult, error) {
+	pubs = slices.Clone(pubs)
+	for i := range pubs {
+		pubs[i].Deliveries = slices.Clone(pubs[i].Deliveries)
+		for j := range pubs[i].Deliveries {
+			pubs[i].Deliveries[j].Status, pubs[i].Deliveries[j].Reason = "", ""
+		}
+	}
+	return s.Store.Publish(ctx, now, pubs)
+}
+
 // oneByOne has no transaction around a batch.
 type oneByOne struct{ store.Store }
 

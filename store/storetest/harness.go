@@ -54,6 +54,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 	run(t, open,
 		role{"Publishing", publishingCases},
 		role{"Idempotency", idempotencyCases},
+		role{"Ended", endedCases},
 		role{"Tx", txCases},
 		role{"Directory", directoryCases},
 		role{"Endpoints", endpointCases},

@@ -17,6 +17,7 @@ var txCases = []testCase{
 	{"ReadsTheDirectory", txReadsTheDirectory},
 	{"SeesItsOwnKeys", txSeesItsOwnKeys},
 	{"RollbackLeavesItsKeyFree", txRollbackLeavesItsKeyFree},
+	{"EndsAsItIsWritten", txEndsAsItIsWritten},
 }
 
 // begin starts a transaction of the host, or skips the case.
@@ -151,4 +152,15 @@ func txRollbackLeavesItsKeyFree(w *world) {
 	if got := w.publish(w.keyed("k", acme))[0]; got.Outcome != store.PublishStored {
 		w.t.Errorf("Publish of a key that was rolled back = %+v; want stored: the host's second try would be swallowed", got)
 	}
+}
+
+func txEndsAsItIsWritten(w *world) {
+	ep := w.endpoint(acme)
+	p := skip(w.publication(acme, ep.ID, ep.ID))
+	tx := w.begin()
+	if got := w.publishTx(tx, p)[0]; got.Receipt.Deliveries != 1 {
+		w.t.Errorf("Tx.Publish with one of 2 deliveries skipped = %+v; want 1 delivery", got)
+	}
+	w.must(tx.Commit(), "Commit")
+	w.wantSkipped(p)
 }
