@@ -116,3 +116,8 @@ func (f *faultyStore) TenantEndpoints(ctx context.Context, tenant string, after 
 	err = f.do("tenant endpoints", func() (err error) { r, rev, err = f.Store.TenantEndpoints(ctx, tenant, after); return err })
 	return r, rev, err
 }
+
+func (f *faultyStore) ReserveRates(ctx context.Context, now time.Time, reqs []store.RateRequest) (r []store.RateGrant, err error) {
+	err = f.do("reserve rates", func() (err error) { r, err = f.Store.ReserveRates(ctx, now, reqs); return err })
+	return r, err
+}

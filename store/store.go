@@ -15,6 +15,7 @@ type Store interface {
 	Leases
 	Queue
 	Lanes
+	Rates
 	Events
 	Deliveries
 	Statistics

@@ -145,6 +145,7 @@ func (p *pruning) tombstones(cutoff time.Time) {
 		}
 		ep.gone = true
 		delete(s.endpoints, store.Lane{Tenant: ep.Tenant, Endpoint: ep.ID})
+		delete(s.rates, rate{ep.Tenant, ep.ID})
 		t.endpoints.remove(ep.ID)
 		t.changes.remove()
 		s.changes.remove()

@@ -100,7 +100,7 @@ func (c *clock) set(ctx context.Context, now time.Time) error {
 // clean removes all rows.
 func (c *clock) clean(t *testing.T) {
 	for _, table := range []string{
-		"sequences", "settings", "tenants", "endpoints", "secrets", "health", "lanes", "queue", "events", "payloads",
+		"sequences", "settings", "tenants", "endpoints", "secrets", "health", "lanes", "rates", "queue", "events", "payloads",
 		"deliveries", "attempts", "idempotency", "processes", "stats", "uncounted",
 	} {
 		if _, err := c.pool.Exec(t.Context(), `DELETE FROM `+c.schema+`.`+table); err != nil {
@@ -148,6 +148,13 @@ func (s timed) Take(ctx context.Context, now time.Time, epoch int64, limit int, 
 		return nil, err
 	}
 	return s.Store.Take(ctx, now, epoch, limit, asking, turn)
+}
+
+func (s timed) ReserveRates(ctx context.Context, now time.Time, reqs []store.RateRequest) ([]store.RateGrant, error) {
+	if err := s.clock.set(ctx, now); err != nil {
+		return nil, err
+	}
+	return s.Store.ReserveRates(ctx, now, reqs)
 }
 
 func (s timed) Acquire(ctx context.Context, now time.Time, p store.Process, ttl time.Duration) (int64, error) {

@@ -140,6 +140,8 @@ func (w *life) claims() []step {
 			w.claimed = append(w.claimed, claimed...)
 			return err
 		}},
+		{"ReserveRates, new names", 200, w.reserve},
+		{"ReserveRates", 200, w.reserve},
 	}
 	for _, size := range []int{1, 8, 64, 1024} {
 		steps = append(steps, step{fmt.Sprintf("Take, at most %d", size), size, func(p *process) error {
@@ -148,6 +150,15 @@ func (w *life) claims() []step {
 		}})
 	}
 	return steps
+}
+
+func (w *life) reserve(p *process) error {
+	var reqs []store.RateRequest
+	for i := range 200 {
+		reqs = append(reqs, store.RateRequest{Tenant: fmt.Sprint("tenant ", i), Name: "a", Interval: time.Microsecond, Want: 1})
+	}
+	grants, err := p.ReserveRates(w.ctx, time.Now(), reqs)
+	return cmp.Or(err, wantLen(grants, 200))
 }
 
 func (w *life) turn(most int) func(store.Lane) store.Turn {

@@ -159,6 +159,11 @@ func (s timed) Redeliver(ctx context.Context, now time.Time, tenant, delivery st
 	return s.Store.Redeliver(ctx, now, tenant, delivery)
 }
 
+func (s timed) ReserveRates(ctx context.Context, now time.Time, reqs []store.RateRequest) ([]store.RateGrant, error) {
+	s.pair.set(s.t, now)
+	return s.Store.ReserveRates(ctx, now, reqs)
+}
+
 func (s timed) Acquire(ctx context.Context, now time.Time, p store.Process, ttl time.Duration) (int64, error) {
 	s.pair.set(s.t, now)
 	return s.Store.Acquire(ctx, now, p, ttl)

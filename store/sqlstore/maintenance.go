@@ -119,7 +119,7 @@ func (p *pruning) keys(ctx context.Context) error {
 }
 
 // tombstones removes deleted endpoints that no delivery in the queue needs,
-// with their lanes and health.
+// with their lanes, rates and health.
 func (p *pruning) tombstones(ctx context.Context, cutoff time.Time) error {
 	var dead []store.Lane
 	err := p.store.db.Read(ctx, func(ctx context.Context, c Conn) error {
@@ -187,6 +187,12 @@ func removeTombstone(ctx context.Context, c Conn, lane store.Lane, cutoff time.T
 		DELETE FROM postrider_lanes
 		WHERE tenant = ?
 		AND endpoint = ?`, lane.Tenant, lane.Endpoint); err != nil {
+		return 0, err
+	}
+	if _, err := c.Exec(ctx, `
+		DELETE FROM postrider_rates
+		WHERE tenant = ?
+		AND name = ?`, lane.Tenant, lane.Endpoint); err != nil {
 		return 0, err
 	}
 	_, err = c.Exec(ctx, `

@@ -93,10 +93,19 @@ var faults = map[string]struct {
 		wrap:     each(func(st store.Store) store.Store { return &lastSettingWins{st} }),
 		caughtBy: []string{"Settings/FirstWins", "Settings/OneOfManyCallersWins"},
 	},
+	"slots are given to everyone": {
+		wrap:     each(func(st store.Store) store.Store { return &freshRates{Store: st} }),
+		caughtBy: []string{"Rates/NeverOver", "Rates/NeverOverByManyCallers", "Rates/SlotsAreApart", "Rates/ProcessesShare"},
+	},
+	"a burst is not bounded": {
+		wrap:     each(func(st store.Store) store.Store { return &endlessSlack{st} }),
+		caughtBy: []string{"Rates/Burst", "Rates/AsComputed"},
+	},
 	"canceled calls are carried out": {
 		wrap: each(func(st store.Store) store.Store { return &deaf{st} }),
 		caughtBy: []string{
 			"Publishing/CanceledWritesNothing", "Poll/CanceledLeasesNothing", "Settle/CanceledWritesNothing", "Lanes/TakeCanceledLeasesNothing",
+			"Rates/CanceledGivesNothing",
 		},
 	},
 	"a host's transaction is not its own": {

@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/postrider/postrider/store"
@@ -298,6 +299,31 @@ func (s *lastSettingWins) Setting(ctx context.Context, name string, initial []by
 	return initial, err
 }
 
+// freshRates forgets what it has given.
+type freshRates struct {
+	store.Store
+	calls atomic.Int64
+}
+
+func (s *freshRates) ReserveRates(ctx context.Context, now time.Time, reqs []store.RateRequest) ([]store.RateGrant, error) {
+	reqs = slices.Clone(reqs)
+	for i := range reqs {
+		reqs[i].Name = fmt.Sprintf("%s of call %d of %p", reqs[i].Name, s.calls.Add(1), s)
+	}
+	return s.Store.ReserveRates(ctx, now, reqs)
+}
+
+// endlessSlack gives all the time that nobody has used.
+type endlessSlack struct{ store.Store }
+
+func (s *endlessSlack) ReserveRates(ctx context.Context, now time.Time, reqs []store.RateRequest) ([]store.RateGrant, error) {
+	reqs = slices.Clone(reqs)
+	for i := range reqs {
+		reqs[i].Slack += time.Hour
+	}
+	return s.Store.ReserveRates(ctx, now, reqs)
+}
+
 // deaf does not hand contexts on.
 type deaf struct{ store.Store }
 
@@ -315,4 +341,8 @@ func (s *deaf) Settle(ctx context.Context, now time.Time, st store.Settlement) (
 
 func (s *deaf) Take(ctx context.Context, now time.Time, epoch int64, limit int, asking []store.Lane, turn func(store.Lane) store.Turn) ([]store.Claimed, error) {
 	return s.Store.Take(context.WithoutCancel(ctx), now, epoch, limit, asking, turn)
+}
+
+func (s *deaf) ReserveRates(ctx context.Context, now time.Time, reqs []store.RateRequest) ([]store.RateGrant, error) {
+	return s.Store.ReserveRates(context.WithoutCancel(ctx), now, reqs)
 }

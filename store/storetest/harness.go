@@ -69,6 +69,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		role{"Redeliver", redeliverCases},
 		role{"Gates", gateCases},
 		role{"Lanes", laneCases},
+		role{"Rates", rateCases},
 		role{"Events", eventCases},
 		role{"Deliveries", deliveryCases},
 		role{"Statistics", statisticsCases},

@@ -77,6 +77,16 @@ CREATE TABLE postrider.lanes (
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 200, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX lanes_next ON postrider.lanes (next_at);
 
+-- What is limited in its rate: an endpoint's deliveries, under its id, and what a
+-- tenant does. The next slot is free at free_at. Apart from lanes, whose rows are
+-- locked by claims.
+CREATE TABLE postrider.rates (
+	tenant  text COLLATE "C" NOT NULL,
+	name    text COLLATE "C" NOT NULL,
+	free_at bigint NOT NULL,
+	PRIMARY KEY (tenant, name)
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 200, autovacuum_vacuum_cost_delay = 0);
+
 -- One row per pending delivery, and all that is known of it. owner is the epoch
 -- that a row is leased to, or 0. It never moves within the table: what is updated
 -- is in the conditions of its indexes, so every state is a new version of the row.

@@ -66,6 +66,15 @@ CREATE TABLE postrider_lanes (
 ) WITHOUT ROWID;
 CREATE INDEX postrider_lanes_next ON postrider_lanes (next_at);
 
+-- What is limited in its rate: an endpoint's deliveries, under its id, and what a
+-- tenant does. The next slot is free at free_at.
+CREATE TABLE postrider_rates (
+	tenant  TEXT    NOT NULL,
+	name    TEXT    NOT NULL,
+	free_at INTEGER NOT NULL,
+	PRIMARY KEY (tenant, name)
+) WITHOUT ROWID;
+
 -- seq numbers events in the order they were written.
 CREATE TABLE postrider_events (
 	seq             INTEGER PRIMARY KEY,
