@@ -1,6 +1,8 @@
 package faults_test
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -217,6 +219,10 @@ func (c *child) obey(o order) answer {
 		a.N = int64(len(pending))
 	case doStale:
 		a.N = c.store.stale.Load()
+	case doClaims:
+		a.N = c.store.claimTimes().Microseconds()
+	case doMemory:
+		a.N, err = peakMemory()
 	case doLimit:
 		err = limitFiles(o.N)
 	case doBallast:
@@ -236,7 +242,7 @@ func (c *child) publish(o order) (webhook.Receipt, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	ev := webhook.Event{Tenant: tenant, Type: o.Type, Data: o.Data, IdempotencyKey: o.Key}
+	ev := webhook.Event{Tenant: cmp.Or(o.Tenant, tenant), Type: o.Type, Data: o.Data, IdempotencyKey: o.Key}
 	if c.host == nil {
 		return c.d.Publish(ctx, ev)
 	}
@@ -268,10 +274,27 @@ func text(err error) string {
 	return err.Error()
 }
 
-// observedStore counts the outcomes that the store refuses.
+// peakMemory returns the most memory that the process has had resident, in bytes,
+// or 0 where the system does not say.
+func peakMemory() (int64, error) {
+	status, err := os.ReadFile("/proc/self/status")
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, nil
+	}
+	_, rest, _ := bytes.Cut(status, []byte("VmHWM:"))
+	var kilobytes int64
+	if err == nil {
+		_, err = fmt.Fscan(bytes.NewReader(rest), &kilobytes)
+	}
+	return kilobytes << 10, err
+}
+
+// observedStore counts the outcomes that the store refuses, and times its claims.
 type observedStore struct {
 	store.Store
-	stale atomic.Int64
+	stale  atomic.Int64
+	mu     sync.Mutex // guards claims
+	claims webhook.Histogram
 }
 
 // Settle implements store.Queue.
@@ -279,4 +302,29 @@ func (s *observedStore) Settle(ctx context.Context, now time.Time, settlement st
 	result, err := s.Store.Settle(ctx, now, settlement)
 	s.stale.Add(int64(len(result.Lost)))
 	return result, err
+}
+
+// Poll implements store.Queue.
+func (s *observedStore) Poll(ctx context.Context, now time.Time, epoch int64, limit int, admit func(store.Waiting) store.Admission) ([]store.Claimed, time.Time, error) {
+	defer s.timeClaim(time.Now())
+	return s.Store.Poll(ctx, now, epoch, limit, admit)
+}
+
+// Take implements store.Lanes.
+func (s *observedStore) Take(ctx context.Context, now time.Time, epoch int64, limit int, asking []store.Lane, turn func(store.Lane) store.Turn) ([]store.Claimed, error) {
+	defer s.timeClaim(time.Now())
+	return s.Store.Take(ctx, now, epoch, limit, asking, turn)
+}
+
+func (s *observedStore) timeClaim(began time.Time) {
+	took := time.Since(began)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.claims.Add(took)
+}
+
+func (s *observedStore) claimTimes() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.claims.Quantile(0.99)
 }

@@ -20,6 +20,9 @@
 //	    and every duplicate is one of those
 //	I7  the database is whole
 //
+// A test of endpoints that never answer (dark) has no faults of ours and needs no
+// ledger: it compares what arrives at the others with what did without them.
+//
 // The first line of a run says the seed, which replays the choice of faults, and
 // the last one its figures. Each test has a short version that always runs;
 // POSTRIDER_FAULTS=long (see "make faults") runs the long one. A harness that

@@ -52,16 +52,20 @@ const (
 	doBallast = "ballast" // leave N bytes free beside the database; 0 frees all
 	doClose   = "close"   // drain and close the store, and live on
 	doStale   = "stale"   // how many outcomes were refused
+	doClaims  = "claims"  // the 99th percentile of the calls that claim, in microseconds
+	doMemory  = "memory"  // the most memory that was resident, in bytes; 0 if nobody says
 )
 
 // order is a line from the parent to the child.
 type order struct {
-	Seq  int             `json:"seq"`
-	Do   string          `json:"do"`
-	Key  string          `json:"key,omitempty"`
-	Type string          `json:"type,omitempty"`
-	Data json.RawMessage `json:"data,omitempty"`
-	N    int64           `json:"n,omitempty"`
+	Seq int    `json:"seq"`
+	Do  string `json:"do"`
+	// Tenant publishes, if it is not the usual one.
+	Tenant string          `json:"tenant,omitempty"`
+	Key    string          `json:"key,omitempty"`
+	Type   string          `json:"type,omitempty"`
+	Data   json.RawMessage `json:"data,omitempty"`
+	N      int64           `json:"n,omitempty"`
 }
 
 // result is what became of a publish call.

@@ -149,32 +149,28 @@ func (s *Scheduler) free(c lane.Class) int {
 // fair reports whether a lane may take one more slot. While more than half are
 // taken, lanes share that half evenly, and an eighth is kept for those that have
 // nothing under way: endpoints that all begin to hang at the same moment must
-// leave something for one that does not. Tenants share in the same way, so that
-// one with a thousand endpoints does not count for a thousand.
+// leave something for one that does not. Tenants share the half evenly too, so
+// that one with a thousand endpoints does not count for a thousand; what it has
+// under way at one endpoint must not stop its others, though, and only the last
+// eighth is closed to those.
 func (s *Scheduler) fair(l *laneShell) bool {
 	used := s.underWay()
-	switch {
-	case used < s.slots/2:
+	if used < s.slots/2 {
 		return true
-	case !s.fairTenant(l.key.Tenant, used):
-		return false
-	case l.running == 0:
-		return true
-	case used >= s.slots-s.slots/8:
-		return false
 	}
-	return l.running < max(s.slots/2/max(s.active, 1), 1)
+	under := s.underShare(l.key.Tenant)
+	if l.running > 0 {
+		return under && used < s.slots-s.slots/8 && l.running < max(s.slots/2/max(s.active, 1), 1)
+	}
+	if len(s.tenants) == 1 && s.tenants[l.key.Tenant] > 0 {
+		return used < s.slots-s.slots/128 // the next tenant must be able to begin
+	}
+	return under || used < s.slots-s.slots/8
 }
 
-// fairTenant is fair for tenants, of whom one that is alone leaves a few to the
-// next who comes.
-func (s *Scheduler) fairTenant(tenant string, used int) bool {
-	switch n := s.tenants[tenant]; {
-	case n == 0:
-		return true
-	case len(s.tenants) == 1:
-		return used < s.slots-s.slots/128
-	default:
-		return n < max(s.slots/2/len(s.tenants), 1)
-	}
+// underShare reports whether a tenant has less under way than its even part of
+// half of the slots, as one has that is alone.
+func (s *Scheduler) underShare(tenant string) bool {
+	n := s.tenants[tenant]
+	return n == 0 || len(s.tenants) == 1 || n < s.slots/2/len(s.tenants)
 }

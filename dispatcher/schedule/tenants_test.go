@@ -40,21 +40,43 @@ func (s *shell) begin() map[string]int {
 
 func TestTenantsShareSlots(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newShell(32)
+		s := newShell(64)
 		s.Certain(time.Now().Add(time.Minute))
 		s.offer(t, "small", 0, 1)
 		s.begin()
-		s.offer(t, "big", 0, 40)
-		if got := s.begin()["big"]; got != 15 {
-			t.Errorf("one with 40 endpoints started %d beside another tenant, want 15: what fills half of the 32 slots", got)
+		s.offer(t, "big", 0, 80)
+		if got := s.begin()["big"]; got != 55 {
+			t.Errorf("one with 80 endpoints started %d beside another tenant, want 55: what fills all but an eighth of the 64 slots", got)
 		}
-		s.offer(t, "small", 1, 20)
-		if got := s.begin(); got["small"] != 7 || got["big"] != 0 {
-			t.Errorf("started then = %v, want 7 of the small one, which has 8 with the first: half of the slots by two tenants", got)
+		s.offer(t, "small", 1, 40)
+		if got := s.begin(); got["small"] != 8 || got["big"] != 0 {
+			t.Errorf("started then = %v, want 8 of the small one: the eighth that was kept", got)
 		}
-		s.offer(t, "third", 0, 20)
-		if got := s.begin(); got["third"] != 5 || len(got) != 1 {
-			t.Errorf("started then = %v, want 5 of the third: half of the slots by three tenants", got)
+	})
+}
+
+// What a tenant has under way at one endpoint must not stop its others.
+func TestTenantsOwnEndpointsLeaveEachOtherSlots(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShell(64)
+		s.Certain(time.Now().Add(time.Minute))
+		for _, tenant := range []string{"a", "b", "c", "d"} {
+			at := store.Lane{Tenant: tenant, Endpoint: "hangs-" + tenant}
+			for n := range 8 {
+				s.Reserve(at, fmt.Sprint(at.Endpoint, n), 100)
+				s.Loaded(at, &send.Route{Revision: 1}, config, lane.Health{Answered: true})
+				s.Push([]*schedule.Job{{
+					Claimed:  store.Claimed{Tenant: tenant, Endpoint: at.Endpoint, Delivery: fmt.Sprint(at.Endpoint, n), Claim: 1},
+					Reserved: 100,
+				}})
+			}
+		}
+		if got := s.begin(); len(got) != 4 || got["a"] != 8 {
+			t.Fatalf("started = %v, want 8 of each of 4 tenants, half of the 64 slots", got)
+		}
+		s.offer(t, "a", 0, 3)
+		if got := s.begin()["a"]; got != 3 {
+			t.Errorf("a tenant with an endpoint that holds its share started %d at three others, want 3", got)
 		}
 	})
 }
