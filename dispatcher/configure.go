@@ -3,10 +3,12 @@ package dispatcher
 import (
 	"context"
 	"errors"
+	"strconv"
 
 	"go.uber.org/zap"
 
 	"github.com/postrider/postrider/dispatcher/clock"
+	"github.com/postrider/postrider/dispatcher/engine"
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/webhook"
 )
@@ -19,7 +21,16 @@ var ErrUnchanged = errors.New("nothing to change")
 // somebody else was faster, it does so again. Before it returns, deliveries of
 // this process heed the change. Errors are those of change, and
 // store.ErrNotFound.
+//
+// An endpoint that is paused or resumed by the change is reported, once.
 func (d *Dispatcher) UpdateEndpoint(ctx context.Context, tenant, id string, change func(*store.EndpointRecord) error) (store.EndpointRecord, error) {
+	return d.update(ctx, store.Lane{Tenant: tenant, Endpoint: id}, webhook.Snapshot{}, change)
+}
+
+// update is UpdateEndpoint with what is to be told if the change pauses the
+// endpoint.
+func (d *Dispatcher) update(ctx context.Context, key store.Lane, evidence webhook.Snapshot, change func(*store.EndpointRecord) error) (store.EndpointRecord, error) {
+	tenant, id := key.Tenant, key.Endpoint
 	for {
 		rec, err := d.store.Endpoint(ctx, tenant, id)
 		if err != nil {
@@ -39,6 +50,7 @@ func (d *Dispatcher) UpdateEndpoint(ctx context.Context, tenant, id string, chan
 			return rec, err
 		}
 		d.Changed(&next.Endpoint)
+		d.reportStatus(&rec.Endpoint, &next.Endpoint, evidence)
 		return next, nil
 	}
 }
@@ -60,19 +72,40 @@ func (d *Dispatcher) changed(s *shard, ep *webhook.Endpoint) {
 	}
 }
 
+// reportStatus tells of an update that has paused or resumed an endpoint. The
+// version that it wrote is the cause, which no other update has.
+func (d *Dispatcher) reportStatus(before, after *webhook.Endpoint, evidence webhook.Snapshot) {
+	if before.Status == after.Status {
+		return
+	}
+	op := webhook.Operational{
+		Tenant: after.Tenant, At: after.UpdatedAt, Cause: strconv.FormatInt(after.Version, 10), Snapshot: evidence.Of(after),
+	}
+	switch {
+	case after.Status == webhook.EndpointActive:
+		op.Type = webhook.TypeEndpointResumed
+		op.PauseCause, op.Reason = before.PauseCause, before.StatusReason // what it was paused for
+	case after.PauseCause == webhook.PausedByGone:
+		op.Type = webhook.TypeEndpointGone
+	default:
+		op.Type = webhook.TypeEndpointPaused
+	}
+	d.Report(op)
+}
+
 // pause pauses an endpoint on behalf of the engine (see engine.Config).
-func (d *Dispatcher) pause(ctx context.Context, key store.Lane, revision int64, cause webhook.PauseCause, reason string) error {
+func (d *Dispatcher) pause(ctx context.Context, r engine.PauseRequest) error {
 	paused := false
-	_, err := d.UpdateEndpoint(ctx, key.Tenant, key.Endpoint, func(ep *store.EndpointRecord) error {
-		if ep.Status == webhook.EndpointPaused || ep.Revision != revision {
+	_, err := d.update(ctx, r.Lane, r.Evidence, func(ep *store.EndpointRecord) error {
+		if ep.Status == webhook.EndpointPaused || ep.Revision != r.Revision {
 			return ErrUnchanged
 		}
-		ep.Status, ep.PauseCause, ep.StatusReason = webhook.EndpointPaused, cause, reason
+		ep.Status, ep.PauseCause, ep.StatusReason = webhook.EndpointPaused, r.Cause, r.Reason
 		paused = true
 		return nil
 	})
 	if err == nil && paused {
-		d.log.Info("endpoint paused", zap.String("endpoint", key.Endpoint), zap.String("cause", string(cause)))
+		d.log.Info("endpoint paused", zap.String("endpoint", r.Endpoint), zap.String("cause", string(r.Cause)))
 	}
 	return err
 }

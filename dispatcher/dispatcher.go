@@ -1,6 +1,7 @@
 package dispatcher
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -75,6 +76,14 @@ type Config struct {
 	TypeDefaults map[string]webhook.TypeDefaults
 	// Retention says how long things are kept.
 	Retention Retention
+	// OnOperational is told what happens to webhooks: pauses, warnings, failed
+	// deliveries (see webhook.Operational). The same is published to the tenant's
+	// endpoints that subscribe to it. It is called for one after the other, apart
+	// from all deliveries; ctx ends after 10 seconds. It may be slow, panic or
+	// never return, which costs it what comes later than some 4,000 others; and
+	// if a process dies between what happened and the call, there is none.
+	// Defaults to none.
+	OnOperational func(ctx context.Context, op webhook.Operational)
 	// Entropy is the source of ids and of the seed of all jitter; a test sets
 	// it to be repeatable.
 	// Defaults to crypto/rand.
@@ -187,6 +196,7 @@ type Dispatcher struct {
 	// works for each of its shards.
 	sharded store.Sharded
 	shards  map[string]*shard
+	reports *reporter
 
 	running atomic.Bool
 }
@@ -201,6 +211,7 @@ func New(st store.Store, cfg Config) (*Dispatcher, error) {
 		return nil, err
 	}
 	d := &Dispatcher{cfg: cfg, store: st, log: cfg.Logger, sharded: shardsOf(st), shards: make(map[string]*shard)}
+	d.reports = newReporter(d)
 	var err error
 	if d.sealer, err = sealerFor(d.sharded, cfg); err != nil {
 		return nil, err

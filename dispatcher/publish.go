@@ -139,12 +139,17 @@ func (d *Dispatcher) prepare(ctx context.Context, ev webhook.Event) (*publicatio
 	if err != nil {
 		return nil, err
 	}
-	s, err := d.shardOf(ctx, ev.Tenant)
+	return p, d.place(ctx, p)
+}
+
+// place finds the shard of a publication.
+func (d *Dispatcher) place(ctx context.Context, p *publication) error {
+	s, err := d.shardOf(ctx, p.Event.Tenant)
 	if err != nil {
-		return nil, fmt.Errorf("publish: %w", err)
+		return fmt.Errorf("publish: %w", err)
 	}
 	p.placeOn(s)
-	return p, nil
+	return nil
 }
 
 // newPublication checks an event and gives it its id and time.
@@ -156,6 +161,12 @@ func (d *Dispatcher) newPublication(ev webhook.Event) (*publication, error) {
 	if err := ev.Validate(); err != nil {
 		return nil, err
 	}
+	return d.compose(ev)
+}
+
+// compose gives an event that was checked, or is the library's own, its id and
+// time.
+func (d *Dispatcher) compose(ev webhook.Event) (*publication, error) {
 	at := clock.Now()
 	due, err := d.dueAt(&ev, at)
 	if err != nil {

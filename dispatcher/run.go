@@ -31,6 +31,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 		shards.Go(func() { s.deliver(ctx, d.engineConfig(s)) })
 	}
 	shards.Wait()
+	d.reports.drain()
 	return nil
 }
 
@@ -86,7 +87,7 @@ func (d *Dispatcher) engineConfig(s *shard) engine.Config {
 			Payloads: r.Payloads, Deliveries: r.Deliveries, Statistics: r.Statistics, Tombstones: tombstonesFor,
 		},
 		TypeDefaults: d.cfg.TypeDefaults,
-		Changed:      func(ep *webhook.Endpoint) { d.changed(s, ep) }, Pause: d.pause,
+		Changed:      func(ep *webhook.Endpoint) { d.changed(s, ep) }, Pause: d.pause, Report: d.Report,
 	}
 }
 

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"time"
+
+	"github.com/postrider/postrider/webhook"
 )
 
 // Maintenance keeps the database bounded.
@@ -37,8 +39,10 @@ type Retention struct {
 // Pruned counts what a call removed.
 type Pruned struct {
 	Events, Payloads, Deliveries, Attempts, IdempotencyKeys, Statistics, Endpoints int
-	// Expired counts the deliveries that were canceled.
-	Expired int
+	// Expired counts the deliveries that were canceled, and ExpiredDeliveries
+	// says which: id, tenant, endpoint, event and event type.
+	Expired           int
+	ExpiredDeliveries []webhook.Delivery
 	// More says that there is more to remove.
 	More bool
 }
@@ -53,6 +57,7 @@ func (p *Pruned) Add(q Pruned) {
 	p.Statistics += q.Statistics
 	p.Endpoints += q.Endpoints
 	p.Expired += q.Expired
+	p.ExpiredDeliveries = append(p.ExpiredDeliveries, q.ExpiredDeliveries...)
 	p.More = p.More || q.More
 }
 

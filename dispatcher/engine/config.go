@@ -39,6 +39,9 @@ type Config struct {
 	// included (see Engine.Changed).
 	Changed func(*webhook.Endpoint)
 	// Pause pauses an endpoint, unless it is paused already or is no longer at
-	// the revision, and makes this process heed it. Neither is an error.
-	Pause func(ctx context.Context, ep store.Lane, revision int64, cause webhook.PauseCause, reason string) error
+	// the revision, makes this process heed it and reports it. Neither is an
+	// error.
+	Pause func(context.Context, PauseRequest) error
+	// Report tells of what happened. It does not wait.
+	Report func(webhook.Operational)
 }

@@ -47,6 +47,7 @@ func (e *Engine) prune(ctx context.Context) {
 		}
 		if pruned.Expired > 0 {
 			e.log.Warn("deliveries canceled: their payloads expired", zap.Int("deliveries", pruned.Expired))
+			e.reportExpired(pruned.ExpiredDeliveries)
 		}
 		if !pruned.More {
 			return

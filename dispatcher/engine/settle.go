@@ -82,18 +82,20 @@ func (e *Engine) writeSettlement(items []*schedule.Settling) (store.SettleResult
 	return e.store.Settle(ctx, clock.Now(), e.settlement(items))
 }
 
-// settled frees what the batch held, and pauses endpoints that have failed too
-// often or said that they are gone.
+// settled frees what the batch held, tells of what failed for good, and pauses
+// endpoints that have failed too often or said that they are gone.
 func (e *Engine) settled(items []*schedule.Settling, result store.SettleResult) {
 	if len(result.Lost) > 0 {
 		e.log.Warn("outcomes refused: other processes have the deliveries now", zap.Int("deliveries", len(result.Lost)))
 	}
 	e.forget(items)
+	items = accepted(items, result.Lost)
 	for _, it := range items {
 		if it.Status == webhook.DeliveryPending && !it.Park {
 			e.claims.noteDue(it.Due)
 		}
 	}
+	e.reportFailed(items)
 	e.pauseFailing(items, result.Health)
 }
 

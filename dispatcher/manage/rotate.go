@@ -72,6 +72,10 @@ func (m *Manager) RotateSecret(ctx context.Context, tenant, endpoint string, r R
 		return Secret{}, err
 	}
 	m.announce(ctx, tenant, endpoint)
+	m.d.Report(webhook.Operational{
+		Type: webhook.TypeSecretRotated, Tenant: tenant, At: at, Cause: sealed.ID,
+		Snapshot: webhook.Snapshot{SecretID: sealed.ID}.Of(&rec.Endpoint),
+	})
 	return key.shown, nil
 }
 

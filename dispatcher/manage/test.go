@@ -9,8 +9,11 @@ import (
 	"sync"
 	"time"
 
+	"go.uber.org/zap"
 	"golang.org/x/time/rate"
 
+	"github.com/postrider/postrider/dispatcher"
+	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/webhook"
 )
 
@@ -34,6 +37,9 @@ const (
 type TestResult struct {
 	// Delivered says that the endpoint answered with success.
 	Delivered bool
+	// Resumed says that the endpoint had been paused automatically, and is sent
+	// to again because of this test.
+	Resumed bool
 	// StatusCode is the answer's, or 0 if there was none.
 	StatusCode int
 	// Duration is how long it took, from DNS to the last byte of the answer.
@@ -63,7 +69,9 @@ var ErrTestLimit = errors.New("too many tests; try again in a second")
 
 // TestEndpoint makes one signed attempt with an event that is not stored and
 // returns what came of it, after at most 5 seconds. It is sent to a paused
-// endpoint too, and leaves the delivery log and the endpoint's health alone.
+// endpoint too, and leaves the delivery log and the endpoint's health alone. A test
+// that passes resumes an endpoint that was paused automatically, because it failed
+// or was gone; one that was paused by hand, or created paused, stays so.
 //
 // A test that fails is not an error. Errors are store.ErrNotFound, ErrTestLimit,
 // *webhook.InvalidError with the fields event_type and payload, and ctx's error
@@ -79,6 +87,10 @@ func (m *Manager) TestEndpoint(ctx context.Context, tenant, endpoint string, t T
 	if ev.Data == nil {
 		ev.Data = json.RawMessage(defaultTestData)
 	}
+	before, err := m.record(ctx, tenant, endpoint)
+	if err != nil {
+		return TestResult{}, err
+	}
 	a, err := m.d.TestSend(ctx, tenant, endpoint, ev)
 	if err != nil {
 		return TestResult{}, testFields(err)
@@ -86,7 +98,35 @@ func (m *Manager) TestEndpoint(ctx context.Context, tenant, endpoint string, t T
 	if a.StatusCode == 0 && ctx.Err() != nil { // it says nothing about the endpoint
 		return TestResult{}, fmt.Errorf("test endpoint: %w", ctx.Err())
 	}
-	return testResult(a), nil
+	result := testResult(a)
+	result.Resumed = result.Delivered && m.resumeTested(ctx, before)
+	return result, nil
+}
+
+// resumeTested resumes an endpoint that passed a test, if it was paused
+// automatically and nothing about it has changed since the test began: somebody may
+// have paused it by hand, or pointed it somewhere else. That it cannot be written
+// takes nothing from the test.
+func (m *Manager) resumeTested(ctx context.Context, tested store.EndpointRecord) (resumed bool) {
+	if !pausedByItself(tested) {
+		return false
+	}
+	_, err := m.d.UpdateEndpoint(ctx, tested.Tenant, tested.ID, func(rec *store.EndpointRecord) error {
+		if resumed = pausedByItself(*rec) && rec.Version == tested.Version; !resumed {
+			return dispatcher.ErrUnchanged
+		}
+		rec.Status, rec.PauseCause, rec.StatusReason = webhook.EndpointActive, "", ""
+		return nil
+	})
+	if err != nil {
+		m.d.Logger().Warn("resume an endpoint that passed a test", zap.String("endpoint", tested.ID), zap.Error(err))
+		return false
+	}
+	return resumed
+}
+
+func pausedByItself(rec store.EndpointRecord) bool {
+	return rec.Status == webhook.EndpointPaused && rec.PauseCause.Auto()
 }
 
 func testResult(a webhook.Attempt) TestResult {

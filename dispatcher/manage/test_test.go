@@ -16,6 +16,7 @@ import (
 	"github.com/postrider/postrider/dispatcher/manage"
 	"github.com/postrider/postrider/dispatcher/transport"
 	"github.com/postrider/postrider/dispatcher/transport/guard"
+	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/store/memstore"
 	"github.com/postrider/postrider/webhook"
 )
@@ -150,4 +151,76 @@ func TestTestEndpointLimit(t *testing.T) {
 			t.Errorf("second TestEndpoint a second later: error %v; want ErrTestLimit", err)
 		}
 	})
+}
+
+// A test that passes resumes what the library has paused, and nothing else.
+func TestTestEndpointResumes(t *testing.T) {
+	auto := func(cause webhook.PauseCause) func(*store.EndpointRecord) {
+		return func(rec *store.EndpointRecord) {
+			rec.Status, rec.PauseCause, rec.StatusReason = webhook.EndpointPaused, cause, "Webhook paused."
+		}
+	}
+	for _, tt := range []struct {
+		name   string
+		paused func(*store.EndpointRecord)
+		code   int
+		// meanwhile changes the endpoint between the answer and the resumption.
+		meanwhile func(*store.EndpointRecord)
+		want      bool
+	}{
+		{"paused by failures", auto(webhook.PausedByFailures), 200, nil, true},
+		{"paused by 410", auto(webhook.PausedByGone), 204, nil, true},
+		{"paused by hand", auto(webhook.PausedByHand), 200, nil, false},
+		{"paused by order", auto(webhook.PausedByOrder), 200, nil, false},
+		{"a test that fails", auto(webhook.PausedByFailures), 500, nil, false},
+		{"paused by hand meanwhile", auto(webhook.PausedByFailures), 200, auto(webhook.PausedByHand), false},
+		{"pointed elsewhere meanwhile", auto(webhook.PausedByFailures), 200, func(rec *store.EndpointRecord) { rec.URL = "https://other.example/" }, false},
+		{"active", func(*store.EndpointRecord) {}, 200, nil, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			ep := w.endpoint()
+			change := func(f func(*store.EndpointRecord)) {
+				if _, err := w.d.UpdateEndpoint(t.Context(), acme, ep.ID, func(rec *store.EndpointRecord) error { f(rec); return nil }); err != nil {
+					t.Fatal(err)
+				}
+			}
+			change(tt.paused)
+			w.answers(func(context.Context, *transport.Request) (*transport.Response, error) {
+				if tt.meanwhile != nil {
+					w.store.beforeUpdate = func() { change(tt.meanwhile) }
+				}
+				return &transport.Response{StatusCode: tt.code}, nil
+			})
+			before := w.record(ep.ID)
+			got, err := w.TestEndpoint(t.Context(), acme, ep.ID, manage.Test{})
+			if err != nil || got.Resumed != tt.want {
+				t.Errorf("TestEndpoint = %+v, %v; want Resumed %v", got, err, tt.want)
+			}
+			after := w.record(ep.ID)
+			if tt.want {
+				if after.Status != webhook.EndpointActive || after.PauseCause != "" || after.StatusReason != "" {
+					t.Errorf("endpoint = %s %q %q; want it active, with nothing of the pause left", after.Status, after.PauseCause, after.StatusReason)
+				}
+			} else if tt.meanwhile == nil && after.Version != before.Version {
+				t.Errorf("endpoint was written; want it left as it was")
+			} else if tt.meanwhile != nil && after.Status != webhook.EndpointPaused {
+				t.Errorf("endpoint = %s; want it paused as it was left meanwhile", after.Status)
+			}
+		})
+	}
+}
+
+func TestTestEndpointLeavesCreatedPaused(t *testing.T) {
+	w := newWorld(t)
+	ep, _, err := w.CreateEndpoint(t.Context(), webhook.Endpoint{Tenant: acme, URL: "https://paused.example/", Status: webhook.EndpointPaused})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := w.TestEndpoint(t.Context(), acme, ep.ID, manage.Test{}); err != nil || !got.Delivered || got.Resumed {
+		t.Errorf("TestEndpoint of an endpoint that was created paused = %+v, %v; want it delivered and not resumed", got, err)
+	}
+	if rec := w.record(ep.ID); rec.Status != webhook.EndpointPaused {
+		t.Errorf("endpoint = %s; want it paused", rec.Status)
+	}
 }

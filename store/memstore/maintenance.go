@@ -72,6 +72,9 @@ func (p *pruning) expire(ev *event) {
 			d.end(p.now, webhook.DeliveryCanceled, webhook.ReasonExpired)
 			p.store.dequeue(d.row)
 			p.done.Expired++
+			p.done.ExpiredDeliveries = append(p.done.ExpiredDeliveries, webhook.Delivery{
+				ID: d.ID, Tenant: d.Tenant, EndpointID: d.EndpointID, EventID: d.EventID, EventType: d.EventType,
+			})
 		}
 		p.done.Attempts += len(d.attempts)
 		d.attempts = nil

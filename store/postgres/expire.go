@@ -170,7 +170,8 @@ func (s *Store) countRows(ctx context.Context, p partition) (n int, err error) {
 // being sent.
 func (s *Store) cancelPending(ctx context.Context, p partition, limit int, done *store.Pruned) (bool, error) {
 	from, to := webhook.PrefixEvent.Floor(p.start), webhook.PrefixEvent.Floor(p.end())
-	canceled, left := 0, false
+	var canceled []webhook.Delivery
+	left := false
 	err := s.query(ctx, `
 		WITH expired AS (
 			SELECT tenant, delivery
@@ -191,16 +192,22 @@ func (s *Store) cancelPending(ctx context.Context, p partition, limit int, done 
 				seq, prio, okey, batch)
 			SELECT tenant, delivery, event, endpoint, $4, $5, attempts, claims, created_at, postrider.now_us(), seq, prio, okey, batch
 			FROM gone
-			RETURNING 1
 		)
-		SELECT count(*)
-		FROM canceled`,
+		SELECT g.tenant, g.delivery, g.endpoint, g.event, coalesce(e.type, '')
+		FROM gone g
+		LEFT JOIN postrider.events e ON e.tenant = g.tenant AND e.id = g.event`,
 		[]any{from, to, limit, string(webhook.DeliveryCanceled), string(webhook.ReasonExpired)},
-		func(r row) error { return r.Scan(&canceled) })
+		func(r row) error {
+			var d webhook.Delivery
+			err := r.Scan(&d.Tenant, &d.ID, &d.EndpointID, &d.EventID, &d.EventType)
+			canceled = append(canceled, d)
+			return err
+		})
 	if err != nil {
 		return false, err
 	}
-	if done.Expired += canceled; canceled >= limit {
+	done.ExpiredDeliveries = append(done.ExpiredDeliveries, canceled...)
+	if done.Expired += len(canceled); len(canceled) >= limit {
 		done.More = true
 		return false, nil
 	}

@@ -54,6 +54,7 @@ var all = store.Pruned{Events: 3, Payloads: 3, Deliveries: 3, Attempts: 2, Expir
 
 func (a *past) prune(ctx context.Context) result {
 	done, err := a.p.Prune(ctx, a.now, twoWeeks, 100)
+	done.ExpiredDeliveries = nil // storetest looks at them
 	return result{done, err}
 }
 
@@ -148,7 +149,7 @@ func TestRetireDuringATransaction(t *testing.T) {
 	}
 	must(t, tx.Commit(t.Context()), "Commit")
 	got := pruned()
-	if must(t, got.err, "Prune"); got.done != all {
+	if must(t, got.err, "Prune"); !cmp.Equal(got.done, all) {
 		t.Errorf("Prune = %+v; want %+v", got.done, all)
 	}
 	a.wantGone(t)
@@ -198,7 +199,7 @@ func TestLeasedSparesItsWeek(t *testing.T) {
 
 	got := a.prune(t.Context())
 	must(t, got.err, "Prune")
-	if want := (store.Pruned{Expired: 1}); got.done != want {
+	if want := (store.Pruned{Expired: 1}); !cmp.Equal(got.done, want) {
 		t.Errorf("Prune with a leased delivery = %+v; want %+v", got.done, want)
 	}
 	events, err := a.p.EventsByKey(t.Context(), []store.EventKey{{Tenant: leased.Tenant, ID: leased.Event}})
@@ -228,7 +229,7 @@ func TestLeasedSparesItsWeek(t *testing.T) {
 	}
 	got = a.prune(t.Context())
 	must(t, got.err, "Prune")
-	if want := (store.Pruned{Events: 4, Payloads: 4, Deliveries: 4, Attempts: 3}); got.done != want {
+	if want := (store.Pruned{Events: 4, Payloads: 4, Deliveries: 4, Attempts: 3}); !cmp.Equal(got.done, want) {
 		t.Errorf("Prune once it is settled = %+v; want %+v", got.done, want)
 	}
 	a.wantGone(t)

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/postrider/postrider/store"
@@ -20,7 +21,7 @@ const (
 // system, some at a time.
 func (s *Store) Prune(ctx context.Context, now time.Time, r store.Retention, limit int) (store.Pruned, error) {
 	done, err := s.Store.Prune(ctx, now, r, limit)
-	if err != nil || done == (store.Pruned{}) {
+	if err != nil || reflect.ValueOf(done).IsZero() {
 		return done, err
 	}
 	if err := s.vacuum(ctx); err != nil {

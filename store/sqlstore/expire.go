@@ -10,16 +10,16 @@ import (
 
 // oldEvent is an event that may be past a retention.
 type oldEvent struct {
-	seq        int64
-	tenant, id string
-	published  time.Time
+	seq              int64
+	tenant, id, kind string
+	published        time.Time
 }
 
 // payloads removes payloads and attempts of events that were published before
 // the cutoff, and cancels what is still pending.
 func (p *pruning) payloads(ctx context.Context, cutoff time.Time) error {
 	return p.walk(ctx, `
-		SELECT e.seq, e.tenant, e.id, e.published_at
+		SELECT e.seq, e.tenant, e.id, e.type, e.published_at
 		FROM postrider_payloads p
 		JOIN postrider_events e ON e.seq = p.seq
 		WHERE p.seq > ?
@@ -31,7 +31,7 @@ func (p *pruning) payloads(ctx context.Context, cutoff time.Time) error {
 // belongs to them.
 func (p *pruning) events(ctx context.Context, cutoff time.Time) error {
 	return p.walk(ctx, `
-		SELECT seq, tenant, id, published_at
+		SELECT seq, tenant, id, type, published_at
 		FROM postrider_events
 		WHERE seq > ?
 		ORDER BY seq
@@ -74,7 +74,7 @@ func (p *pruning) oldEvents(ctx context.Context, query string, after int64, cuto
 	err := p.store.db.Read(ctx, func(ctx context.Context, c Conn) error {
 		return c.Query(ctx, query, []any{after, min(p.limit, store.MaxPage)}, func(r Row) error {
 			var ev oldEvent
-			err := r.Scan(&ev.seq, &ev.tenant, &ev.id, &ev.published)
+			err := r.Scan(&ev.seq, &ev.tenant, &ev.id, &ev.kind, &ev.published)
 			if after = ev.seq; ev.published.Before(cutoff) {
 				page = append(page, ev)
 			}
@@ -97,6 +97,9 @@ func (p *pruning) expire(ctx context.Context, c Conn, done *store.Pruned, ev old
 				return false, err
 			}
 			done.Expired++
+			done.ExpiredDeliveries = append(done.ExpiredDeliveries, webhook.Delivery{
+				ID: d.ID, Tenant: d.Tenant, EndpointID: d.EndpointID, EventID: ev.id, EventType: ev.kind,
+			})
 		}
 		n, err := c.Exec(ctx, `
 			DELETE FROM postrider_attempts
@@ -118,12 +121,12 @@ func (p *pruning) expire(ctx context.Context, c Conn, done *store.Pruned, ev old
 // is leased.
 func (s *Store) eventDeliveries(ctx context.Context, c Conn, ev oldEvent) (list []webhook.Delivery, leased bool, err error) {
 	err = c.Query(ctx, `
-		SELECT id, status
+		SELECT id, endpoint, status
 		FROM postrider_deliveries`+s.index("postrider_deliveries_event")+`
 		WHERE tenant = ?
 		AND event = ?`, []any{ev.tenant, ev.id}, func(r Row) error {
 		d := webhook.Delivery{Tenant: ev.tenant}
-		err := r.Scan(&d.ID, (*string)(&d.Status))
+		err := r.Scan(&d.ID, &d.EndpointID, (*string)(&d.Status))
 		list = append(list, d)
 		return err
 	})

@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
@@ -64,7 +65,7 @@ func (w *world) pruneBy(limit int) store.Pruned {
 
 func pruneEmpty(w *world) {
 	w.endpoint(acme)
-	if got := w.prune(100); got != (store.Pruned{}) {
+	if got := w.prune(100); !reflect.DeepEqual(got, store.Pruned{}) {
 		w.t.Errorf("Prune of a fresh store = %+v; want nothing, and no more", got)
 	}
 }
@@ -77,7 +78,7 @@ func pruneNothingWithinRetention(w *world) {
 	w.stored(p)
 	w.accepted(epoch, w.retried(w.pollOne(epoch), w.now.Add(time.Minute)))
 	w.advance(retention.Payloads - time.Minute)
-	if got := w.prune(100); got != (store.Pruned{}) {
+	if got := w.prune(100); !reflect.DeepEqual(got, store.Pruned{}) {
 		w.t.Errorf("Prune within every retention = %+v; want nothing", got)
 	}
 	if ev, err := w.store.Event(w.ctx, acme, p.Event.ID); err != nil || ev.Data == nil {
@@ -154,8 +155,12 @@ func prunePendingExpires(w *world) {
 	c := w.pollOne(epoch)
 	w.accepted(epoch, w.retried(c, w.now.Add(1000*time.Hour)))
 	w.expire(retention.Payloads)
-	if got := w.pruneAll(); got.Expired != 2 || got.Payloads != 2 || got.Deliveries != 0 {
+	got := w.pruneAll()
+	if got.Expired != 2 || got.Payloads != 2 || got.Deliveries != 0 {
 		w.t.Errorf("Prune of two pending deliveries past their payloads' retention = %+v; want 2 expired", got)
+	}
+	if want := []string{parked, c.Delivery}; !slices.Equal(expired(got), want) {
+		w.t.Errorf("Prune says that %v expired; want %v: somebody must be told", expired(got), want)
 	}
 	for id, attempts := range map[string]int{parked: 0, c.Delivery: 1} {
 		d := w.delivery(acme, id)
@@ -167,6 +172,18 @@ func prunePendingExpires(w *world) {
 	if n, m := len(w.poll(epoch)), len(w.take(epoch, acme, ep.ID, 10, time.Time{})); n != 0 || m != 0 {
 		w.t.Errorf("Poll and Take after the payloads are gone = %d, %d jobs; want 0: there is nothing to send", n, m)
 	}
+}
+
+// expired returns the ids of what a Prune canceled, if it tells all there is to
+// know of them.
+func expired(p store.Pruned) (ids []string) {
+	for _, d := range p.ExpiredDeliveries {
+		if d.Tenant == acme && d.EndpointID != "" && d.EventID != "" && d.EventType != "" {
+			ids = append(ids, d.ID)
+		}
+	}
+	slices.Sort(ids)
+	return ids
 }
 
 func pruneSparesLeased(w *world) {
@@ -199,12 +216,12 @@ func pruneKeys(w *world) {
 	short.KeyExpires, long.KeyExpires = w.now.Add(time.Hour), w.now.Add(3*time.Hour)
 	w.stored(short, long)
 	w.advance(2 * time.Hour)
-	if got := w.pruneAll(); got != (store.Pruned{IdempotencyKeys: 1}) {
+	if got := w.pruneAll(); !reflect.DeepEqual(got, store.Pruned{IdempotencyKeys: 1}) {
 		w.t.Errorf("Prune after one of two keys expired = %+v; want that key", got)
 	}
 	w.wantDuplicate("Publish with the key that is left", w.publish(w.keyed("long", acme))[0], long)
 	w.advance(2 * time.Hour)
-	if got := w.pruneAll(); got != (store.Pruned{IdempotencyKeys: 1}) {
+	if got := w.pruneAll(); !reflect.DeepEqual(got, store.Pruned{IdempotencyKeys: 1}) {
 		w.t.Errorf("Prune after both keys expired = %+v; want the other key", got)
 	}
 }
