@@ -47,6 +47,7 @@ type Engine struct {
 
 	sched   *schedule.Scheduler
 	claims  *claimLoop
+	pacer   *pacer
 	settles *batch.Batcher[*schedule.Settling]
 	events  *batch.Fetcher[store.EventKey, send.Message]
 	routes  *batch.Fetcher[store.Lane, store.EngineEndpoint]
@@ -74,13 +75,14 @@ func newEngine(cfg Config, epoch, cursor int64) *Engine {
 	e.events = batch.NewFetcher(maxFetch, e.fetchMessages)
 	e.routes = batch.NewFetcher(maxFetch, e.fetchEndpoints)
 	e.starts = batch.NewFetcher(maxFetch, e.writeStarted)
-	e.claims = newClaimLoop(e)
+	e.claims, e.pacer = newClaimLoop(e), newPacer(e)
 	e.sched = schedule.New(cfg.Slots, schedule.Hooks{
 		Spawn:   func() { e.workers.Go(e.work) },
 		Load:    func(key store.Lane) { e.chores.Go(func() { e.loadLane(key) }) },
 		Release: e.release,
 		Settle:  func(it *schedule.Settling) { e.settles.Add(it) },
 		Wake:    e.claims.wake,
+		Alarm:   e.pacer.wake,
 	})
 	return e
 }
@@ -91,7 +93,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var loops sync.WaitGroup
-	for _, loop := range []func(context.Context){e.claims.run, e.followChanges, e.maintain, e.watchClock, e.listen} {
+	for _, loop := range []func(context.Context){e.claims.run, e.pacer.run, e.followChanges, e.maintain, e.watchClock, e.listen} {
 		loops.Go(func() { loop(ctx) })
 	}
 	// The lease outlives ctx: it is renewed until the drain is over.

@@ -72,6 +72,8 @@ func laneConfig(ep *webhook.Endpoint) lane.Config {
 		Deleted:       ep.Deleted(),
 		StartInFlight: min(webhook.DefaultMinInFlight, ceiling),
 		MaxInFlight:   ceiling,
+		Interval:      ep.RateLimit.Interval(),
+		Burst:         ep.RateLimit.Burst,
 	}
 }
 

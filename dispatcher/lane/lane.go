@@ -37,6 +37,11 @@ type Config struct {
 	Deleted bool
 	// StartInFlight and MaxInFlight bound the deliveries under way.
 	StartInFlight, MaxInFlight int
+	// Interval is from one delivery to the next at the endpoint's limit, over
+	// all processes, or 0 without one; Burst is how many may start at once
+	// after a time without any.
+	Interval time.Duration
+	Burst    int
 }
 
 // Health is what is remembered of an endpoint from before the lane began.
@@ -96,6 +101,7 @@ type Lane struct {
 	// began.
 	progress time.Time
 	pace     pace
+	slots    slots
 	// blocked is until when the lane takes nothing in, because it could not be
 	// loaded.
 	blocked time.Time
@@ -191,9 +197,9 @@ func (l *Lane) queueLimit(now time.Time) int {
 	case l.cfg.Deleted:
 		return maxQueue
 	case l.Class(now) != Good:
-		return smallQueue
+		return l.rated(now, smallQueue)
 	}
-	return min(max(2*l.pace.at(now), minQueue), max(queuePerSlot*l.window.size, maxQueue))
+	return l.rated(now, min(max(2*l.pace.at(now), minQueue), max(queuePerSlot*l.window.size, maxQueue)))
 }
 
 // Excess returns how many queued deliveries a lane should give back because its
@@ -302,13 +308,21 @@ func (l *Lane) Ready(now time.Time) bool {
 		return false
 	case l.cfg.Deleted:
 		return true
+	case l.interval(now) > 0 && !l.slots.ready(now):
+		return false
 	case !l.breaker.closed():
 		return l.inFlight == 0 && !l.breaker.probing
 	}
+	return l.inFlight < l.startable()
+}
+
+// startable returns how many deliveries may be under way while the breaker is
+// closed.
+func (l *Lane) startable() int {
 	if !l.answered {
-		return l.inFlight < min(l.window.size, smallWindow)
+		return min(l.window.size, smallWindow)
 	}
-	return l.inFlight < l.window.size
+	return l.window.size
 }
 
 // Start moves a delivery from the queue into flight and reports whether it is
@@ -316,6 +330,9 @@ func (l *Lane) Ready(now time.Time) bool {
 func (l *Lane) Start(now time.Time) (probe bool) {
 	if l.inFlight == 0 {
 		l.progress = now
+	}
+	if l.interval(now) > 0 {
+		l.slots.use()
 	}
 	l.queued--
 	l.inFlight++

@@ -35,6 +35,10 @@ type laneShell struct {
 	// there is the valid one.
 	listed bool
 	order  uint64
+	// alarm is when time alone gives the lane something to do, and its place
+	// among those that have a time, counted from 1.
+	alarm      time.Time
+	alarmPlace int
 	// waits says that it waits for a crashed delivery to end, loading that its
 	// configuration is being fetched.
 	waits, loading bool
@@ -145,7 +149,7 @@ func (s *Scheduler) Evict() {
 		if len(s.lanes) <= maxIdleLanes {
 			return
 		}
-		if l.Idle() && !l.listed && !l.loading && !l.waits && len(l.waiters) == 0 {
+		if l.Idle() && l.alarmPlace == 0 && !l.listed && !l.loading && !l.waits && len(l.waiters) == 0 {
 			delete(s.lanes, key)
 			delete(s.hungry, l)
 		}

@@ -23,6 +23,9 @@ type Hooks struct {
 	Settle func(*Settling)
 	// Wake makes the claim loop look again.
 	Wake func()
+	// Alarm says that Due is to be called at Alarm, which is earlier than it
+	// was.
+	Alarm func()
 }
 
 // Scheduler owns the lanes and decides which delivery starts next. Its mutex is
@@ -41,6 +44,8 @@ type Scheduler struct {
 	// claim loop was woken for it.
 	hungry  map[*laneShell]bool
 	crashes crashes
+	// alarms are the lanes that have something to do at a time.
+	alarms alarms
 	// held is what is leased to us, by delivery, with the claim.
 	held      map[string]int64
 	heldBytes int

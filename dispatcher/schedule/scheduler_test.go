@@ -37,6 +37,7 @@ func newShell(slots int) *shell {
 		},
 		Settle: func(out *schedule.Settling) { s.settled = append(s.settled, out.Job.Delivery) },
 		Wake:   func() {},
+		Alarm:  func() {},
 	})
 	return s
 }

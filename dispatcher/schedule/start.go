@@ -114,6 +114,7 @@ func (s *Scheduler) list(l *laneShell) {
 	if !l.listed && l.queue.len() > 0 && l.Ready(clock.Now()) {
 		s.ready[l.class].push(l)
 	}
+	s.setAlarm(l)
 }
 
 // reclass moves a lane, and what it has under way, to the class that it has

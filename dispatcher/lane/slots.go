@@ -1,0 +1,182 @@
+package lane
+
+import "time"
+
+// The slots of a lane whose rate is limited are reserved in the store, which shares
+// them between processes.
+const (
+	// Ahead is how far ahead slots are reserved, and lapses how long after its
+	// time one may be used. What is used later would come on top of those after
+	// it, and a second would get more than its rate allows.
+	Ahead  = 200 * time.Millisecond
+	lapses = 100 * time.Millisecond
+	// askAgain is the least time between two requests of a lane after the first
+	// was not granted in full, and after one that could not be made.
+	askAgain = 20 * time.Millisecond
+	askLater = 100 * time.Millisecond
+	// leastQueue is the room of a lane whose rate is limited, however slow. No
+	// process is to lease what it cannot send within seconds.
+	leastQueue = 2
+)
+
+// SlotRequest is what a lane wants of the store.
+type SlotRequest struct {
+	// Interval is from one slot to the next, Slack how much of the past counts.
+	Interval, Slack time.Duration
+	Want            int
+}
+
+// slots are those that a lane was granted and has not used.
+type slots struct {
+	grants []grant
+	held   int // slots in all grants
+	// asking says that a request is on its way, again is when the next may be
+	// made, and scarce that the last was not granted in full: others want them.
+	asking, scarce bool
+	again          time.Time
+}
+
+// grant is a number of slots, the first at a time, and a step from one to the next.
+type grant struct {
+	at   time.Time
+	step time.Duration
+	n    int
+}
+
+// add takes slots in. Those of the past may be used from now on.
+func (s *slots) add(now, first time.Time, step time.Duration, n int) {
+	old := 0
+	for old < n && first.Before(now) {
+		first, old = first.Add(step), old+1
+	}
+	for _, g := range [...]grant{{now, 0, old}, {first, step, n - old}} {
+		if g.n > 0 {
+			s.grants = append(s.grants, g)
+		}
+	}
+	s.held += n
+}
+
+// first returns the time of the first slot that has not lapsed, if there is one.
+func (s *slots) first(now time.Time) (time.Time, bool) {
+	for s.held > 0 && s.grants[0].at.Add(lapses).Before(now) {
+		s.use()
+	}
+	if s.held == 0 {
+		return time.Time{}, false
+	}
+	return s.grants[0].at, true
+}
+
+func (s *slots) ready(now time.Time) bool {
+	at, ok := s.first(now)
+	return ok && !at.After(now)
+}
+
+// use removes the first slot.
+func (s *slots) use() {
+	g := &s.grants[0]
+	g.at = g.at.Add(g.step)
+	s.held--
+	if g.n--; g.n == 0 {
+		s.grants = s.grants[1:]
+	}
+}
+
+// interval returns the time from one slot to the next, or 0 if the rate of the lane
+// is not limited.
+func (l *Lane) interval(time.Time) time.Duration {
+	if l.cfg.Deleted {
+		return 0
+	}
+	return l.cfg.Interval
+}
+
+// rated bounds the queue of a lane by what its rate lets it send in two seconds.
+func (l *Lane) rated(now time.Time, limit int) int {
+	if interval := l.interval(now); interval > 0 {
+		return min(limit, max(int(2*time.Second/interval), leastQueue))
+	}
+	return limit
+}
+
+// slotsNeeded returns how many slots the lane has use for in the time that is
+// reserved ahead: for what is queued, as far as it could start, and, while there
+// are enough for everybody, for what may come at the present pace.
+func (l *Lane) slotsNeeded(now time.Time, interval time.Duration) int {
+	if !l.loaded || l.Shut(now) {
+		return 0
+	}
+	if !l.breaker.closed() {
+		if l.queued == 0 || l.inFlight > 0 {
+			return 0
+		}
+		return 1
+	}
+	soon := int(time.Duration(l.pace.at(now)) * Ahead / paceOver)
+	need := min(l.queued, max(l.startable()-l.inFlight, 0)+soon)
+	if !l.slots.scarce {
+		need = max(need, soon)
+	}
+	return min(need, int(Ahead/interval)+max(l.cfg.Burst, 1))
+}
+
+// Slots returns what the lane wants of the store now, if anything. Granted or
+// NotGranted takes the answer, and until then it wants nothing more.
+func (l *Lane) Slots(now time.Time) (SlotRequest, bool) {
+	interval := l.interval(now)
+	if interval == 0 || l.slots.asking || now.Before(l.slots.again) {
+		return SlotRequest{}, false
+	}
+	l.slots.first(now)
+	need := l.slotsNeeded(now, interval)
+	if need == 0 || 2*l.slots.held >= need {
+		return SlotRequest{}, false
+	}
+	l.slots.asking = true
+	return SlotRequest{Interval: interval, Slack: time.Duration(max(l.cfg.Burst, 1)-1) * interval, Want: need - l.slots.held}, true
+}
+
+// Granted takes n slots, the first at a time, which is when the next one is free if
+// there are none.
+func (l *Lane) Granted(now, first time.Time, r SlotRequest, n int) {
+	l.slots.asking = false
+	l.slots.add(now, first, r.Interval, n)
+	if l.slots.scarce = n < r.Want; l.slots.scarce {
+		next := first.Add(time.Duration(n) * r.Interval)
+		l.slots.again = later(now.Add(askAgain), next.Add(-Ahead/2))
+	}
+}
+
+// NotGranted records that the store could not be asked.
+func (l *Lane) NotGranted(now time.Time) {
+	l.slots.asking = false
+	l.slots.again = now.Add(askLater)
+}
+
+// Alarm returns when the lane may have something to do by the passing of time alone:
+// use a slot, or ask for some. The zero time is never. A time in the past says that
+// it wants slots now.
+func (l *Lane) Alarm(now time.Time) time.Time {
+	interval := l.interval(now)
+	if interval == 0 {
+		return time.Time{}
+	}
+	var at time.Time
+	if first, ok := l.slots.first(now); ok && first.After(now) && l.queued > 0 {
+		at = first
+	}
+	if need := l.slotsNeeded(now, interval); !l.slots.asking && need > 0 && 2*l.slots.held < need {
+		if again := l.slots.again; at.IsZero() || again.Before(at) {
+			at = later(again, time.Unix(0, 1))
+		}
+	}
+	return at
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
