@@ -74,6 +74,11 @@ func (f *faultyStore) Take(ctx context.Context, now time.Time, epoch int64, limi
 	return r, err
 }
 
+func (f *faultyStore) Cancel(ctx context.Context, now time.Time, tenant string, deliveries []string) (r []store.Cancellation, err error) {
+	err = f.do("cancel", func() (err error) { r, err = f.Store.Cancel(ctx, now, tenant, deliveries); return err })
+	return r, err
+}
+
 func (f *faultyStore) Start(ctx context.Context, epoch int64, rows []store.Held) (r []store.Held, err error) {
 	err = f.do("start", func() (err error) { r, err = f.Store.Start(ctx, epoch, rows); return err })
 	return r, err

@@ -50,4 +50,6 @@ type Process struct {
 type Held struct {
 	Tenant, Delivery string
 	Claim            int64
+	// Canceled says that it is not to be sent any more. Only Leases.Held sets it.
+	Canceled bool
 }

@@ -11,7 +11,8 @@ import (
 type Queue interface {
 	// Poll looks at waiting rows that are due, in the order they fell due, at
 	// most limit. For each it asks admit, once and in that order, and leases
-	// the row or parks it, all in one transaction. A lane that gets a parked
+	// the row or parks it, all in one transaction; rows that were canceled are
+	// leased without asking. A lane that gets a parked
 	// row is due at the earlier of its time and the gate's. It returns what
 	// was leased, and when the next row or lane is due, or the zero time if
 	// none is; a time in the past says that there is more. Nothing due is not
@@ -28,7 +29,8 @@ type Queue interface {
 	// Settle writes outcomes in one transaction: the attempt, the state of the
 	// delivery, the queue row, lane gates, health and statistics. An item whose
 	// row is not leased under the item's fence changes nothing at all, not
-	// even a count, and is returned as lost. Repeating a settle after
+	// even a count, and is returned as lost. One that was to stay pending and
+	// was canceled ends instead (see Canceling). Repeating a settle after
 	// ErrUnknown is safe: what had been written is then reported as lost.
 	Settle(ctx context.Context, now time.Time, s Settlement) (SettleResult, error)
 

@@ -14,6 +14,7 @@ type Store interface {
 	Secrets
 	Leases
 	Queue
+	Canceling
 	Lanes
 	Rates
 	Events

@@ -123,6 +123,10 @@ func (s *tap) Settle(ctx context.Context, now time.Time, st store.Settlement) (s
 	return tapped(s, "Settle", func() (store.SettleResult, error) { return s.Store.Settle(ctx, now, st) })
 }
 
+func (s *tap) Cancel(ctx context.Context, now time.Time, tenant string, deliveries []string) ([]store.Cancellation, error) {
+	return tapped(s, "Cancel", func() ([]store.Cancellation, error) { return s.Store.Cancel(ctx, now, tenant, deliveries) })
+}
+
 func (s *tap) Redeliver(ctx context.Context, now time.Time, tenant, delivery string) error {
 	return tapped0(s, "Redeliver", func() error { return s.Store.Redeliver(ctx, now, tenant, delivery) })
 }

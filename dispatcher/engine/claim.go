@@ -137,8 +137,8 @@ func (c *claimLoop) poll(ctx context.Context, limit int) (bool, time.Time) {
 		c.failed(ctx, "poll", err)
 		return false, time.Time{}
 	}
-	c.push(claimed)
-	return asked > 0, next
+	c.push(ctx, claimed)
+	return asked > 0 || len(claimed) > 0, next
 }
 
 func (c *claimLoop) take(ctx context.Context, room int) bool {
@@ -162,12 +162,12 @@ func (c *claimLoop) take(ctx context.Context, room int) bool {
 	for l, asked := range turns {
 		c.e.sched.Took(l, asked, got[l])
 	}
-	c.push(claimed)
+	c.push(ctx, claimed)
 	return len(claimed) > 0
 }
 
-func (c *claimLoop) push(claimed []store.Claimed) {
-	if len(claimed) == 0 {
+func (c *claimLoop) push(ctx context.Context, claimed []store.Claimed) {
+	if claimed = c.endCanceled(ctx, claimed); len(claimed) == 0 {
 		return
 	}
 	jobs := make([]*schedule.Job, len(claimed))
@@ -208,7 +208,9 @@ func (c *claimLoop) reconcile(ctx context.Context) {
 			return
 		}
 		c.giveBack(ctx, c.e.sched.Unknown(rows))
+		c.heedCanceled(rows)
 		if len(rows) < store.MaxPage {
+			c.e.sched.ForgetCanceled()
 			return
 		}
 		after = rows[len(rows)-1].Delivery

@@ -26,6 +26,8 @@ func (e *Engine) deliver(j *schedule.Job) {
 	switch {
 	case r.Endpoint.Deleted():
 		e.giveUp(j, webhook.DeliveryCanceled, webhook.ReasonEndpointDeleted)
+	case j.Canceled:
+		e.giveUp(j, webhook.DeliveryCanceled, webhook.ReasonCanceledByHand)
 	case j.Crashes >= maxCrashes:
 		e.giveUp(j, webhook.DeliveryFailed, webhook.ReasonCrashed)
 	case j.Crashes > 0 && !e.markStarted(j):

@@ -113,6 +113,13 @@ func (s *faultyStore) ListDeliveries(ctx context.Context, tenant string, filter 
 	return s.Store.ListDeliveries(ctx, tenant, filter, page)
 }
 
+func (s *faultyStore) Cancel(ctx context.Context, now time.Time, tenant string, deliveries []string) ([]store.Cancellation, error) {
+	if err := badText(append(deliveries, tenant)...); err != nil {
+		return nil, err
+	}
+	return s.Store.Cancel(ctx, now, tenant, deliveries)
+}
+
 func (s *faultyStore) Redeliver(ctx context.Context, now time.Time, tenant, delivery string) error {
 	if err := badText(tenant, delivery); err != nil {
 		return err

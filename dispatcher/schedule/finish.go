@@ -79,6 +79,7 @@ func (s *Scheduler) Released(jobs []*Job) {
 func (s *Scheduler) unhold(j *Job) {
 	if s.held[j.Delivery] == j.Claim {
 		delete(s.held, j.Delivery)
+		delete(s.canceled, j.Delivery)
 	}
 	s.heldBytes -= j.Reserved
 	j.lane.heldBytes -= j.Reserved

@@ -49,6 +49,8 @@ type Scheduler struct {
 	// held is what is leased to us, by delivery, with the claim.
 	held      map[string]int64
 	heldBytes int
+	// canceled is what is not to be sent any more, by delivery, with the claim.
+	canceled map[string]int64
 	// reserved counts places that were taken for events being published.
 	reserved sync.WaitGroup
 	// starved says that the claim loop could claim more if there was room.

@@ -70,6 +70,7 @@ func (s *Scheduler) start(l *laneShell) *Job {
 		return nil
 	}
 	s.crashes.begin(j)
+	s.mark(j)
 	j.probe = l.Start(at)
 	j.Route = l.route
 	if l.running++; l.running == 1 {

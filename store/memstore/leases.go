@@ -79,7 +79,7 @@ func (s *Store) Held(ctx context.Context, epoch int64, after string, limit int) 
 	var held []store.Held
 	for id, r := range s.owners[epoch] {
 		if id > after {
-			held = append(held, store.Held{Tenant: r.delivery.Tenant, Delivery: id, Claim: r.claims})
+			held = append(held, store.Held{Tenant: r.delivery.Tenant, Delivery: id, Claim: r.claims, Canceled: r.canceled})
 		}
 	}
 	slices.SortFunc(held, func(a, b store.Held) int { return strings.Compare(a.Delivery, b.Delivery) })

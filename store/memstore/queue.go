@@ -27,7 +27,10 @@ func (s *Store) Poll(ctx context.Context, now time.Time, epoch int64, limit int,
 		}
 		r := s.waiting.first()
 		c := r.claimed()
-		answer := admit(c.Waiting())
+		answer := store.Admission{Lease: true}
+		if !c.Canceled {
+			answer = admit(c.Waiting())
+		}
 		if answer.Lease {
 			s.lease(r, epoch)
 			claimed = append(claimed, r.claimed())
@@ -79,14 +82,17 @@ func (s *Store) Settle(ctx context.Context, now time.Time, st store.Settlement) 
 	var result store.SettleResult
 	accepted := make([]store.Settled, 0, len(st.Items))
 	for i := range st.Items {
-		it := &st.Items[i]
+		it := st.Items[i]
 		r := s.leasedUnder(st.Epoch, it.Delivery, it.Claim)
 		if r == nil {
 			result.Lost = append(result.Lost, store.Held{Tenant: it.Tenant, Delivery: it.Delivery, Claim: it.Claim})
 			continue
 		}
-		s.settle(now, r, it)
-		accepted = append(accepted, *it)
+		if r.canceled && it.Status == webhook.DeliveryPending {
+			it = it.AsCanceled()
+		}
+		s.settle(now, r, &it)
+		accepted = append(accepted, it)
 	}
 	for _, g := range st.Gates {
 		s.earlier(store.Lane{Tenant: g.Tenant, Endpoint: g.Endpoint}, now, g)

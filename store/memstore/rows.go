@@ -19,6 +19,7 @@ type row struct {
 	base     int // attempts of earlier schedules
 	crashes  int
 	started  bool
+	canceled bool
 	at       int
 }
 
@@ -43,7 +44,7 @@ func (r *row) claimed() store.Claimed {
 	return store.Claimed{
 		Tenant: d.Tenant, Delivery: d.ID, Endpoint: d.EndpointID, Event: d.EventID,
 		Claim: r.claims, Attempts: d.Attempts, Base: r.base, Crashes: r.crashes,
-		Seq: r.seq, Priority: d.Priority, Ordered: d.Ordered, Key: d.OrderingKey, Batch: d.BatchID,
+		Seq: r.seq, Priority: d.Priority, Ordered: d.Ordered, Key: d.OrderingKey, Batch: d.BatchID, Canceled: r.canceled,
 	}
 }
 

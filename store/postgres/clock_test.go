@@ -136,6 +136,13 @@ func (s timed) Settle(ctx context.Context, now time.Time, st store.Settlement) (
 	return s.Store.Settle(ctx, now, st)
 }
 
+func (s timed) Cancel(ctx context.Context, now time.Time, tenant string, deliveries []string) ([]store.Cancellation, error) {
+	if err := s.clock.set(ctx, now); err != nil {
+		return nil, err
+	}
+	return s.Store.Cancel(ctx, now, tenant, deliveries)
+}
+
 func (s timed) Redeliver(ctx context.Context, now time.Time, tenant, delivery string) error {
 	if err := s.clock.set(ctx, now); err != nil {
 		return err

@@ -208,6 +208,14 @@ func (w *life) settles() []step {
 		{"Settle, parked", 8, func(p *process) error {
 			return settle(p, 8, func(it *store.Settled) { it.Status, it.Attempt, it.Park = webhook.DeliveryPending, nil, true })
 		}},
+		{"Cancel", 3, func(p *process) error {
+			ids := []string{last.Delivery, w.claimed[0].Delivery, w.b.id(w.t, webhook.PrefixDelivery, 3+int(w.epoch))}
+			_, err := p.Cancel(w.ctx, time.Now(), last.Tenant, ids)
+			return err
+		}},
+		{"Settle, canceled", 1, func(p *process) error {
+			return settle(p, 1, func(it *store.Settled) { it.Status, it.Due = webhook.DeliveryPending, time.Now().Add(time.Hour) })
+		}},
 		{"Redeliver", 2, func(p *process) error {
 			return p.Redeliver(w.ctx, time.Now(), "dead", w.b.id(w.t, webhook.PrefixDelivery, 1+int(w.epoch)))
 		}},

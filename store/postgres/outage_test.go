@@ -87,8 +87,12 @@ func (w *tenant) everyCall(p *process, epoch int64, pub store.Publication) map[s
 			_, err := p.EventsByKey(ctx, []store.EventKey{key})
 			return err
 		},
-		"Event":     func() error { _, err := p.Event(ctx, w.name, key.ID); return err },
-		"Delivery":  func() error { _, err := p.Delivery(ctx, w.name, pub.Deliveries[0].ID); return err },
+		"Event":    func() error { _, err := p.Event(ctx, w.name, key.ID); return err },
+		"Delivery": func() error { _, err := p.Delivery(ctx, w.name, pub.Deliveries[0].ID); return err },
+		"Cancel": func() error {
+			_, err := p.Cancel(ctx, time.Now(), w.name, []string{pub.Deliveries[0].ID})
+			return err
+		},
 		"Redeliver": func() error { return p.Redeliver(ctx, time.Now(), w.name, pub.Deliveries[0].ID) },
 		"Prune":     func() error { _, err := p.Prune(ctx, time.Now(), twoWeeks, 10); return err },
 		"New":       func() error { _, err := postgres.New(ctx, p.pool, cfg); return err },

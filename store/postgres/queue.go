@@ -44,7 +44,10 @@ func (s *Store) poll(ctx context.Context, now time.Time, epoch int64, limit int,
 	var parked claims
 	var gates gates
 	for _, c := range rows {
-		answer := admit(c.Waiting())
+		answer := store.Admission{Lease: true}
+		if !c.Canceled {
+			answer = admit(c.Waiting())
+		}
 		if answer.Lease {
 			leased = append(leased, c)
 			continue

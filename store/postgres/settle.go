@@ -23,29 +23,43 @@ func (s *Store) Settle(ctx context.Context, now time.Time, st store.Settlement) 
 }
 
 func (s *Store) settle(ctx context.Context, now time.Time, st store.Settlement) (store.SettleResult, error) {
-	held := make(map[store.Held]bool, len(st.Items))
-	t, err := s.begin(ctx, beginWriting, s.checkFences(now, st, held)...)
+	f := fences{held: make(map[store.Held]bool, len(st.Items))}
+	t, err := s.begin(ctx, beginWriting, f.check(now, st.Epoch, st.Items)...)
 	if err != nil {
 		return store.SettleResult{}, err
 	}
+	defer t.rollback()
+	if missing := f.missing(st.Items); len(missing) > 0 {
+		// A row that was marked while we waited for its lock is not seen by a
+		// statement that began before.
+		if err := t.send(ctx, f.check(now, st.Epoch, missing)); err != nil {
+			return store.SettleResult{}, err
+		}
+	}
 	var result store.SettleResult
 	attempted := make([]store.Settled, 0, len(st.Items))
-	for i := range st.Items {
-		it := &st.Items[i]
-		h := store.Held{Tenant: it.Tenant, Delivery: it.Delivery, Claim: it.Claim}
-		if !held[h] {
+	var canceled []store.Settled
+	for _, it := range st.Items {
+		h := fenceOf(&it)
+		if !f.held[h] {
 			result.Lost = append(result.Lost, h)
 			continue
 		}
-		delete(held, h) // for nobody else
+		delete(f.held, h) // for nobody else
+		if f.canceled[h] && it.Status == webhook.DeliveryPending {
+			it = it.AsCanceled()
+			canceled = append(canceled, it)
+		}
 		if it.Attempt != nil {
-			attempted = append(attempted, *it)
+			attempted = append(attempted, it)
 		}
 	}
 	steps, err := s.consequences(now, st, attempted, &result)
 	if err != nil {
-		t.rollback()
 		return result, err
+	}
+	if len(canceled) > 0 {
+		steps = append([]step{endCanceled(canceled)}, steps...)
 	}
 	if err := t.commit(ctx, steps...); err != nil {
 		return store.SettleResult{}, err
@@ -55,16 +69,21 @@ func (s *Store) settle(ctx context.Context, now time.Time, st store.Settlement) 
 	return result, nil
 }
 
-// checkFences returns the steps that end rows of the queue, or free them, and note
-// in held whose fences were the present ones.
-func (s *Store) checkFences(now time.Time, st store.Settlement, held map[store.Held]bool) []step {
-	scan := func(r row) error {
-		h, err := scanHeld(r)
-		held[h] = true
-		return err
-	}
+// fences are the items whose fences were the present ones, and those of them whose
+// rows were canceled.
+type fences struct {
+	held, canceled map[store.Held]bool
+}
+
+func fenceOf(it *store.Settled) store.Held {
+	return store.Held{Tenant: it.Tenant, Delivery: it.Delivery, Claim: it.Claim}
+}
+
+// check returns the steps that end rows of the queue, or free them, and note whose
+// fences were the present ones.
+func (f *fences) check(now time.Time, epoch int64, items []store.Settled) []step {
 	ended, kept := new(outcomes), new(outcomes)
-	for _, it := range inOrder(st.Items) {
+	for _, it := range inOrder(items) {
 		if it.Status == webhook.DeliveryPending {
 			kept.add(now, it)
 		} else {
@@ -73,12 +92,41 @@ func (s *Store) checkFences(now time.Time, st store.Settlement, held map[store.H
 	}
 	var steps []step
 	if len(ended.deliveries) > 0 {
-		steps = append(steps, step{endRows, ended.ends(st.Epoch), scan})
+		steps = append(steps, step{endRows, ended.ends(epoch), func(r row) error {
+			h, err := scanHeld(r)
+			f.held[h] = true
+			return err
+		}})
 	}
 	if len(kept.deliveries) > 0 {
-		steps = append(steps, step{freeRows, kept.frees(st.Epoch), scan})
+		steps = append(steps, step{freeRows, kept.frees(epoch), f.scanFreed})
 	}
 	return steps
+}
+
+func (f *fences) scanFreed(r row) error {
+	var h store.Held
+	var canceled int
+	err := r.Scan(&h.Tenant, &h.Delivery, &h.Claim, &canceled)
+	f.held[h] = true
+	if canceled != 0 {
+		if f.canceled == nil {
+			f.canceled = make(map[store.Held]bool)
+		}
+		f.canceled[h] = true
+	}
+	return err
+}
+
+// missing returns the items of which no fence was found.
+func (f *fences) missing(items []store.Settled) []store.Settled {
+	var missing []store.Settled
+	for i := range items {
+		if !f.held[fenceOf(&items[i])] {
+			missing = append(missing, items[i])
+		}
+	}
+	return missing
 }
 
 // inOrder returns items in the order of their keys, in which everybody locks rows.
@@ -194,7 +242,7 @@ const freeRows = `
 		updated_at = CASE o.tried WHEN 1 THEN postrider.now_us() ELSE q.updated_at END
 	FROM own o
 	WHERE q.ctid = o.at
-	RETURNING q.tenant, q.delivery, q.claims`
+	RETURNING q.tenant, q.delivery, q.claims, q.canceled`
 
 // consequences returns the steps that write what follows from accepted attempts:
 // they themselves, the gates of lanes, health and what is to be counted.

@@ -154,6 +154,11 @@ func (s timed) Settle(ctx context.Context, now time.Time, st store.Settlement) (
 	return s.Store.Settle(ctx, now, st)
 }
 
+func (s timed) Cancel(ctx context.Context, now time.Time, tenant string, deliveries []string) ([]store.Cancellation, error) {
+	s.pair.set(s.t, now)
+	return s.Store.Cancel(ctx, now, tenant, deliveries)
+}
+
 func (s timed) Redeliver(ctx context.Context, now time.Time, tenant, delivery string) error {
 	s.pair.set(s.t, now)
 	return s.Store.Redeliver(ctx, now, tenant, delivery)

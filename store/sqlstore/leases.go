@@ -99,7 +99,7 @@ func (s *Store) Held(ctx context.Context, epoch int64, after string, limit int) 
 			return nil
 		}
 		return c.Query(ctx, `
-			SELECT tenant, delivery, claims
+			SELECT tenant, delivery, claims, canceled
 			FROM postrider_queue
 			WHERE owner = ?
 			AND owner <> 0
@@ -107,7 +107,7 @@ func (s *Store) Held(ctx context.Context, epoch int64, after string, limit int) 
 			ORDER BY delivery
 			LIMIT ?`, []any{epoch, after, limit}, func(r Row) error {
 			var h store.Held
-			err := r.Scan(&h.Tenant, &h.Delivery, &h.Claim)
+			err := r.Scan(&h.Tenant, &h.Delivery, &h.Claim, &h.Canceled)
 			held = append(held, h)
 			return err
 		})

@@ -90,7 +90,10 @@ func (s *Store) poll(ctx context.Context, c Conn, now time.Time, epoch int64, li
 	leased, parked := claimed[:0], []string(nil)
 	var gates []store.Gate
 	for _, row := range claimed {
-		answer := admit(row.Waiting())
+		answer := store.Admission{Lease: true}
+		if !row.Canceled {
+			answer = admit(row.Waiting())
+		}
 		if answer.Lease {
 			leased = append(leased, row)
 			continue

@@ -33,6 +33,14 @@ var faults = map[string]struct {
 		wrap:     each(func(st store.Store) store.Store { return &sendsSkipped{st} }),
 		caughtBy: []string{"Ended/IsRecordedAndNeverClaimed", "Ended/IsNotInReceipts"},
 	},
+	"a mark is forgotten by the next settle": {
+		wrap:     each(func(st store.Store) store.Store { return &forgetsMarks{Store: st} }),
+		caughtBy: []string{"Cancel/LeasedEndsWhenItWouldStay", "Cancel/ReleasedIsNotSent", "Cancel/AfterACrashIsLeasedUnasked"},
+	},
+	"whoever asks cancels": {
+		wrap:     each(func(st store.Store) store.Store { return &cancelsForAll{st} }),
+		caughtBy: []string{"Cancel/OfOthersIsUnknown"},
+	},
 	"a batch is written one by one": {
 		wrap:     each(func(st store.Store) store.Store { return &oneByOne{st} }),
 		caughtBy: []string{"Publishing/ErrorWritesNothing"},

@@ -76,6 +76,54 @@ func (s *sendsSkipped) Publish(ctx context.Context, now time.Time, pubs []store.
 	return s.Store.Publish(ctx, now, pubs)
 }
 
+// forgetsMarks cancels what nobody has, and only says so of the rest.
+type forgetsMarks struct{ store.Store }
+
+func (s *forgetsMarks) Cancel(ctx context.Context, now time.Time, tenant string, deliveries []string) ([]store.Cancellation, error) {
+	var answers []store.Cancellation
+	for _, id := range deliveries {
+		leased := false
+		for epoch := range int64(epochs) {
+			held, err := s.Held(ctx, epoch, "", store.MaxPage)
+			if err != nil {
+				return nil, err
+			}
+			for _, h := range held {
+				if h.Delivery == id {
+					leased = true
+					answers = append(answers, store.Cancellation{
+						Cancellation: webhook.Cancellation{DeliveryID: id, Outcome: webhook.CancelRequested}, Claim: h.Claim,
+					})
+				}
+			}
+		}
+		if leased {
+			continue
+		}
+		own, err := s.Store.Cancel(ctx, now, tenant, []string{id})
+		if err != nil {
+			return nil, err
+		}
+		answers = append(answers, own...)
+	}
+	return answers, nil
+}
+
+// cancelsForAll looks deliveries up by their id alone.
+type cancelsForAll struct{ store.Store }
+
+func (s *cancelsForAll) Cancel(ctx context.Context, now time.Time, tenant string, deliveries []string) ([]store.Cancellation, error) {
+	var answers []store.Cancellation
+	for _, t := range []string{tenant, "globex", ""} {
+		own, err := s.Store.Cancel(ctx, now, t, deliveries)
+		if err != nil {
+			return nil, err
+		}
+		answers = append(answers, own...)
+	}
+	return answers, nil
+}
+
 // oneByOne has no transaction around a batch.
 type oneByOne struct{ store.Store }
 

@@ -67,6 +67,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		role{"Fences", fenceCases},
 		role{"Health", healthCases},
 		role{"Redeliver", redeliverCases},
+		role{"Cancel", cancelCases},
 		role{"Gates", gateCases},
 		role{"Lanes", laneCases},
 		role{"Rates", rateCases},

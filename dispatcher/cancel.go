@@ -1,0 +1,82 @@
+package dispatcher
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/postrider/postrider/dispatcher/clock"
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
+)
+
+// Cancel ends a delivery that has not gone out: at once, if no process has it, and
+// else at its next turn, unless the attempt that is under way delivers it. What only
+// waits in this process's memory is not sent; another process hears of it within 10
+// seconds. The outcome says what happened; that there was nothing left to cancel is
+// not an error. Repeating it is safe. Errors are store.ErrNotFound, and the store's.
+func (d *Dispatcher) Cancel(ctx context.Context, tenant, delivery string) (webhook.CancelOutcome, error) {
+	answers, err := d.cancel(ctx, tenant, []string{delivery})
+	if err != nil {
+		return "", err
+	}
+	if len(answers) == 0 {
+		return "", fmt.Errorf("cancel: %w", store.ErrNotFound)
+	}
+	return answers[0].Outcome, nil
+}
+
+// CancelEvent is Cancel for all deliveries of an event that are pending, and returns
+// an answer for each. Deliveries that have ended are not among them.
+func (d *Dispatcher) CancelEvent(ctx context.Context, tenant, event string) ([]webhook.Cancellation, error) {
+	if _, err := d.store.Event(ctx, tenant, event); err != nil {
+		return nil, err
+	}
+	var all []webhook.Cancellation
+	for after := ""; ; {
+		page, err := d.store.ListDeliveries(ctx, tenant, store.DeliveryFilter{Event: event}, store.Page{After: after, Limit: store.MaxPage})
+		if err != nil {
+			return all, err
+		}
+		var pending []string
+		for i := range page {
+			if page[i].Status == webhook.DeliveryPending {
+				pending = append(pending, page[i].ID)
+			}
+		}
+		if len(pending) > 0 {
+			answers, err := d.cancel(ctx, tenant, pending)
+			if err != nil {
+				return all, err
+			}
+			all = append(all, answers...)
+		}
+		if len(page) < store.MaxPage {
+			return all, nil
+		}
+		after = page[len(page)-1].ID
+	}
+}
+
+// cancel cancels deliveries and makes this process heed it.
+func (d *Dispatcher) cancel(ctx context.Context, tenant string, deliveries []string) ([]webhook.Cancellation, error) {
+	s, err := d.shardOf(ctx, tenant)
+	if err != nil {
+		return nil, fmt.Errorf("cancel: %w", err)
+	}
+	found, err := s.store.Cancel(ctx, clock.Now(), tenant, deliveries)
+	if err != nil {
+		return nil, err
+	}
+	answers := make([]webhook.Cancellation, len(found))
+	var leased []store.Held
+	for i, c := range found {
+		answers[i] = c.Cancellation
+		if c.Outcome == webhook.CancelRequested {
+			leased = append(leased, store.Held{Tenant: tenant, Delivery: c.DeliveryID, Claim: c.Claim})
+		}
+	}
+	if e := s.engine.Load(); e != nil && len(leased) > 0 {
+		e.Cancel(leased)
+	}
+	return answers, nil
+}

@@ -1,0 +1,42 @@
+package memstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
+)
+
+// Cancel implements store.Canceling.
+func (s *Store) Cancel(ctx context.Context, now time.Time, tenant string, deliveries []string) ([]store.Cancellation, error) {
+	if err := s.begin(ctx, "cancel"); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	var answers []store.Cancellation
+	for _, id := range deliveries {
+		if d := s.delivery(tenant, id); d != nil {
+			answer := store.Cancellation{Cancellation: webhook.Cancellation{DeliveryID: id}}
+			answer.Outcome, answer.Claim = s.cancel(instant(now), d)
+			answers = append(answers, answer)
+		}
+	}
+	return answers, nil
+}
+
+func (s *Store) cancel(now time.Time, d *delivery) (webhook.CancelOutcome, int64) {
+	switch r := d.row; {
+	case r == nil:
+		return webhook.CancelEnded, 0
+	case d.BatchID != "":
+		return webhook.CancelBound, 0
+	case r.state == leased:
+		r.canceled = true
+		return webhook.CancelRequested, r.claims
+	default:
+		d.end(now, webhook.DeliveryCanceled, webhook.ReasonCanceledByHand)
+		s.dequeue(r)
+		return webhook.CancelDone, 0
+	}
+}

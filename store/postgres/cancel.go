@@ -1,0 +1,151 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
+)
+
+// Cancel implements store.Canceling. It locks what is in the queue first: what a
+// row says then holds until the end. What is not there has ended, or is on its way
+// back from there and is looked for again.
+func (s *Store) Cancel(ctx context.Context, _ time.Time, tenant string, deliveries []string) ([]store.Cancellation, error) {
+	c := cancellation{tenant: tenant, answers: make(map[string]store.Cancellation, len(deliveries))}
+	rest := slices.Compact(slices.Sorted(slices.Values(deliveries)))
+	for pass := 0; pass < cancelPasses && len(rest) > 0; pass++ {
+		if err := s.cancel(ctx, &c, rest); err != nil {
+			return nil, fmt.Errorf("cancel: %w", classify(err))
+		}
+		rest = slices.DeleteFunc(rest, func(id string) bool { _, ok := c.answers[id]; return ok })
+	}
+	var answers []store.Cancellation
+	for _, id := range deliveries {
+		if answer, ok := c.answers[id]; ok {
+			answers = append(answers, answer)
+		}
+	}
+	return answers, nil
+}
+
+// cancelPasses is how often a delivery is looked for: it may have been sent again
+// between the two places where it can be.
+const cancelPasses = 2
+
+// cancellation is a call of Cancel.
+type cancellation struct {
+	tenant       string
+	answers      map[string]store.Cancellation
+	free, leased []string
+}
+
+func (c *cancellation) answer(id string, outcome webhook.CancelOutcome, claim int64) {
+	c.answers[id] = store.Cancellation{Cancellation: webhook.Cancellation{DeliveryID: id, Outcome: outcome}, Claim: claim}
+}
+
+// args names deliveries of the tenant.
+func (c *cancellation) args(deliveries []string) []any {
+	return []any{slices.Repeat([]string{c.tenant}, len(deliveries)), deliveries}
+}
+
+func (s *Store) cancel(ctx context.Context, c *cancellation, deliveries []string) error {
+	c.free, c.leased = nil, nil
+	args := c.args(deliveries)
+	t, err := s.begin(ctx, beginWriting, step{lockRows, args, c.scanRow})
+	if err != nil {
+		return err
+	}
+	steps := []step{{endedOf, args, func(r row) error {
+		var id string
+		err := r.Scan(&id)
+		c.answer(id, webhook.CancelEnded, 0)
+		return err
+	}}}
+	if len(c.free) > 0 {
+		steps = append(steps, cancelRows(c.args(c.free)))
+	}
+	if len(c.leased) > 0 {
+		steps = append(steps, step{text: markRows, args: c.args(c.leased)})
+	}
+	return t.commit(ctx, steps...)
+}
+
+func (c *cancellation) scanRow(r row) error {
+	var id, batch string
+	var owner, claim int64
+	if err := r.Scan(&id, &owner, &claim, &batch); err != nil {
+		return err
+	}
+	switch {
+	case batch != "":
+		c.answer(id, webhook.CancelBound, 0)
+	case owner == 0:
+		c.free = append(c.free, id)
+		c.answer(id, webhook.CancelDone, 0)
+	default:
+		c.leased = append(c.leased, id)
+		c.answer(id, webhook.CancelRequested, claim)
+	}
+	return nil
+}
+
+// lockRows locks rows of the queue in the order in which they are given.
+const lockRows = `
+	SELECT r.delivery, r.owner, r.claims, r.batch
+	FROM unnest($1::text[], $2::text[]) c (tenant, delivery)
+	CROSS JOIN LATERAL (
+		SELECT q.delivery, q.owner, q.claims, coalesce(q.batch, '') AS batch
+		FROM postrider.queue q
+		WHERE q.tenant = c.tenant
+		AND q.delivery = c.delivery
+		LIMIT 1
+		FOR UPDATE
+	) r`
+
+// endedOf returns which of some deliveries have ended.
+const endedOf = `
+	SELECT r.id
+	FROM unnest($1::text[], $2::text[]) c (tenant, delivery)
+	CROSS JOIN LATERAL (
+		SELECT d.id
+		FROM postrider.deliveries d
+		WHERE d.tenant = c.tenant
+		AND d.id = c.delivery
+		LIMIT 1
+	) r`
+
+const markRows = lockedRows + `
+	UPDATE postrider.queue q
+	SET canceled = 1
+	FROM locked l
+	WHERE q.ctid = l.at`
+
+// cancelRows moves rows that the transaction has locked, and that nobody has, to
+// the history. Its arguments name them.
+func cancelRows(args []any) step {
+	return step{
+		text: lockedRows + `, gone AS (
+			DELETE FROM postrider.queue q
+			USING locked l
+			WHERE q.ctid = l.at
+			RETURNING q.*
+		)
+		INSERT INTO postrider.deliveries (tenant, id, event, endpoint, status, reason, attempts, claims, created_at, updated_at,
+			seq, prio, okey, batch)
+		SELECT tenant, delivery, event, endpoint, $3, $4, attempts, claims, created_at, postrider.now_us(), seq, prio, okey, batch
+		FROM gone`,
+		args: append(args, string(webhook.DeliveryCanceled), string(webhook.ReasonCanceledByHand)),
+	}
+}
+
+// endCanceled ends rows that a settle has just freed.
+func endCanceled(items []store.Settled) step {
+	var c claims
+	for _, it := range inOrder(items) {
+		c.tenants, c.deliveries = append(c.tenants, it.Tenant), append(c.deliveries, it.Delivery)
+	}
+	return cancelRows(c.args())
+}
