@@ -33,6 +33,28 @@ type Deliveries interface {
 	// Attempts returns all attempts of a delivery, oldest first. An unknown or
 	// foreign delivery has none.
 	Attempts(ctx context.Context, tenant, delivery string) ([]webhook.Attempt, error)
+
+	// Place returns where a pending delivery stands in the queue. ErrNotFound
+	// also for one that has ended.
+	Place(ctx context.Context, tenant, delivery string) (Place, error)
+}
+
+// Place is what only the queue knows of a pending delivery.
+type Place struct {
+	// Leased says that a process has it, Parked that it was due while its lane
+	// was shut or full. Otherwise it waits for its time.
+	Leased, Parked bool
+	// Canceled says that it is not to be sent any more.
+	Canceled bool
+	// Crashes is how many processes died with it in hand.
+	Crashes int
+	// LaneNext is when the lane's parked rows are looked at again; zero if it has
+	// none, or if only a change of the endpoint opens it.
+	LaneNext time.Time
+	// Ahead is the first pending delivery of its ordering key, if that is
+	// another one, and AheadDue when that is due.
+	Ahead    string
+	AheadDue time.Time
 }
 
 // DeliveryFilter narrows a list of deliveries. Empty fields do not.

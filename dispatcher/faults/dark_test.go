@@ -11,7 +11,9 @@ import (
 func TestFaultDark(t *testing.T) {
 	for _, database := range []string{"SQLite", "PostgreSQL"} {
 		t.Run(database, func(t *testing.T) {
-			t.Parallel()
+			if !long { // each is alone on the machine
+				t.Parallel()
+			}
 			testDark(t, database)
 		})
 	}

@@ -128,3 +128,37 @@ func (s *Store) Attempts(ctx context.Context, tenant, delivery string) ([]webhoo
 	}
 	return list, nil
 }
+
+// Place implements store.Deliveries.
+func (s *Store) Place(ctx context.Context, tenant, id string) (store.Place, error) {
+	if err := s.begin(ctx, "read place"); err != nil {
+		return store.Place{}, err
+	}
+	defer s.mu.Unlock()
+	d := s.delivery(tenant, id)
+	if d == nil || d.row == nil {
+		return store.Place{}, fmt.Errorf("read place: %w", store.ErrNotFound)
+	}
+	p := store.Place{Leased: d.row.state == leased, Parked: d.row.state == parked, Crashes: d.row.crashes}
+	if l := s.lanes[d.row.lane()]; l != nil {
+		p.LaneNext = l.next
+	}
+	if first := d.first(); first != d {
+		p.Ahead, p.AheadDue = first.ID, first.row.due
+	}
+	return p, nil
+}
+
+// first returns the first pending delivery of d's ordering key, which may be d.
+func (d *delivery) first() *delivery {
+	first := d
+	if d.Ordered {
+		d.history.deliveries.before("", func(o *delivery) bool {
+			if o.row != nil && o.Ordered && o.OrderingKey == d.OrderingKey && o.seq < first.seq {
+				first = o
+			}
+			return true
+		})
+	}
+	return first
+}

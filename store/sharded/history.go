@@ -59,3 +59,12 @@ func (s *Store) Attempts(ctx context.Context, tenant, delivery string) ([]webhoo
 	}
 	return sh.Attempts(ctx, tenant, delivery)
 }
+
+// Place implements store.Deliveries.
+func (s *Store) Place(ctx context.Context, tenant, delivery string) (store.Place, error) {
+	sh, err := s.at(ctx, tenant)
+	if err != nil {
+		return store.Place{}, fmt.Errorf("read place: %w", err)
+	}
+	return sh.Place(ctx, tenant, delivery)
+}

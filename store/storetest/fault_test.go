@@ -75,7 +75,11 @@ var faults = map[string]struct {
 	},
 	"any tenant reads a delivery": {
 		wrap:     each(func(st store.Store) store.Store { return &tenantless{st} }),
-		caughtBy: []string{"Deliveries/TenantsAreSeparate"},
+		caughtBy: []string{"Deliveries/TenantsAreSeparate", "Place/EndedAndForeign"},
+	},
+	"whoever is next in a key stands before nobody": {
+		wrap:     each(func(st store.Store) store.Store { return &keyless{st} }),
+		caughtBy: []string{"Place/Ahead"},
 	},
 	"a page skips an entry": {
 		wrap:     each(func(st store.Store) store.Store { return &skippingPages{st} }),

@@ -255,6 +255,24 @@ func (s *tenantless) Delivery(ctx context.Context, tenant, id string) (d webhook
 	return d, err
 }
 
+func (s *tenantless) Place(ctx context.Context, tenant, id string) (p store.Place, err error) {
+	for _, t := range []string{tenant, "acme", "globex", ""} {
+		if p, err = s.Store.Place(ctx, t, id); err == nil {
+			return p, nil
+		}
+	}
+	return p, err
+}
+
+// keyless knows nothing of ordering keys.
+type keyless struct{ store.Store }
+
+func (s *keyless) Place(ctx context.Context, tenant, id string) (store.Place, error) {
+	p, err := s.Store.Place(ctx, tenant, id)
+	p.Ahead, p.AheadDue = "", time.Time{}
+	return p, err
+}
+
 // skippingPages begins a page one entry too late.
 type skippingPages struct{ store.Store }
 

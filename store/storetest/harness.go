@@ -73,6 +73,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		role{"Rates", rateCases},
 		role{"Events", eventCases},
 		role{"Deliveries", deliveryCases},
+		role{"Place", placeCases},
 		role{"Statistics", statisticsCases},
 		role{"Maintenance", maintenanceCases},
 		role{"Settings", settingCases},
