@@ -1,33 +1,48 @@
 package manage
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/postrider/postrider/dispatcher/lane"
+	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/webhook"
 )
 
 func TestWhySentences(t *testing.T) {
 	now := time.Date(2026, 2, 3, 4, 5, 6, 7, time.UTC)
-	later := now.Add(time.Hour)
-	active := &webhook.Endpoint{Status: webhook.EndpointActive}
-	paused := func(by webhook.PauseCause) *webhook.Endpoint {
-		return &webhook.Endpoint{Status: webhook.EndpointPaused, PauseCause: by, StatusReason: "<canary>"}
+	later, soon := now.Add(time.Hour), now.Add(time.Second)
+	const nextHour, nextSecond = "2026-02-03T05:05:06Z", "2026-02-03T04:05:07Z"
+	const batch, ahead = "bat_01KG0000000000000000000000", "dlv_01KG0000000000000000000000"
+	active := &webhook.Endpoint{Status: webhook.EndpointActive, Version: 3}
+	limited := &webhook.Endpoint{Status: webhook.EndpointActive, RateLimit: webhook.RateLimit{PerSecond: 50}}
+	batched := &webhook.Endpoint{Status: webhook.EndpointActive, Batch: webhook.Batch{MaxEvents: 50, MaxWait: time.Second}}
+	paused := func(by webhook.PauseCause, version int64) *webhook.Endpoint {
+		return &webhook.Endpoint{Status: webhook.EndpointPaused, PauseCause: by, Version: version, StatusReason: "<canary>"}
 	}
 	failing := func(last time.Time) Health {
 		return healthAt(webhook.Health{Failures: 7, Trips: 1, LastFailureAt: last}, now)
 	}
+	recovering := healthAt(webhook.Health{RecoveringSince: now.Add(-time.Minute)}, now)
 	pending := func(attempts int, due time.Time) webhook.Delivery {
-		return webhook.Delivery{Status: webhook.DeliveryPending, Attempts: attempts, NextAttemptAt: due}
+		return webhook.Delivery{Status: webhook.DeliveryPending, Attempts: attempts, NextAttemptAt: due, OrderingKey: "<canary>"}
 	}
 	ended := func(status webhook.DeliveryStatus, reason webhook.Reason) webhook.Delivery {
-		return webhook.Delivery{Status: status, Reason: reason, Attempts: 3}
+		return webhook.Delivery{Status: status, Reason: reason, Attempts: 3, UpdatedAt: now}
 	}
 	attempt := func(class webhook.ErrorClass, code int, next time.Time) *webhook.Attempt {
 		return &webhook.Attempt{N: 3, Class: class, StatusCode: code, NextAt: next, ResponseBody: []byte("<canary>"), RemoteAddr: "<canary>"}
 	}
+	in := func(a *webhook.Attempt) *webhook.Attempt { a.BatchID = batch; return a }
+	asked := attempt("http_status", 503, later)
+	asked.At, asked.ResponseHeaders = now, map[string]string{"Retry-After": "3600"}
+	member, low := pending(3, now), pending(0, now)
+	member.BatchID, low.Priority = batch, webhook.PriorityLow
+	untried := ended("failed", "max_age")
+	untried.Attempts = 0
+	parked := store.Place{Parked: true, LaneNext: soon}
 	var none time.Time
 	cases := []struct {
 		name string
@@ -36,34 +51,82 @@ func TestWhySentences(t *testing.T) {
 	}{
 		{"delivered", facts{delivery: ended("delivered", ""), last: attempt("", 202, none)}, "Delivered: attempt 3 was answered with status 202."},
 		{"delivered, attempt gone", facts{delivery: ended("delivered", "")}, "Delivered: attempt 3 was answered."},
+		{"delivered in a batch", facts{delivery: ended("delivered", ""), last: in(attempt("", 200, none))}, "Delivered: attempt 3, in batch " + batch + ", was answered with status 200."},
+		{"delivered, overridden", facts{delivery: ended("delivered", ""), last: attempt("", 404, none)}, "Delivered: attempt 3 was answered with status 404, which the endpoint's success_statuses count as success."},
+
 		{"used up, status", facts{delivery: ended("failed", "attempts_used_up"), last: attempt("http_status", 500, none)}, "Failed: all attempts are used up; attempt 3, the last one, was answered with status 500."},
-		{"used up, redirect", facts{delivery: ended("failed", "attempts_used_up"), last: attempt("redirect", 302, none)}, "Failed: all attempts are used up; attempt 3, the last one, was answered with status 302."},
+		{"used up, redirect", facts{delivery: ended("failed", "attempts_used_up"), last: attempt("redirect", 302, none)}, "Failed: all attempts are used up; attempt 3, the last one, was answered with status 302, a redirect, which is not followed."},
 		{"used up, attempt gone", facts{delivery: ended("failed", "attempts_used_up")}, "Failed: all attempts are used up; attempt 3, the last one, is no longer kept."},
-		{"crashed", facts{delivery: ended("failed", "crashed")}, "Failed: process after process ended while it was sending this delivery, which may be the cause."},
+		{"crashed", facts{delivery: ended("failed", "crashed")}, "Failed: five processes ended while they were sending this delivery, which may be the cause."},
+		{"too old", facts{delivery: ended("failed", "max_age"), last: attempt("timeout", 0, none)}, "Failed: another attempt would come after the max_age of its event type; attempt 3, the last one, got no answer in time (timeout)."},
+		{"too old before the first attempt", facts{delivery: untried}, "Failed: at 2026-02-03T04:05:06Z, before its first attempt, it was older than the max_age of its event type."},
 		{"failed for an unknown reason", facts{delivery: ended("failed", "<canary>")}, "Failed: no more attempts are made."},
-		{"canceled, deleted", facts{delivery: ended("canceled", "endpoint_deleted")}, "Canceled: the endpoint was deleted."},
-		{"canceled, expired", facts{delivery: ended("canceled", "expired")}, "Canceled: the payload's retention ended before it could be delivered."},
+
+		{"canceled, deleted", facts{delivery: ended("canceled", "endpoint_deleted")}, "Canceled: at 2026-02-03T04:05:06Z the endpoint was found to be deleted."},
+		{"canceled, expired", facts{delivery: ended("canceled", "expired")}, "Canceled: at 2026-02-03T04:05:06Z the payload's retention had ended before it could be delivered."},
+		{"canceled by hand", facts{delivery: ended("canceled", "canceled")}, "Canceled: it was canceled by hand at 2026-02-03T04:05:06Z, after 3 attempts."},
 		{"canceled for an unknown reason", facts{delivery: ended("canceled", "<canary>")}, "Canceled: it is not wanted any more."},
+
 		{"skipped", facts{delivery: ended("skipped", "")}, "Skipped: the endpoint does not want this event."},
+		{"skipped, paused", facts{delivery: ended("skipped", "endpoint_paused")}, "Skipped: the endpoint was paused at the time of the event, and its on_paused is skip."},
 
 		{"endpoint deleted", facts{delivery: pending(3, now), last: attempt("timeout", 0, now)}, "Pending: the endpoint was deleted, and this delivery is about to be canceled."},
-		{"paused by hand", facts{delivery: pending(0, later), endpoint: paused("manual")}, "Pending: the endpoint is paused by hand."},
-		{"paused by failures", facts{delivery: pending(3, now), endpoint: paused("failures"), health: failing(now)}, "Pending: the endpoint is paused because 7 attempts in a row failed."},
-		{"paused by gone", facts{delivery: pending(3, now), endpoint: paused("gone")}, "Pending: the endpoint is paused because it answered 410 Gone."},
+		{"asked to be canceled", facts{delivery: pending(3, now), endpoint: active, place: store.Place{Canceled: true}}, "Pending: it is about to be canceled, as was asked."},
+		{"asked to be canceled in flight", facts{delivery: pending(3, now), endpoint: active, place: store.Place{Canceled: true, Leased: true}}, "Pending: it is canceled unless attempt 4, which a process has in hand, is answered."},
+		{"in hand", facts{delivery: pending(3, now), endpoint: active, place: store.Place{Leased: true}}, "Pending: a process has it in hand; attempt 4 is under way or about to begin."},
+		{"in hand after a crash", facts{delivery: pending(3, now), endpoint: active, place: store.Place{Leased: true, Crashes: 1}}, "Pending: a process has attempt 4 in hand; it goes with few others or alone, because one process ended with it before."},
+		{"in hand, recovering", facts{delivery: pending(3, now), endpoint: active, health: recovering, place: store.Place{Leased: true}}, "Pending: a process has attempt 4 in hand, which goes out at the rate of an endpoint that recovers since 2026-02-03T04:04:06Z."},
+		{"in hand, limited", facts{delivery: pending(3, now), endpoint: limited, place: store.Place{Leased: true}}, "Pending: a process has attempt 4 in hand, which goes out as soon as the endpoint's rate_limit of 50 per second allows."},
+		{"collecting", facts{delivery: pending(0, now), endpoint: batched, place: store.Place{Leased: true}}, "Pending: a process collects a batch for attempt 1, of up to 50 events or for up to 1s."},
+
+		{"paused by hand", facts{delivery: pending(0, later), endpoint: paused("manual", 2)}, "Pending: the endpoint is paused by hand."},
+		{"created paused", facts{delivery: pending(0, later), endpoint: paused("manual", 1)}, "Pending: the endpoint was created paused and has not been activated yet."},
+		{"paused by failures", facts{delivery: pending(3, now), endpoint: paused("failures", 2), health: failing(now)}, "Pending: the endpoint is paused because 7 attempts in a row failed."},
+		{"paused by gone", facts{delivery: pending(3, now), endpoint: paused("gone", 2)}, "Pending: the endpoint is paused because it answered 410 Gone."},
+		{"paused by order", facts{delivery: pending(3, now), endpoint: paused("order", 2)}, "Pending: the endpoint is paused because a delivery before others of its ordering key failed, and order.on_failure is pause."},
 		{"breaker open", facts{delivery: pending(0, now), endpoint: active, health: failing(now)}, "Pending: the endpoint failed 7 times in a row and is given a rest; the next probe is at 2026-02-03T04:05:16Z."},
 		{"breaker half open", facts{delivery: pending(3, now), last: attempt("timeout", 0, now), endpoint: active, health: failing(now.Add(-time.Hour))}, "Pending: the endpoint failed 7 times in a row; this delivery goes out as soon as a probe succeeds, or is the probe."},
+
+		{"behind another", facts{delivery: pending(0, now), endpoint: active, place: store.Place{Ahead: ahead, AheadDue: later}}, "Pending: " + ahead + " comes before it in its ordering key and is tried again at " + nextHour + "."},
+		{"behind another that is due", facts{delivery: pending(0, now), endpoint: active, place: store.Place{Ahead: ahead, AheadDue: now}}, "Pending: " + ahead + " comes before it in its ordering key and is due now."},
+
+		{"after a crash", facts{delivery: pending(3, now), endpoint: active, place: store.Place{Crashes: 2}}, "Pending: it is due and goes out with few others or alone, because 2 processes ended with it in hand."},
+		{"in a batch", facts{delivery: member, endpoint: batched, place: parked}, "Pending: it is due and goes out again with all others of batch " + batch + "."},
+		{"recovering", facts{delivery: pending(0, now), endpoint: active, health: recovering, place: parked}, "Pending: the endpoint recovers since 2026-02-03T04:04:06Z and is sent to at a rate that rises from there."},
+		{"limited", facts{delivery: pending(0, now), endpoint: limited, place: parked}, "Pending: it is due, and the endpoint's rate_limit of 50 per second is used up by others; the next look is at " + nextSecond + "."},
+		{"low priority", facts{delivery: low, endpoint: active, place: parked}, "Pending: it is due, and others of the endpoint with a higher priority go first; the next look is at " + nextSecond + "."},
+		{"full", facts{delivery: pending(0, now), endpoint: active, place: parked}, "Pending: it is due, and others of the endpoint are under way; the next look is at " + nextSecond + "."},
+		{"full, no time known", facts{delivery: pending(0, now), endpoint: active, place: store.Place{Parked: true}}, "Pending: it is due, and others of the endpoint are under way."},
+
+		{"deliver at", facts{delivery: pending(0, later), endpoint: active, deliverAt: later}, "Pending: its event asks not to be delivered before " + nextHour + " (deliver_at)."},
 		{"first attempt", facts{delivery: pending(0, now), endpoint: active}, "Pending: it waits for its first attempt, due now."},
-		{"first attempt later", facts{delivery: pending(0, later), endpoint: active}, "Pending: it waits for its first attempt, due at 2026-02-03T05:05:06Z."},
+		{"first attempt later", facts{delivery: pending(0, later), endpoint: active}, "Pending: it waits for its first attempt, due at " + nextHour + "."},
 		{"attempts gone", facts{delivery: pending(3, now), endpoint: active}, "Pending: 3 attempts were made, and the next one is due now."},
 		{"redelivered", facts{delivery: pending(3, now), endpoint: active, last: attempt("", 200, none)}, "Pending: it was redelivered after attempt 3, and the next one is due now."},
 		{"broken off", facts{delivery: pending(3, now), endpoint: active, last: attempt("canceled", 0, now)}, "Pending: attempt 3 was broken off when its process stopped, and the next one is due now."},
-		{"answered", facts{delivery: pending(3, later), endpoint: active, last: attempt("http_status", 429, later)}, "Pending: attempt 3 was answered with status 429, and the next one is due at 2026-02-03T05:05:06Z."},
-		{"answered, due", facts{delivery: pending(3, now), endpoint: active, last: attempt("http_status", 429, now)}, "Pending: attempt 3 was answered with status 429, and the next one is due now."},
+		{"answered", facts{delivery: pending(3, later), endpoint: active, last: attempt("http_status", 500, later)}, "Pending: attempt 3 was answered with status 500, and the next one is due at " + nextHour + "."},
+		{"answered, due", facts{delivery: pending(3, now), endpoint: active, last: attempt("http_status", 500, now)}, "Pending: attempt 3 was answered with status 500, and the next one is due now."},
+		{"redirected", facts{delivery: pending(3, now), endpoint: active, last: attempt("redirect", 302, now)}, "Pending: attempt 3 was answered with status 302, a redirect, which is not followed, and the next one is due now."},
+		{"throttled", facts{delivery: pending(3, later), endpoint: active, last: attempt("http_status", 429, later)}, "Pending: attempt 3 was answered with status 429, which slows down what is sent to the endpoint, and the next one is due at " + nextHour + "."},
+		{"put off", facts{delivery: pending(3, later), endpoint: active, last: asked}, "Pending: attempt 3 was answered with status 503 and Retry-After, and the next one is due at " + nextHour + "."},
+		{"retried in a batch", facts{delivery: pending(3, later), endpoint: batched, last: in(attempt("http_status", 500, later))}, "Pending: attempt 3, in batch " + batch + ", was answered with status 500, and the next one is due at " + nextHour + "."},
 		// Its own time is what such a delivery waits for, not the breaker's.
-		{"due after the probe", facts{delivery: pending(3, later), endpoint: active, health: failing(now), last: attempt("timeout", 0, later)}, "Pending: attempt 3 got no answer in time (timeout), and the next one is due at 2026-02-03T05:05:06Z."},
+		{"due after the probe", facts{delivery: pending(3, later), endpoint: active, health: failing(now), last: attempt("timeout", 0, later)}, "Pending: attempt 3 got no answer in time (timeout), and the next one is due at " + nextHour + "."},
 	}
 	for class, text := range endings {
-		if class == webhook.ClassCanceled || class == webhook.ClassTimeout {
+		if class == webhook.ClassCanceled {
+			continue
+		}
+		cases = append(cases, struct {
+			name string
+			f    facts
+			want string
+		}{
+			"used up after " + string(class),
+			facts{delivery: ended("failed", "attempts_used_up"), last: attempt(class, 0, none)},
+			"Failed: all attempts are used up; attempt 3, the last one, " + text + ".",
+		})
+		if class == webhook.ClassTimeout {
 			continue
 		}
 		cases = append(cases, struct {
@@ -73,9 +136,10 @@ func TestWhySentences(t *testing.T) {
 		}{
 			"retry after " + string(class),
 			facts{delivery: pending(3, later), endpoint: active, last: attempt(class, 0, later)},
-			"Pending: attempt 3 " + text + ", and the next one is due at 2026-02-03T05:05:06Z.",
+			"Pending: attempt 3 " + text + ", and the next one is due at " + nextHour + ".",
 		})
 	}
+	number := regexp.MustCompile(`(dlv|bat)_\w+|[0-9]+`)
 	seen := make(map[string]string)
 	for _, tt := range cases {
 		tt.f.now = now
@@ -83,13 +147,17 @@ func TestWhySentences(t *testing.T) {
 		if got != tt.want {
 			t.Errorf("%s: why = %q; want %q", tt.name, got, tt.want)
 		}
-		if other := seen[got]; other != "" {
-			t.Errorf("%s and %s have the same sentence %q: it does not name what decides", tt.name, other, got)
+		text := number.ReplaceAllString(got, "#")
+		if other := seen[text]; other != "" {
+			t.Errorf("%s and %s have the same sentence %q: it does not name what decides", tt.name, other, text)
 		}
-		seen[got] = tt.name
-		if strings.Contains(got, "canary") || strings.Count(got, ".") != 1 || len(got) > 200 {
+		seen[text] = tt.name
+		if strings.Contains(got, "canary") || strings.Count(got, ".")-strings.Count(got, "order.on_failure") != 1 || len(got) > 200 {
 			t.Errorf("%s: why = %q; want one sentence that repeats nothing from outside", tt.name, got)
 		}
+	}
+	if len(seen) < 60 {
+		t.Errorf("there are %d different sentences; want 60 at least", len(seen))
 	}
 	unknown := facts{delivery: pending(3, later), endpoint: active, last: attempt("<canary>", 0, later), now: now}
 	if got := unknown.why(); strings.Contains(got, "canary") {

@@ -111,7 +111,7 @@ func TestWhy(t *testing.T) {
 			return &transport.Response{StatusCode: 503, Body: []byte("<script>canary</script>")}, nil
 		})
 		d := w.publish()
-		why(d, "Pending: attempt 1 was answered with status 503, and the next one is due at "+d.NextAttemptAt.Format(time.RFC3339)+".")
+		why(d, "Pending: attempt 1 was answered with status 503, which slows down what is sent to the endpoint, and the next one is due at "+d.NextAttemptAt.Format(time.RFC3339)+".")
 
 		for range 4 {
 			d = w.publish()
@@ -128,9 +128,10 @@ func TestWhy(t *testing.T) {
 		w.must(err, "Pause")
 		why(held, "Pending: the endpoint is paused by hand.")
 		w.must(w.DeleteEndpoint(t.Context(), acme, ep.ID), "DeleteEndpoint")
+		at := time.Now().UTC().Format(time.RFC3339)
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		why(held, "Canceled: the endpoint was deleted.")
+		why(held, "Canceled: at "+at+" the endpoint was found to be deleted.")
 		if _, err := w.Why(t.Context(), globex, held.ID); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("Why of another tenant's delivery: error %v; want ErrNotFound", err)
 		}
@@ -152,9 +153,35 @@ func TestWhyOfWhatMovedOn(t *testing.T) {
 			t.Fatalf("Delivery = %+v, %v; want 2 attempts by now", now, err)
 		}
 		w.store.earlier = d
-		const want = "Pending: attempt 1 was answered with status 503, and the next one is due now."
+		const want = "Pending: attempt 1 was answered with status 503, which slows down what is sent to the endpoint, and the next one is due now."
 		if got, err := w.Why(t.Context(), acme, d.ID); err != nil || got != want {
 			t.Errorf("Why while attempt 2 is written = %q, %v; want %q: the parts must fit together", got, err, want)
+		}
+	})
+}
+
+// What only the queue and the event know decides too.
+func TestWhyOfWhatIsInHandOrNotWantedYet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		stop := w.run()
+		defer stop()
+		w.endpoint()
+		w.answers(hang)
+		d := w.publish()
+		if got, err := w.Why(t.Context(), acme, d.ID); err != nil || got != "Pending: a process has it in hand; attempt 1 is under way or about to begin." {
+			t.Errorf("Why during an attempt = %q, %v; want that it is in hand", got, err)
+		}
+		ev, err := webhook.NewEvent(acme, "invoice.paid", 1)
+		w.must(err, "NewEvent")
+		ev.DeliverAt = time.Now().Add(time.Hour)
+		receipt, err := w.d.Publish(t.Context(), ev)
+		w.must(err, "Publish")
+		list, err := w.Deliveries(t.Context(), acme, store.DeliveryFilter{Event: receipt.EventID}, store.Page{})
+		w.must(err, "Deliveries")
+		want := "Pending: its event asks not to be delivered before " + ev.DeliverAt.UTC().Format(time.RFC3339) + " (deliver_at)."
+		if got, err := w.Why(t.Context(), acme, list[0].ID); err != nil || got != want {
+			t.Errorf("Why before deliver_at = %q, %v; want %q", got, err, want)
 		}
 	})
 }

@@ -155,5 +155,5 @@ func ExampleManager_Why() {
 		why, err := m.Why(ctx, "acme", dlv.ID)
 		fmt.Println(why, err)
 	}
-	// Output: Pending: the endpoint is paused by hand. <nil>
+	// Output: Pending: the endpoint was created paused and has not been activated yet. <nil>
 }

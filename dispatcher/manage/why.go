@@ -2,10 +2,12 @@ package manage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/postrider/postrider/dispatcher/clock"
+	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/webhook"
 )
 
@@ -18,27 +20,47 @@ func (m *Manager) Why(ctx context.Context, tenant, delivery string) (string, err
 	if err != nil {
 		return "", err
 	}
+	f := facts{delivery: d, now: clock.Now()}
+	if d.Status == webhook.DeliveryPending {
+		if err := m.pendingFacts(ctx, &f); err != nil {
+			return "", err
+		}
+	}
 	attempts, err := m.store.Attempts(ctx, tenant, delivery)
 	if err != nil {
 		return "", err
 	}
-	f := facts{delivery: d, now: clock.Now()}
 	for i := range attempts {
 		// What was read later may know more: the delivery says which is meant.
-		if attempts[i].N == d.Attempts {
+		if attempts[i].N == f.delivery.Attempts {
 			f.last = &attempts[i]
 		}
 	}
-	if d.Status == webhook.DeliveryPending {
-		ep, found, err := m.engineEndpoint(ctx, tenant, d.EndpointID)
-		if err != nil {
-			return "", err
-		}
-		if found && !ep.Deleted() {
-			f.endpoint, f.health = &ep.Endpoint, healthAt(ep.Health, f.now)
-		}
-	}
 	return f.why(), nil
+}
+
+// pendingFacts adds what decides about a delivery that is pending.
+func (m *Manager) pendingFacts(ctx context.Context, f *facts) error {
+	d := &f.delivery
+	ep, found, err := m.engineEndpoint(ctx, d.Tenant, d.EndpointID)
+	if err != nil {
+		return err
+	}
+	if found && !ep.Deleted() {
+		f.endpoint, f.health = &ep.Endpoint, healthAt(ep.Health, f.now)
+	}
+	if d.Attempts == 0 && d.NextAttemptAt.After(f.now) {
+		ev, err := m.store.Event(ctx, d.Tenant, d.EventID)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		f.deliverAt = ev.DeliverAt
+	}
+	f.place, err = m.store.Place(ctx, d.Tenant, d.ID)
+	if errors.Is(err, store.ErrNotFound) { // it has ended meanwhile
+		*d, err = m.store.Delivery(ctx, d.Tenant, d.ID)
+	}
+	return err
 }
 
 // facts are all that can decide about a delivery.
@@ -47,93 +69,79 @@ type facts struct {
 	// last is the delivery's last attempt, or nil if there was none or it is no
 	// longer kept.
 	last *webhook.Attempt
-	// endpoint is nil if it was deleted; health is its health. Both are known
-	// of pending deliveries only.
+	// endpoint is nil if it was deleted; health is its health. They, and all that
+	// follows, are known of pending deliveries only.
 	endpoint *webhook.Endpoint
 	health   Health
-	now      time.Time
+	// place is where the delivery stands in the queue.
+	place store.Place
+	// deliverAt is when the event asks to be delivered; zero for at once.
+	deliverAt time.Time
+	now       time.Time
 }
 
 // why composes the sentence. Nothing else does.
 func (f facts) why() string {
-	n := f.delivery.Attempts
 	switch f.delivery.Status {
 	case webhook.DeliveryDelivered:
-		return fmt.Sprintf("Delivered: attempt %d was answered%s.", n, f.statusCode())
+		return f.whyDelivered()
 	case webhook.DeliveryFailed:
 		return f.whyFailed()
 	case webhook.DeliveryCanceled:
 		return f.whyCanceled()
 	case webhook.DeliverySkipped:
-		return "Skipped: the endpoint does not want this event."
+		return f.whySkipped()
 	}
-	return f.whyPending()
+	return "Pending: " + f.whyPending() + "."
+}
+
+func (f facts) whyDelivered() string {
+	n := f.delivery.Attempts
+	switch {
+	case f.last == nil:
+		return fmt.Sprintf("Delivered: attempt %d was answered.", n)
+	case f.last.StatusCode < 200 || f.last.StatusCode > 299:
+		return fmt.Sprintf("Delivered: attempt %d was answered%s, which the endpoint's success_statuses count as success.", n, f.statusCode())
+	case f.last.BatchID != "":
+		return fmt.Sprintf("Delivered: attempt %d, in batch %s, was answered%s.", n, f.last.BatchID, f.statusCode())
+	}
+	return fmt.Sprintf("Delivered: attempt %d was answered%s.", n, f.statusCode())
 }
 
 func (f facts) whyFailed() string {
+	n := f.delivery.Attempts
 	switch f.delivery.Reason {
 	case webhook.ReasonAttemptsUsedUp:
-		return fmt.Sprintf("Failed: all attempts are used up; attempt %d, the last one, %s.", f.delivery.Attempts, f.ending())
+		return fmt.Sprintf("Failed: all attempts are used up; attempt %d, the last one, %s.", n, f.ending())
 	case webhook.ReasonCrashed:
-		return "Failed: process after process ended while it was sending this delivery, which may be the cause."
+		return "Failed: five processes ended while they were sending this delivery, which may be the cause."
+	case webhook.ReasonTooOld:
+		if n == 0 {
+			return fmt.Sprintf("Failed: at %s, before its first attempt, it was older than the max_age of its event type.", instant(f.delivery.UpdatedAt))
+		}
+		return fmt.Sprintf("Failed: another attempt would come after the max_age of its event type; attempt %d, the last one, %s.", n, f.ending())
 	}
 	return "Failed: no more attempts are made."
 }
 
 func (f facts) whyCanceled() string {
+	at := instant(f.delivery.UpdatedAt)
 	switch f.delivery.Reason {
 	case webhook.ReasonEndpointDeleted:
-		return "Canceled: the endpoint was deleted."
+		return fmt.Sprintf("Canceled: at %s the endpoint was found to be deleted.", at)
 	case webhook.ReasonExpired:
-		return "Canceled: the payload's retention ended before it could be delivered."
+		return fmt.Sprintf("Canceled: at %s the payload's retention had ended before it could be delivered.", at)
+	case webhook.ReasonCanceledByHand:
+		return fmt.Sprintf("Canceled: it was canceled by hand at %s, after %d attempts.", at, f.delivery.Attempts)
 	}
 	return "Canceled: it is not wanted any more."
 }
 
-// whyPending names the first thing in the way: what holds the whole endpoint, and
-// then what is the delivery's own. An open breaker is only in the way of a
-// delivery that is due before the next probe.
-func (f facts) whyPending() string {
-	d := &f.delivery
-	switch {
-	case f.endpoint == nil:
-		return "Pending: the endpoint was deleted, and this delivery is about to be canceled."
-	case f.endpoint.Status == webhook.EndpointPaused:
-		return "Pending: " + f.pausedBecause()
-	case f.health.Breaker == BreakerOpen && d.NextAttemptAt.Before(f.health.NextProbeAt):
-		return fmt.Sprintf("Pending: the endpoint failed %d times in a row and is given a rest; the next probe is at %s.",
-			f.health.Failures, instant(f.health.NextProbeAt))
-	case f.health.Breaker == BreakerHalfOpen && !d.NextAttemptAt.After(f.now):
-		return fmt.Sprintf("Pending: the endpoint failed %d times in a row; this delivery goes out as soon as a probe succeeds, or is the probe.",
-			f.health.Failures)
-	case d.Attempts == 0:
-		return "Pending: it waits for its first attempt, " + f.due() + "."
-	case f.last == nil:
-		return fmt.Sprintf("Pending: %d attempts were made, and the next one is %s.", d.Attempts, f.due())
-	case f.last.NextAt.IsZero(): // that was the end, until somebody redelivered
-		return fmt.Sprintf("Pending: it was redelivered after attempt %d, and the next one is %s.", d.Attempts, f.due())
-	case f.last.Class == webhook.ClassCanceled:
-		return fmt.Sprintf("Pending: attempt %d was broken off when its process stopped, and the next one is %s.", d.Attempts, f.due())
+func (f facts) whySkipped() string {
+	if f.delivery.Reason == webhook.ReasonEndpointPaused {
+		return "Skipped: the endpoint was paused at the time of the event, and its on_paused is skip."
 	}
-	return fmt.Sprintf("Pending: attempt %d %s, and the next one is %s.", d.Attempts, f.ending(), f.due())
-}
-
-func (f facts) pausedBecause() string {
-	switch f.endpoint.PauseCause {
-	case webhook.PausedByFailures:
-		return fmt.Sprintf("the endpoint is paused because %d attempts in a row failed.", f.health.Failures)
-	case webhook.PausedByGone:
-		return "the endpoint is paused because it answered 410 Gone."
-	}
-	return "the endpoint is paused by hand."
-}
-
-// due says when a pending delivery is due.
-func (f facts) due() string {
-	if at := f.delivery.NextAttemptAt; at.After(f.now) {
-		return "due at " + instant(at)
-	}
-	return "due now"
+	return "Skipped: the endpoint does not want this event."
 }
 
 // ending says how the last attempt failed.
@@ -141,8 +149,11 @@ func (f facts) ending() string {
 	if f.last == nil {
 		return "is no longer kept"
 	}
-	if f.last.Class == webhook.ClassHTTPStatus || f.last.Class == webhook.ClassRedirect {
+	switch f.last.Class {
+	case webhook.ClassHTTPStatus:
 		return "was answered" + f.statusCode()
+	case webhook.ClassRedirect:
+		return "was answered" + f.statusCode() + ", a redirect, which is not followed"
 	}
 	if text, ok := endings[f.last.Class]; ok {
 		return text
