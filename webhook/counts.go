@@ -8,6 +8,8 @@ type Counts struct {
 	Attempts, Delivered, Failed int64
 	// Classes counts failed attempts by class.
 	Classes map[ErrorClass]int64
+	// Statuses counts those of them that had an answer by its status code.
+	Statuses map[int]int64
 	// Latency is the distribution of the attempts' total time.
 	Latency Histogram
 }
@@ -22,6 +24,12 @@ func (c *Counts) Add(a *Attempt, ended DeliveryStatus) {
 			c.Classes = make(map[ErrorClass]int64, 1)
 		}
 		c.Classes[a.Class]++
+		if a.StatusCode != 0 {
+			if c.Statuses == nil {
+				c.Statuses = make(map[int]int64, 1)
+			}
+			c.Statuses[a.StatusCode]++
+		}
 	}
 	if ended == DeliveryFailed {
 		c.Failed++
@@ -39,6 +47,12 @@ func (c *Counts) Merge(other Counts) {
 			c.Classes = make(map[ErrorClass]int64, len(other.Classes))
 		}
 		c.Classes[class] += n
+	}
+	for status, n := range other.Statuses {
+		if c.Statuses == nil {
+			c.Statuses = make(map[int]int64, len(other.Statuses))
+		}
+		c.Statuses[status] += n
 	}
 	c.Latency.Merge(other.Latency)
 }

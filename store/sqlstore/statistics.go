@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/postrider/postrider/store"
@@ -72,10 +73,17 @@ func addCounts(ctx context.Context, c Conn, key statsKey, resolution int64, coun
 }
 
 // EncodeCounts returns what is stored of counts beside the numbers: the classes of
-// errors, "" if there were none, and the latencies.
+// errors with the status codes, "" if there were none, and the latencies.
 func EncodeCounts(counts *webhook.Counts) (classes string, latency []byte, err error) {
 	if len(counts.Classes) > 0 {
-		text, err := json.Marshal(counts.Classes)
+		by := make(map[string]int64, len(counts.Classes)+len(counts.Statuses))
+		for class, n := range counts.Classes {
+			by[string(class)] = n
+		}
+		for status, n := range counts.Statuses { // no class is a number
+			by[strconv.Itoa(status)] = n
+		}
+		text, err := json.Marshal(by)
 		if err != nil {
 			return "", nil, err
 		}
@@ -83,6 +91,27 @@ func EncodeCounts(counts *webhook.Counts) (classes string, latency []byte, err e
 	}
 	latency, err = counts.Latency.AppendBinary(nil)
 	return classes, latency, err
+}
+
+// decodeClasses is the reverse of EncodeCounts for a text that is not empty.
+func decodeClasses(text string, counts *webhook.Counts) error {
+	var by map[string]int64
+	if err := json.Unmarshal([]byte(text), &by); err != nil {
+		return err
+	}
+	counts.Classes = make(map[webhook.ErrorClass]int64, len(by))
+	for key, n := range by {
+		status, err := strconv.Atoi(key)
+		if err != nil {
+			counts.Classes[webhook.ErrorClass(key)] = n
+			continue
+		}
+		if counts.Statuses == nil {
+			counts.Statuses = make(map[int]int64, 1)
+		}
+		counts.Statuses[status] = n
+	}
+	return nil
 }
 
 // readCounts returns the counts of a row, or none.
@@ -111,7 +140,7 @@ func ScanCounts(r Row, counts *webhook.Counts, first ...any) error {
 		return err
 	}
 	if classes != "" {
-		if err := json.Unmarshal([]byte(classes), &counts.Classes); err != nil {
+		if err := decodeClasses(classes, counts); err != nil {
 			return err
 		}
 	}

@@ -145,6 +145,9 @@ func EncodeUncounted(items []store.Settled) []byte {
 		text(it.Endpoint)
 		text(it.EventType)
 		text(string(it.Attempt.Class))
+		if it.Attempt.Class != webhook.ClassNone { // of others the status is not counted
+			b = binary.AppendVarint(b, int64(it.Attempt.StatusCode))
+		}
 		text(string(it.Status))
 		b = binary.AppendVarint(b, it.Attempt.At.Unix())
 		b = binary.AppendVarint(b, int64(it.Attempt.Timings.Total))
@@ -159,7 +162,9 @@ func decodeUncounted(b []byte) ([]store.Settled, error) {
 	for len(d.rest) > 0 {
 		it := store.Settled{Attempt: new(webhook.Attempt)}
 		it.Tenant, it.Endpoint, it.EventType = d.text(), d.text(), d.text()
-		it.Attempt.Class = webhook.ErrorClass(d.text())
+		if it.Attempt.Class = webhook.ErrorClass(d.text()); it.Attempt.Class != webhook.ClassNone {
+			it.Attempt.StatusCode = int(d.varint())
+		}
 		it.Status = webhook.DeliveryStatus(d.text())
 		it.Attempt.At = time.Unix(d.varint(), 0)
 		it.Attempt.Timings.Total = time.Duration(d.varint())

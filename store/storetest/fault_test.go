@@ -97,6 +97,10 @@ var faults = map[string]struct {
 		wrap:     each(func(st store.Store) store.Store { return &countsLost{Store: st} }),
 		caughtBy: []string{"Statistics/CountWhatSettleAccepted", "Fences/WrongClaim"},
 	},
+	"status codes are not counted": {
+		wrap:     each(func(st store.Store) store.Store { return &codeless{st} }),
+		caughtBy: []string{"Statistics/CountWhatSettleAccepted"},
+	},
 	"what is within retention is pruned": {
 		wrap:     each(func(st store.Store) store.Store { return &eagerPrune{st} }),
 		caughtBy: []string{"Maintenance/NothingWithinRetention"},

@@ -273,6 +273,17 @@ func (s *keyless) Place(ctx context.Context, tenant, id string) (store.Place, er
 	return p, err
 }
 
+// codeless keeps no counts by status code.
+type codeless struct{ store.Store }
+
+func (s *codeless) Stats(ctx context.Context, tenant string, scope store.StatScope, from, to time.Time) ([]store.Stat, error) {
+	stats, err := s.Store.Stats(ctx, tenant, scope, from, to)
+	for i := range stats {
+		stats[i].Counts.Statuses = nil
+	}
+	return stats, err
+}
+
 // skippingPages begins a page one entry too late.
 type skippingPages struct{ store.Store }
 

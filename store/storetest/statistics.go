@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -55,13 +56,8 @@ func (w *world) wantTally(items []store.Settled) {
 }
 
 func sameCounts(a, b webhook.Counts) bool {
-	if a.Attempts != b.Attempts || a.Delivered != b.Delivered || a.Failed != b.Failed || len(a.Classes) != len(b.Classes) {
+	if a.Attempts != b.Attempts || a.Delivered != b.Delivered || a.Failed != b.Failed || !maps.Equal(a.Classes, b.Classes) || !maps.Equal(a.Statuses, b.Statuses) {
 		return false
-	}
-	for class, n := range a.Classes {
-		if b.Classes[class] != n {
-			return false
-		}
 	}
 	x, _ := a.Latency.AppendBinary(nil)
 	y, _ := b.Latency.AppendBinary(nil)
@@ -77,7 +73,8 @@ func (w *world) settleMix(epoch int64) []store.Settled {
 	w.waiting(acme, b.ID, 2)
 	c := w.pollAll(epoch, 4)
 	items := []store.Settled{w.delivered(c[0]), w.failed(c[1]), w.retried(c[2], w.now.Add(240*time.Hour)), w.retried(c[3], w.now.Add(240*time.Hour))}
-	items[3].Attempt.Class, items[3].Attempt.Timings.Total = webhook.ClassTimeout, 15*time.Second
+	items[2].Attempt.StatusCode = 429
+	items[3].Attempt.Class, items[3].Attempt.StatusCode, items[3].Attempt.Timings.Total = webhook.ClassTimeout, 0, 15*time.Second
 	items[1].EventType = "order.created"
 	w.accepted(epoch, items...)
 	return items
@@ -215,5 +212,5 @@ func show(c *webhook.Counts) string {
 	if c == nil {
 		return "nothing"
 	}
-	return fmt.Sprintf("%d attempts, %d delivered, %d failed, classes %v, median %v", c.Attempts, c.Delivered, c.Failed, c.Classes, c.Latency.Quantile(0.5))
+	return fmt.Sprintf("%d attempts, %d delivered, %d failed, classes %v, statuses %v, median %v", c.Attempts, c.Delivered, c.Failed, c.Classes, c.Statuses, c.Latency.Quantile(0.5))
 }
