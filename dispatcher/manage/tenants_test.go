@@ -46,6 +46,9 @@ var byID = []struct {
 	{"Health", webhook.PrefixEndpoint, func(ctx context.Context, m *manage.Manager, tenant, id string) error {
 		return second(m.Health(ctx, tenant, id))
 	}},
+	{"Advice", webhook.PrefixEndpoint, func(ctx context.Context, m *manage.Manager, tenant, id string) error {
+		return second(m.Advice(ctx, tenant, id))
+	}},
 	{"Event", webhook.PrefixEvent, func(ctx context.Context, m *manage.Manager, tenant, id string) error {
 		return second(m.Event(ctx, tenant, id))
 	}},
@@ -117,7 +120,10 @@ func TestListsAreSeparate(t *testing.T) {
 		w := newWorld(t)
 		stop := w.run()
 		defer stop()
-		ep := w.endpoint()
+		labelled := newEndpoint()
+		labelled.Labels = []string{"billing"}
+		ep, _, err := w.CreateEndpoint(t.Context(), labelled)
+		w.must(err, "CreateEndpoint")
 		d := w.publish()
 		for tenant, want := range map[string]int{acme: 1, globex: 0, "": 0, acme + "\x00": 0, "\xff": 0} {
 			eps, err := w.Endpoints(t.Context(), tenant, store.Page{})
@@ -128,6 +134,11 @@ func TestListsAreSeparate(t *testing.T) {
 			w.must(err, "Deliveries")
 			of, err := w.Deliveries(t.Context(), tenant, store.DeliveryFilter{Endpoint: ep.ID, Event: d.EventID, Status: webhook.DeliveryDelivered}, store.Page{})
 			w.must(err, "Deliveries")
+			labels, err := w.Labels(t.Context(), tenant)
+			w.must(err, "Labels")
+			if len(labels) != want {
+				t.Errorf("labels of tenant %q = %+v; want %d", tenant, labels, want)
+			}
 			if len(eps) != want || len(evs) != want || len(all) != want || len(of) != want {
 				t.Errorf("lists of tenant %q = %d endpoints, %d events, %d and %d deliveries; want %d each", tenant, len(eps), len(evs), len(all), len(of), want)
 			}

@@ -133,7 +133,7 @@ func (f facts) crashed() string {
 }
 
 func (f facts) rateLimit() string {
-	return fmt.Sprintf("the endpoint's rate_limit of %s per second", strconv.FormatFloat(f.endpoint.RateLimit.PerSecond, 'f', -1, 64))
+	return fmt.Sprintf("the endpoint's rate_limit of %s per second", number(f.endpoint.RateLimit.PerSecond))
 }
 
 // waiting says what the delivery's own next attempt follows from.
@@ -176,13 +176,10 @@ func putOff(a *webhook.Attempt) bool {
 	if value == "" || a.StatusCode != http.StatusTooManyRequests && a.StatusCode != http.StatusServiceUnavailable {
 		return false
 	}
-	ended := a.At.Add(a.Timings.Total)
-	asked := ended
+	var asked time.Time
 	if seconds, err := strconv.Atoi(value); err == nil && seconds >= 0 {
-		asked = ended.Add(time.Duration(min(seconds, maxPutOff)) * time.Second)
-	} else if date, err := http.ParseTime(value); err == nil {
-		asked = date
-	} else {
+		asked = a.At.Add(a.Timings.Total).Add(time.Duration(min(seconds, maxPutOff)) * time.Second)
+	} else if asked, err = http.ParseTime(value); err != nil {
 		return false
 	}
 	return a.NextAt.Sub(asked).Abs() <= time.Second
