@@ -259,6 +259,9 @@ func (d *Dispatcher) Store() store.Store { return d.store }
 // Logger returns the logger, for those who build on a dispatcher.
 func (d *Dispatcher) Logger() *zap.Logger { return d.log }
 
+// Retention returns how long things are kept, defaults filled in.
+func (d *Dispatcher) Retention() Retention { return d.cfg.Retention }
+
 // NewID returns a fresh id from the dispatcher's source of entropy.
 func (d *Dispatcher) NewID(p webhook.Prefix) (string, error) { return d.entropy.ID(p) }
 

@@ -2,7 +2,9 @@ package manage
 
 import (
 	"errors"
+	"fmt"
 	"maps"
+	"time"
 
 	"github.com/postrider/postrider/webhook"
 )
@@ -29,6 +31,7 @@ func (m *Manager) newEndpoint(ep webhook.Endpoint, secretErr error) (webhook.End
 func (m *Manager) changedEndpoint(before, ep webhook.Endpoint) (webhook.Endpoint, error) {
 	given := ep.Headers
 	fixed := differing(&ep, &before)
+	turnOff(&before, &ep)
 	ep = ep.Clone().WithDefaults()
 	ep.CreatedAt, ep.UpdatedAt = before.CreatedAt, before.UpdatedAt // to the letter, time zones too
 	headers, ok := keepHidden(given, before.Headers)
@@ -66,7 +69,26 @@ func (m *Manager) check(ep *webhook.Endpoint) *webhook.InvalidError {
 			inv.Fields = append(inv.Fields, f)
 		}
 	}
+	if most := m.d.Retention().Deliveries; ep.DeadLetter.Retain > most {
+		inv.Add("dead_letter.retain_days", webhook.CodeInvalidField,
+			fmt.Sprintf("Must be at most %d days, which is how long deliveries are kept.", most/(24*time.Hour)))
+	}
 	return inv
+}
+
+// turnOff takes away what belongs to a part of the configuration that is turned
+// off, if it is as it was: it says nothing any more, and the defaults that were
+// filled in must not stand in the way.
+func turnOff(before, ep *webhook.Endpoint) {
+	if ep.RateLimit.PerSecond == 0 && ep.RateLimit.Burst == before.RateLimit.Burst {
+		ep.RateLimit.Burst = 0
+	}
+	if ep.Batch.MaxEvents == 0 && ep.Batch.MaxWait == before.Batch.MaxWait {
+		ep.Batch.MaxWait = 0
+	}
+	if !ep.Order.Enabled && ep.Order.OnFailure == before.Order.OnFailure {
+		ep.Order.OnFailure = ""
+	}
 }
 
 // fieldsOf returns what an *InvalidError says.

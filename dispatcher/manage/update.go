@@ -16,8 +16,9 @@ import (
 var errNoChange = errors.New("update endpoint: there is no change function")
 
 // UpdateEndpoint lets change alter an endpoint and stores the result, which it
-// returns. A field that change sets to its zero value gets its default; if
-// nothing is different in the end, nothing is written.
+// returns. A field that change sets to its zero value gets its default, and what
+// belongs to a limit, batch or order that it turns off goes with it; if nothing is
+// different in the end, nothing is written.
 //
 // If somebody else was faster, change is called again with what they left: it
 // must do nothing but alter its argument. An error of change is returned as it

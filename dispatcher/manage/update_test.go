@@ -47,6 +47,8 @@ func TestUpdateEndpointUnchanged(t *testing.T) {
 		"defaults":            func(e *webhook.Endpoint) { e.Timeout, e.AutoPauseAfter, e.Status, e.Signature = 0, 0, "", "" },
 		"the same header":     func(e *webhook.Endpoint) { e.Headers = map[string]string{"X-Key": "canary"} },
 		"empty for nil":       func(e *webhook.Endpoint) { e.Labels, e.Metadata = []string{}, map[string]string{} },
+		"empty for none":      func(e *webhook.Endpoint) { e.Sources, e.SuccessStatuses = []string{}, []int{} },
+		"control defaults":    func(e *webhook.Endpoint) { e.Method, e.OnPaused = "", "" },
 		"another time zone":   func(e *webhook.Endpoint) { e.CreatedAt = e.CreatedAt.In(time.FixedZone("", 3600)) },
 		"an update to before": func(e *webhook.Endpoint) { e.Description = "x"; e.Description = "" },
 	} {
@@ -58,6 +60,29 @@ func TestUpdateEndpointUnchanged(t *testing.T) {
 			t.Errorf("UpdateEndpoint: %s: result differs from the endpoint:\n%s", name, diff)
 		}
 	}
+}
+
+// What was turned on is turned off by one field, although defaults beside it were
+// filled in.
+func TestUpdateEndpointTurnsOff(t *testing.T) {
+	w := newWorld(t)
+	ep := newEndpoint()
+	ep.RateLimit.PerSecond, ep.Batch.MaxEvents, ep.Order.Enabled = 50, 20, true
+	ep, _, err := w.CreateEndpoint(t.Context(), ep)
+	w.must(err, "CreateEndpoint")
+	if ep.RateLimit.Burst != 1 || ep.Batch.MaxWait != time.Second || ep.Order.OnFailure != webhook.OrderBlock {
+		t.Fatalf("CreateEndpoint = %+v, %+v, %+v; want the defaults filled in", ep.RateLimit, ep.Batch, ep.Order)
+	}
+	got, err := w.UpdateEndpoint(t.Context(), acme, ep.ID, func(ep *webhook.Endpoint) error {
+		ep.RateLimit.PerSecond, ep.Batch.MaxEvents, ep.Order.Enabled = 0, 0, false
+		return nil
+	})
+	w.must(err, "UpdateEndpoint")
+	if got.RateLimit != (webhook.RateLimit{}) || got.Batch != (webhook.Batch{}) || got.Order != (webhook.Order{}) {
+		t.Errorf("UpdateEndpoint = %+v, %+v, %+v; want nothing of what was turned off", got.RateLimit, got.Batch, got.Order)
+	}
+	_, err = w.UpdateEndpoint(t.Context(), acme, ep.ID, func(ep *webhook.Endpoint) error { ep.Batch.MaxWait = time.Minute; return nil })
+	wantFields(t, "UpdateEndpoint: a wait without a batch", err, "batch.max_wait_ms invalid_field")
 }
 
 func TestUpdateEndpointRefuses(t *testing.T) {
