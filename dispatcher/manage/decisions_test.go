@@ -72,7 +72,7 @@ func TestWhySentences(t *testing.T) {
 
 		{"endpoint deleted", facts{delivery: pending(3, now), last: attempt("timeout", 0, now)}, "Pending: the endpoint was deleted, and this delivery is about to be canceled."},
 		{"asked to be canceled", facts{delivery: pending(3, now), endpoint: active, place: store.Place{Canceled: true}}, "Pending: it is about to be canceled, as was asked."},
-		{"asked to be canceled in flight", facts{delivery: pending(3, now), endpoint: active, place: store.Place{Canceled: true, Leased: true}}, "Pending: it is canceled unless attempt 4, which a process has in hand, is answered."},
+		{"asked to be canceled in flight", facts{delivery: pending(3, now), endpoint: active, place: store.Place{Canceled: true, Leased: true}}, "Pending: it is canceled unless attempt 4, which a process has in hand, delivers it."},
 		{"in hand", facts{delivery: pending(3, now), endpoint: active, place: store.Place{Leased: true}}, "Pending: a process has it in hand; attempt 4 is under way or about to begin."},
 		{"in hand after a crash", facts{delivery: pending(3, now), endpoint: active, place: store.Place{Leased: true, Crashes: 1}}, "Pending: a process has attempt 4 in hand; it goes with few others or alone, because one process ended with it before."},
 		{"in hand, recovering", facts{delivery: pending(3, now), endpoint: active, health: recovering, place: store.Place{Leased: true}}, "Pending: a process has attempt 4 in hand, which goes out at the rate of an endpoint that recovers since 2026-02-03T04:04:06Z."},

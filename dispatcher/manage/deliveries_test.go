@@ -172,6 +172,11 @@ func TestWhyOfWhatIsInHandOrNotWantedYet(t *testing.T) {
 		if got, err := w.Why(t.Context(), acme, d.ID); err != nil || got != "Pending: a process has it in hand; attempt 1 is under way or about to begin." {
 			t.Errorf("Why during an attempt = %q, %v; want that it is in hand", got, err)
 		}
+		_, err := w.Cancel(t.Context(), acme, d.ID)
+		w.must(err, "Cancel")
+		if got, err := w.Why(t.Context(), acme, d.ID); err != nil || got != "Pending: it is canceled unless attempt 1, which a process has in hand, delivers it." {
+			t.Errorf("Why after Cancel during an attempt = %q, %v; want that it is to be canceled", got, err)
+		}
 		ev, err := webhook.NewEvent(acme, "invoice.paid", 1)
 		w.must(err, "NewEvent")
 		ev.DeliverAt = time.Now().Add(time.Hour)

@@ -36,7 +36,7 @@ func (f facts) heldByEndpoint() string {
 	case f.endpoint == nil:
 		return "the endpoint was deleted, and this delivery is about to be canceled"
 	case f.place.Canceled && f.place.Leased:
-		return fmt.Sprintf("it is canceled unless attempt %d, which a process has in hand, is answered", d.Attempts+1)
+		return fmt.Sprintf("it is canceled unless attempt %d, which a process has in hand, delivers it", d.Attempts+1)
 	case f.place.Canceled:
 		return "it is about to be canceled, as was asked"
 	case f.place.Leased:

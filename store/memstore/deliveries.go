@@ -139,7 +139,7 @@ func (s *Store) Place(ctx context.Context, tenant, id string) (store.Place, erro
 	if d == nil || d.row == nil {
 		return store.Place{}, fmt.Errorf("read place: %w", store.ErrNotFound)
 	}
-	p := store.Place{Leased: d.row.state == leased, Parked: d.row.state == parked, Crashes: d.row.crashes}
+	p := store.Place{Leased: d.row.state == leased, Parked: d.row.state == parked, Canceled: d.row.canceled, Crashes: d.row.crashes}
 	if l := s.lanes[d.row.lane()]; l != nil {
 		p.LaneNext = l.next
 	}

@@ -13,6 +13,7 @@ var placeCases = []testCase{
 	{"Parked", placeParked},
 	{"Leased", placeLeased},
 	{"Crashes", placeCrashes},
+	{"Canceled", placeCanceled},
 	{"Ahead", placeAhead},
 	{"EndedAndForeign", placeEndedAndForeign},
 }
@@ -62,6 +63,15 @@ func placeCrashes(w *world) {
 	w.pollOne(epoch)
 	w.reap(w.die())
 	w.place(id, store.Place{Crashes: 1})
+}
+
+func placeCanceled(w *world) {
+	epoch := w.acquire()
+	id := w.waiting(acme, w.endpoint(acme).ID, 1)[0]
+	w.pollOne(epoch)
+	_, err := w.store.Cancel(w.ctx, w.now, acme, []string{id})
+	w.must(err, "Cancel")
+	w.place(id, store.Place{Leased: true, Canceled: true})
 }
 
 // The first of a key stands before all others, also while it waits for a retry or
