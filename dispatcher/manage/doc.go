@@ -16,6 +16,18 @@
 // can be read. Custom headers may be credentials too: their values go in and
 // never come out, and [Hidden] stands in their place.
 //
+// # Delivery control
+//
+// When and how deliveries go out is a matter of an endpoint's fields, which
+// [Manager.UpdateEndpoint] changes one by one: Retry, Timeout, MaxInFlight,
+// RateLimit, Batch, Order, Priority, OnPaused, SuccessStatuses, AutoPauseAfter,
+// DeadLetter. What follows from them for one delivery, [Manager.Why] says in a
+// sentence that names the rule, limit, counter or time that decides. How an
+// endpoint answers is its [Manager.Health]; what would make it work better,
+// [Manager.Advice]; and how all endpoints with a label are doing, [Manager.Labels].
+// [Manager.Pause] and [Manager.Resume] stop and start an endpoint,
+// [Manager.Redeliver] and [Manager.Cancel] a delivery.
+//
 // # Errors
 //
 // Input that breaks a rule is a *[webhook.InvalidError] with every field at
