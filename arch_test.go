@@ -57,7 +57,7 @@ var rules = map[string]rule{
 		local:   []string{"signer", "webhook", "store", "dispatcher/clock", "dispatcher/seal", "dispatcher/transport"},
 		modules: []string{"go.uber.org/zap", "go.opentelemetry.io/otel"},
 	},
-	"dispatcher/schedule": {local: []string{"store", "dispatcher/clock", "dispatcher/lane", "dispatcher/send"}},
+	"dispatcher/schedule": {local: []string{"webhook", "store", "dispatcher/clock", "dispatcher/lane", "dispatcher/send"}},
 	"dispatcher/engine": {
 		local: []string{
 			"webhook", "store", "dispatcher/clock", "dispatcher/entropy", "dispatcher/seal", "dispatcher/lane",

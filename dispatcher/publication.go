@@ -55,7 +55,7 @@ func (p *publication) lane(i int) store.Lane {
 func (p *publication) unreserve() {
 	for i := range p.Deliveries {
 		if p.Deliveries[i].HandOver {
-			p.engine.Unreserve(p.lane(i), p.Deliveries[i].ID, p.msg.Size())
+			p.engine.Unreserve(p.lane(i), p.Deliveries[i].ID, p.Deliveries[i].Priority, p.msg.Size())
 		}
 	}
 }
@@ -85,6 +85,7 @@ func (p *publication) handOver() {
 		jobs = append(jobs, &schedule.Job{
 			Claimed: store.Claimed{
 				Tenant: p.Event.Tenant, Delivery: dl.ID, Endpoint: dl.Endpoint, Event: p.Event.ID, Claim: 1,
+				Priority: dl.Priority,
 			},
 			Message: p.msg, Reserved: p.msg.Size(),
 		})
@@ -105,7 +106,7 @@ func (p *publication) stored(e *engine.Engine) {
 	}
 	for i := range p.Deliveries {
 		if !p.Deliveries[i].HandOver && !p.Deliveries[i].Ended() {
-			e.Stored(p.lane(i))
+			e.Stored(p.lane(i), p.Deliveries[i].Priority)
 		}
 	}
 }

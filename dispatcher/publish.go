@@ -270,7 +270,7 @@ func (d *Dispatcher) address(p *publication, dir *directory.Tenant, e *engine.En
 		if patient {
 			reserve = e.ReserveSoon
 		}
-		if reserve(p.lane(i), id, p.msg.Size()) {
+		if reserve(p.lane(i), id, p.Deliveries[i].Priority, p.msg.Size()) {
 			p.Deliveries[i].HandOver = true
 			p.engine, p.Epoch = e, e.Epoch()
 		} else {

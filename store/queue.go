@@ -60,6 +60,17 @@ type Admission struct {
 	Gate  Gate
 }
 
+// Ranks counts deliveries by the rank of their priority.
+type Ranks [webhook.Priorities]int
+
+// Sum returns how many there are of all ranks.
+func (r Ranks) Sum() (n int) {
+	for _, of := range r {
+		n += of
+	}
+	return n
+}
+
 // Gate is a lane's next time: when its parked rows are looked at again.
 type Gate struct {
 	Tenant, Endpoint string
@@ -160,10 +171,11 @@ type Lanes interface {
 	// Take gives a turn to lanes whose time has come, longest due first, at
 	// most limit of them, and to those that ask for one, due or not. For each
 	// lane it asks turn once, leases parked rows of the lane, those of higher
-	// priority first and then the oldest, at most Max, and sets the lane's time: to the turn's gate if parked rows
-	// remain, leased or locked ones aside, and else to none. All of that is one
-	// transaction; no lane due and none asking is not an error and writes
-	// nothing. turn must not block.
+	// priority first and then the oldest, at most Max, and besides the oldest of
+	// each priority that the turn has a share for. It sets the lane's time: to the
+	// turn's gate if parked rows remain, leased or locked ones aside, and else to
+	// none. All of that is one transaction; no lane due and none asking is not an
+	// error and writes nothing. turn must not block.
 	Take(ctx context.Context, now time.Time, epoch int64, limit int, asking []Lane, turn func(Lane) Turn) ([]Claimed, error)
 }
 
@@ -175,6 +187,9 @@ type Lane struct {
 // Turn is a lane's share of a round of claims.
 type Turn struct {
 	Max int
+	// Shares is how many rows of each rank of priority are leased before and
+	// beside those that Max allows, so that none waits for all above it to end.
+	Shares Ranks
 	// Gate is the lane's next time if it is not empty after the turn.
 	Gate Gate
 }

@@ -124,11 +124,11 @@ func (c *claimLoop) claim(ctx context.Context) (bool, time.Time) {
 
 func (c *claimLoop) poll(ctx context.Context, limit int) (bool, time.Time) {
 	asked := 0
-	var admitted []store.Lane
+	var admitted []store.Waiting
 	claimed, next, err := c.e.store.Poll(ctx, clock.Now(), c.e.epoch, limit, func(w store.Waiting) store.Admission {
 		a := c.e.sched.Admit(w)
 		if asked++; a.Lease {
-			admitted = append(admitted, store.Lane{Tenant: w.Tenant, Endpoint: w.Endpoint})
+			admitted = append(admitted, w)
 		}
 		return a
 	})
@@ -143,11 +143,11 @@ func (c *claimLoop) poll(ctx context.Context, limit int) (bool, time.Time) {
 
 func (c *claimLoop) take(ctx context.Context, room int) bool {
 	asking := c.e.sched.Asking(laneLimit)
-	turns := make(map[store.Lane]int)
+	turns := make(map[store.Lane]store.Turn)
 	claimed, err := c.e.store.Take(ctx, clock.Now(), c.e.epoch, laneLimit, asking, func(l store.Lane) store.Turn {
 		t := c.e.sched.Turn(l, room)
-		room -= t.Max
-		turns[l] = t.Max
+		room -= t.Max + t.Shares.Sum()
+		turns[l] = t
 		return t
 	})
 	if err != nil {
@@ -155,12 +155,15 @@ func (c *claimLoop) take(ctx context.Context, room int) bool {
 		c.failed(ctx, "take", err)
 		return false
 	}
-	got := make(map[store.Lane]int, len(turns))
+	got := make(map[store.Lane]store.Ranks, len(turns))
 	for i := range claimed {
-		got[store.Lane{Tenant: claimed[i].Tenant, Endpoint: claimed[i].Endpoint}]++
+		l := store.Lane{Tenant: claimed[i].Tenant, Endpoint: claimed[i].Endpoint}
+		ranks := got[l]
+		ranks[claimed[i].Priority.Rank()]++
+		got[l] = ranks
 	}
-	for l, asked := range turns {
-		c.e.sched.Took(l, asked, got[l])
+	for l, turn := range turns {
+		c.e.sched.Took(l, turn, got[l])
 	}
 	c.push(ctx, claimed)
 	return len(claimed) > 0

@@ -14,27 +14,27 @@ func (e *Engine) Epoch() int64 { return e.epoch }
 
 // Reserve takes a place for a delivery that is about to be published, of size
 // bytes, and reports whether there was one. Push and Unreserve give the place back.
-func (e *Engine) Reserve(key store.Lane, delivery string, size int) bool {
-	return e.sched.Reserve(key, delivery, size)
+func (e *Engine) Reserve(key store.Lane, delivery string, priority webhook.Priority, size int) bool {
+	return e.sched.Reserve(key, delivery, priority, size)
 }
 
 // ReserveSoon is Reserve that may wait a moment for a place in a lane that works
 // fast.
-func (e *Engine) ReserveSoon(key store.Lane, delivery string, size int) bool {
-	return e.sched.ReserveSoon(key, delivery, size)
+func (e *Engine) ReserveSoon(key store.Lane, delivery string, priority webhook.Priority, size int) bool {
+	return e.sched.ReserveSoon(key, delivery, priority, size)
 }
 
 // Stored makes the engine claim a delivery that was stored without a place, if
 // there is one by now. It never blocks.
-func (e *Engine) Stored(key store.Lane) {
-	if e.sched.Stored(key) {
+func (e *Engine) Stored(key store.Lane, priority webhook.Priority) {
+	if e.sched.Stored(key, priority) {
 		e.claims.wake()
 	}
 }
 
 // Unreserve gives back the place of a delivery that was not stored.
-func (e *Engine) Unreserve(key store.Lane, delivery string, size int) {
-	e.sched.Unreserve(key, delivery, size)
+func (e *Engine) Unreserve(key store.Lane, delivery string, priority webhook.Priority, size int) {
+	e.sched.Unreserve(key, delivery, priority, size)
 }
 
 // Push hands over deliveries whose places were reserved and that were written

@@ -91,11 +91,10 @@ type Lane struct {
 	cfg      Config
 	breaker  breaker
 	window   window
-	queued   int
+	queued   Ranks
 	inFlight int
 	answered bool // the endpoint has taken a delivery
-	backlog  bool // due deliveries are, or may be, waiting in the store
-	more     bool // some were left there since the last turn began
+	backlog  backlog
 	timeouts bool // the last attempt was too much for the endpoint
 	// progress is when an attempt last ended, or the first of those under way
 	// began.
@@ -137,7 +136,7 @@ func (l *Lane) Load(now time.Time, cfg Config, health Health) Effect {
 // Block shuts a lane that cannot be loaded, until it is tried again.
 func (l *Lane) Block(until time.Time) Effect {
 	l.blocked = until
-	return Effect{Release: l.queued > 0}
+	return Effect{Release: l.Queued() > 0}
 }
 
 // Outdate makes the lane load again before anything more is started, because
@@ -164,9 +163,9 @@ func (l *Lane) configure(now time.Time, cfg Config) Effect {
 // settled returns what follows from the state that a change has led to.
 func (l *Lane) settled(now time.Time) Effect {
 	if l.Shut(now) {
-		return Effect{Release: l.queued > 0}
+		return Effect{Release: l.Queued() > 0}
 	}
-	return Effect{Reopen: l.backlog}
+	return Effect{Reopen: l.Backlog()}
 }
 
 // Shut reports whether nothing may be started, whatever there is.
@@ -208,24 +207,24 @@ func (l *Lane) Excess(now time.Time) int {
 	if l.Class(now) != Suspect {
 		return 0
 	}
-	return max(l.queued-smallQueue, 0)
+	return max(l.Queued()-smallQueue, 0)
 }
 
 // Reserve takes one place for a delivery that is being published, and reports
-// whether there was one. Stored work goes first: while some is due, new
-// deliveries are stored too.
-func (l *Lane) Reserve(now time.Time) bool {
-	if !l.Room(now) {
-		l.Stored()
+// whether there was one. Stored work of the same rank or a higher one goes first:
+// while some is due, new deliveries are stored too.
+func (l *Lane) Reserve(now time.Time, rank int) bool {
+	if !l.Room(now, rank) {
+		l.Stored(rank)
 		return false
 	}
-	l.queued++
+	l.queued[rank]++
 	return true
 }
 
 // Room reports whether there is a place for a delivery that is being published.
-func (l *Lane) Room(now time.Time) bool {
-	return !l.backlog && !l.cfg.Deleted && !l.Shut(now) && l.breaker.closed() && l.queued < l.queueLimit(now)
+func (l *Lane) Room(now time.Time, rank int) bool {
+	return !l.backlog.before(rank) && !l.cfg.Deleted && !l.Shut(now) && l.breaker.closed() && l.fits(now, rank)
 }
 
 // Soon reports whether n deliveries that are being published would find places
@@ -247,64 +246,25 @@ func (l *Lane) Soon(now time.Time, n int) bool {
 
 // Admit takes one place for a stored delivery that is due, or says when to ask
 // again.
-func (l *Lane) Admit(now time.Time) Verdict {
-	if l.Turn(now) == 0 {
-		l.Stored()
+func (l *Lane) Admit(now time.Time, rank int) Verdict {
+	if l.Shut(now) || l.halfOpen() && l.Turn(now) == 0 || !l.halfOpen() && !l.fits(now, rank) {
+		l.Stored(rank)
 		return Verdict{Next: l.Gate(now)}
 	}
-	l.queued++
+	l.queued[rank]++
 	return Verdict{Admit: true}
 }
 
-// Turn returns how many parked deliveries the lane would take now.
-func (l *Lane) Turn(now time.Time) int {
-	switch {
-	case l.Shut(now):
-		return 0
-	case !l.cfg.Deleted && !l.breaker.closed(): // half open
-		if l.queued+l.inFlight > 0 {
-			return 0
-		}
-		return 1
-	}
-	return max(l.queueLimit(now)-l.queued, 0)
-}
+// halfOpen reports whether only a probe may start.
+func (l *Lane) halfOpen() bool { return !l.cfg.Deleted && !l.breaker.closed() }
 
-// Ask begins a turn: it returns how many parked deliveries the lane takes.
-func (l *Lane) Ask(now time.Time) int {
-	l.more = false
-	return l.Turn(now)
-}
-
-// Taken records the answer to a turn: got deliveries of the asked for came. If
-// fewer came, nothing is left in the store but what was put there meanwhile.
-func (l *Lane) Taken(asked, got int) {
-	l.queued += got
-	l.backlog = got >= asked || l.more
-}
-
-// Wants reports whether the lane has stored work and enough room to ask for it.
-func (l *Lane) Wants(now time.Time) bool {
-	if !l.backlog || !l.loaded {
-		return false
-	}
-	turn := l.Turn(now)
-	return turn > 0 && (turn >= l.queueLimit(now)/2 || !l.breaker.closed())
-}
-
-// Drop gives back places that were taken and not started.
-func (l *Lane) Drop(n int) { l.queued -= n }
-
-// Backlog reports whether deliveries of this lane may be waiting in the store.
-func (l *Lane) Backlog() bool { return l.backlog }
-
-// Stored records that deliveries of this lane were left in the store.
-func (l *Lane) Stored() { l.backlog, l.more = true, true }
+// Drop gives back a place that was taken and not started.
+func (l *Lane) Drop(rank int) { l.queued[rank]-- }
 
 // Ready reports whether a queued delivery may start now.
 func (l *Lane) Ready(now time.Time) bool {
 	switch {
-	case !l.loaded || l.queued == 0 || l.Shut(now):
+	case !l.loaded || l.Queued() == 0 || l.Shut(now):
 		return false
 	case l.cfg.Deleted:
 		return true
@@ -325,16 +285,16 @@ func (l *Lane) startable() int {
 	return l.window.size
 }
 
-// Start moves a delivery from the queue into flight and reports whether it is
+// Start moves a delivery of a rank from the queue into flight and reports whether it is
 // the probe of a half-open breaker. The lane must be Ready.
-func (l *Lane) Start(now time.Time) (probe bool) {
+func (l *Lane) Start(now time.Time, rank int) (probe bool) {
 	if l.inFlight == 0 {
 		l.progress = now
 	}
 	if l.interval(now) > 0 {
 		l.slots.use()
 	}
-	l.queued--
+	l.queued[rank]--
 	l.inFlight++
 	probe = !l.breaker.closed() && !l.cfg.Deleted
 	l.breaker.probing = probe
@@ -365,8 +325,7 @@ func (l *Lane) Finish(now time.Time, r Result, probe bool) Effect {
 		l.timeouts = false
 	}
 	if l.breaker.fail(now, probe) || probe {
-		l.backlog = l.backlog || l.queued > 0
-		return Effect{Release: l.queued > 0}
+		return Effect{Release: l.Queued() > 0}
 	}
 	return Effect{}
 }
@@ -401,7 +360,7 @@ func (l *Lane) Class(now time.Time) Class {
 
 // Idle reports whether the lane holds nothing and remembers nothing that its
 // endpoint's health in the store would not say.
-func (l *Lane) Idle() bool { return l.queued == 0 && l.inFlight == 0 }
+func (l *Lane) Idle() bool { return l.Queued() == 0 && l.inFlight == 0 }
 
 // Trips returns how many probes failed since the breaker opened.
 func (l *Lane) Trips() int { return l.breaker.trips }
@@ -414,7 +373,7 @@ func (l *Lane) Failures() int { return l.breaker.failures }
 func (l *Lane) InFlight() int { return l.inFlight }
 
 // Queued returns how many places of the queue are taken.
-func (l *Lane) Queued() int { return l.queued }
+func (l *Lane) Queued() int { return l.queued.Sum() }
 
 // Loaded reports whether the lane has its present configuration.
 func (l *Lane) Loaded() bool { return l.loaded }

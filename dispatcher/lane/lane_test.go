@@ -9,6 +9,16 @@ import (
 
 var t0 = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
+// normal is the rank of deliveries whose priority nobody has set.
+const normal = 1
+
+// drop gives back n places.
+func drop(l *lane.Lane, n int) {
+	for range n {
+		l.Drop(normal)
+	}
+}
+
 func config() lane.Config { return lane.Config{StartInFlight: 8, MaxInFlight: 64} }
 
 func loaded(t *testing.T) *lane.Lane {
@@ -22,7 +32,7 @@ func loaded(t *testing.T) *lane.Lane {
 func fill(t *testing.T, l *lane.Lane, at time.Time, n int) {
 	t.Helper()
 	for i := range n {
-		if !l.Admit(at).Admit {
+		if !l.Admit(at, normal).Admit {
 			t.Fatalf("Admit %d of %d = no, want yes", i+1, n)
 		}
 	}
@@ -34,13 +44,13 @@ func attempt(t *testing.T, l *lane.Lane, at time.Time, r lane.Result) lane.Effec
 	if !l.Ready(at) {
 		t.Fatalf("Ready = false with %d queued and %d in flight, want true", l.Queued(), l.InFlight())
 	}
-	return l.Finish(at, r, l.Start(at))
+	return l.Finish(at, r, l.Start(at, normal))
 }
 
 func TestLoadingLaneTakesFewAndStartsNone(t *testing.T) {
 	l := new(lane.Lane)
 	n := 0
-	for l.Reserve(t0) {
+	for l.Reserve(t0, normal) {
 		n++
 	}
 	if n == 0 || n > 16 {
@@ -53,7 +63,7 @@ func TestLoadingLaneTakesFewAndStartsNone(t *testing.T) {
 
 func TestLoadingFindsThePauseAndReleases(t *testing.T) {
 	l := new(lane.Lane)
-	l.Reserve(t0)
+	l.Reserve(t0, normal)
 	cfg := config()
 	cfg.Paused = true
 	if e := l.Load(t0, cfg, lane.Health{}); !e.Release {
@@ -69,7 +79,7 @@ func TestInFlightGrowsAndShrinks(t *testing.T) {
 	fill(t, l, t0, 60)
 	started := func() (n int) {
 		for l.Ready(t0) {
-			l.Start(t0)
+			l.Start(t0, normal)
 			n++
 		}
 		return n
@@ -101,7 +111,7 @@ func TestCeilingHolds(t *testing.T) {
 	fill(t, l, t0, 60)
 	for range 50 {
 		for l.Ready(t0) {
-			l.Start(t0)
+			l.Start(t0, normal)
 		}
 		if l.InFlight() > 3 {
 			t.Fatalf("in flight = %d over a ceiling of 3", l.InFlight())
@@ -122,8 +132,8 @@ func TestBreakerOpensProbesAndCloses(t *testing.T) {
 			t.Fatalf("failure %d: Release = %v, want %v", i+1, e.Release, last)
 		}
 	}
-	l.Drop(l.Queued()) // what the shell does on Release
-	if l.Reserve(t0) || l.Admit(t0).Admit {
+	drop(l, l.Queued()) // what the shell does on Release
+	if l.Reserve(t0, normal) || l.Admit(t0, normal).Admit {
 		t.Fatal("an open breaker takes deliveries in")
 	}
 	gate := l.Gate(t0)
@@ -135,11 +145,11 @@ func TestBreakerOpensProbesAndCloses(t *testing.T) {
 		if l.Turn(gate) != 1 {
 			t.Fatalf("trip %d: Turn at the gate = %d, want 1 probe", trip, l.Turn(gate))
 		}
-		l.Taken(1, 1)
+		l.Taken(1, lane.Ranks{}, lane.Ranks{normal: 1})
 		if l.Turn(gate) != 0 {
 			t.Fatal("a second probe is let in beside the first")
 		}
-		if probe := l.Start(gate); !probe {
+		if probe := l.Start(gate, normal); !probe {
 			t.Fatal("Start in a half-open lane is not a probe")
 		}
 		if l.Ready(gate) {
@@ -155,7 +165,7 @@ func TestBreakerOpensProbesAndCloses(t *testing.T) {
 		}
 		gate = l.Gate(gate)
 	}
-	l.Taken(1, 1)
+	l.Taken(1, lane.Ranks{}, lane.Ranks{normal: 1})
 	if e := attempt(t, l, gate, lane.Succeeded); !e.Reopen {
 		t.Error("a probe that succeeds does not reopen the lane")
 	}
@@ -170,7 +180,7 @@ func TestStragglersDoNotProlongTheWait(t *testing.T) {
 	l := loaded(t)
 	fill(t, l, t0, 8)
 	for l.Ready(t0) {
-		l.Start(t0)
+		l.Start(t0, normal)
 	}
 	for i := range 8 {
 		l.Finish(t0.Add(time.Duration(i)*time.Second), lane.Failed, false)
@@ -206,7 +216,7 @@ func TestFastClockOfAnotherDoesNotShutTheLane(t *testing.T) {
 func TestNeutralProbeLeavesTheLaneHalfOpen(t *testing.T) {
 	l := new(lane.Lane)
 	l.Load(t0, config(), lane.Health{Failures: 5, LastFailure: t0.Add(-time.Hour)})
-	l.Taken(1, 1)
+	l.Taken(1, lane.Ranks{}, lane.Ranks{normal: 1})
 	attempt(t, l, t0, lane.Neutral)
 	if l.Turn(t0) != 1 {
 		t.Errorf("Turn after a probe that says nothing = %d, want 1 more probe", l.Turn(t0))
@@ -218,15 +228,16 @@ func TestNeutralProbeLeavesTheLaneHalfOpen(t *testing.T) {
 
 func TestStoredWorkGoesFirst(t *testing.T) {
 	l := loaded(t)
-	l.Stored()
-	if l.Reserve(t0) {
+	l.Stored(normal)
+	if l.Reserve(t0, normal) {
 		t.Error("Reserve while stored work is due = true: new deliveries would overtake it")
 	}
 	if !l.Wants(t0) {
 		t.Error("Wants = false with stored work and an empty queue")
 	}
-	l.Taken(l.Ask(t0), 3)
-	if !l.Reserve(t0) {
+	asked, shares := l.Ask(t0)
+	l.Taken(asked, shares, lane.Ranks{normal: 3})
+	if !l.Reserve(t0, normal) {
 		t.Error("Reserve after the last stored delivery was taken = false")
 	}
 }
@@ -243,12 +254,12 @@ func TestPauseAndResume(t *testing.T) {
 	if e := l.Outdate(t0, cfg); !e.Release {
 		t.Error("a pause does not release what is queued")
 	}
-	l.Drop(l.Queued())
+	drop(l, l.Queued())
 	if l.Ready(t0) {
 		t.Error("Ready while paused")
 	}
 	l.Load(t0, cfg, lane.Health{})
-	l.Stored()
+	l.Stored(normal)
 	if e := l.Outdate(t0, config()); !e.Reopen {
 		t.Error("a resume does not ask for what is stored")
 	}
@@ -268,13 +279,13 @@ func TestDeletedLaneLetsEverythingThrough(t *testing.T) {
 	l.Load(t0, cfg, lane.Health{})
 	n := 0
 	for l.Ready(t0) {
-		l.Start(t0)
+		l.Start(t0, normal)
 		n++
 	}
 	if n != 60 {
 		t.Errorf("a deleted lane starts %d of 60, want all of them, to be canceled", n)
 	}
-	if l.Reserve(t0) {
+	if l.Reserve(t0, normal) {
 		t.Error("Reserve on a deleted lane")
 	}
 }
@@ -282,7 +293,7 @@ func TestDeletedLaneLetsEverythingThrough(t *testing.T) {
 func TestStalledLaneIsSuspect(t *testing.T) {
 	l := loaded(t)
 	fill(t, l, t0, 2)
-	l.Start(t0)
+	l.Start(t0, normal)
 	if c := l.Class(t0.Add(500 * time.Millisecond)); c != lane.Good {
 		t.Errorf("class after half a second = %v, want Good", c)
 	}
@@ -300,20 +311,20 @@ func TestStalledLaneIsSuspect(t *testing.T) {
 func TestUnprovenLaneGetsLittle(t *testing.T) {
 	l := new(lane.Lane)
 	l.Load(t0, config(), lane.Health{})
-	for l.Reserve(t0) {
+	for l.Reserve(t0, normal) {
 	}
 	if l.Queued() > 16 {
 		t.Errorf("an unproven lane holds %d deliveries, want at most 16", l.Queued())
 	}
 	for l.Ready(t0) {
-		l.Start(t0)
+		l.Start(t0, normal)
 	}
 	if l.InFlight() > 2 {
 		t.Errorf("an unproven lane has %d in flight, want at most 2", l.InFlight())
 	}
 	l.Finish(t0, lane.Succeeded, false)
 	for l.Ready(t0) {
-		l.Start(t0)
+		l.Start(t0, normal)
 	}
 	if l.InFlight() < 8 || l.Class(t0) != lane.Good {
 		t.Errorf("after its first answer it has %d in flight and class %v, want 8 and Good", l.InFlight(), l.Class(t0))
@@ -336,9 +347,9 @@ func TestQueueFollowsThePace(t *testing.T) {
 		at := t0
 		for at.Before(t0.Add(2 * time.Second)) {
 			if l.Turn(at) > 0 {
-				l.Taken(1, 1)
+				l.Taken(1, lane.Ranks{}, lane.Ranks{normal: 1})
 			}
-			l.Finish(at, lane.Succeeded, l.Start(at))
+			l.Finish(at, lane.Succeeded, l.Start(at, normal))
 			at = at.Add(tc.every)
 		}
 		if n := l.Turn(at); n < tc.low || n > tc.high {
@@ -349,19 +360,19 @@ func TestQueueFollowsThePace(t *testing.T) {
 
 func TestBlockedLaneHoldsNothing(t *testing.T) {
 	l := new(lane.Lane)
-	l.Reserve(t0)
+	l.Reserve(t0, normal)
 	if e := l.Block(t0.Add(time.Minute)); !e.Release {
 		t.Error("a lane that cannot be loaded keeps its deliveries: many such lanes would hold all memory")
 	}
-	l.Drop(1)
-	if l.Reserve(t0) || l.Admit(t0).Admit {
+	drop(l, 1)
+	if l.Reserve(t0, normal) || l.Admit(t0, normal).Admit {
 		t.Error("a blocked lane takes deliveries in")
 	}
 	if gate := l.Gate(t0); !gate.Equal(t0.Add(time.Minute)) {
 		t.Errorf("Gate = %v, want the end of the block", gate)
 	}
 	l.Load(t0, config(), lane.Health{})
-	if !l.Admit(t0).Admit {
+	if !l.Admit(t0, normal).Admit {
 		t.Error("a lane that was loaded after all stays blocked")
 	}
 }

@@ -143,7 +143,7 @@ func (s *shell) step(what int) {
 func (s *shell) publish(n int) {
 	for range n {
 		s.published++
-		if s.lane.Reserve(s.now) {
+		if s.lane.Reserve(s.now, normal) {
 			s.queued++
 		} else {
 			s.waiting++
@@ -155,7 +155,7 @@ func (s *shell) publish(n int) {
 // poll is what the claim loop does: waiting rows first, then the lane's turn.
 func (s *shell) poll() {
 	for ; s.waiting > 0; s.waiting-- {
-		v := s.lane.Admit(s.now)
+		v := s.lane.Admit(s.now, normal)
 		if v.Admit {
 			s.queued++
 			continue
@@ -167,7 +167,7 @@ func (s *shell) poll() {
 	if !due && !s.lane.Wants(s.now) {
 		return
 	}
-	asked := s.lane.Ask(s.now)
+	asked, shares := s.lane.Ask(s.now)
 	gate := s.lane.Gate(s.now)
 	got := min(asked, s.parked)
 	s.parked -= got
@@ -177,7 +177,7 @@ func (s *shell) poll() {
 		s.next = time.Time{}
 	}
 	if asked > 0 {
-		s.lane.Taken(asked, got)
+		s.lane.Taken(asked, shares, lane.Ranks{normal: got})
 	}
 	s.note("turn %d got %d gate %v", asked, got, gate.Sub(s.now))
 }
@@ -190,7 +190,7 @@ func (s *shell) gate(next time.Time) {
 }
 
 func (s *shell) begin() {
-	s.probes = append(s.probes, s.lane.Start(s.now))
+	s.probes = append(s.probes, s.lane.Start(s.now, normal))
 	s.queued--
 	s.inFlight++
 	s.note("start")
@@ -233,14 +233,14 @@ func (s *shell) finish(r lane.Result) {
 
 func (s *shell) apply(e lane.Effect) {
 	if e.Release {
-		s.lane.Drop(s.queued)
-		s.lane.Stored()
+		drop(s.lane, s.queued)
+		s.lane.Stored(normal)
 		s.parked += s.queued
 		s.queued = 0
 		s.gate(s.lane.Gate(s.now))
 	}
 	if e.Reopen {
-		s.lane.Stored()
+		s.lane.Stored(normal)
 	}
 }
 

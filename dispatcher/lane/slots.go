@@ -108,13 +108,13 @@ func (l *Lane) slotsNeeded(now time.Time, interval time.Duration) int {
 		return 0
 	}
 	if !l.breaker.closed() {
-		if l.queued == 0 || l.inFlight > 0 {
+		if l.Queued() == 0 || l.inFlight > 0 {
 			return 0
 		}
 		return 1
 	}
 	soon := int(time.Duration(l.pace.at(now)) * Ahead / paceOver)
-	need := min(l.queued, max(l.startable()-l.inFlight, 0)+soon)
+	need := min(l.Queued(), max(l.startable()-l.inFlight, 0)+soon)
 	if !l.slots.scarce {
 		need = max(need, soon)
 	}
@@ -163,7 +163,7 @@ func (l *Lane) Alarm(now time.Time) time.Time {
 		return time.Time{}
 	}
 	var at time.Time
-	if first, ok := l.slots.first(now); ok && first.After(now) && l.queued > 0 {
+	if first, ok := l.slots.first(now); ok && first.After(now) && l.Queued() > 0 {
 		at = first
 	}
 	if need := l.slotsNeeded(now, interval); !l.slots.asking && need > 0 && 2*l.slots.held < need {

@@ -76,7 +76,7 @@ func TestLimitedLaneAsksForItsBurst(t *testing.T) {
 	l.Granted(t0, t0.Add(-r.Slack), r, 5)
 	started := 0
 	for ; l.Ready(t0); started++ {
-		l.Start(t0)
+		l.Start(t0, normal)
 	}
 	if started != 5 {
 		t.Errorf("%d started at once, want the burst of 5", started)

@@ -13,11 +13,11 @@ func busy(t *testing.T, rate int) (*lane.Lane, time.Time) {
 	l, at := loaded(t), t0
 	for range rate / 2 {
 		at = at.Add(time.Second / time.Duration(rate))
-		l.Reserve(at)
-		l.Finish(at, lane.Succeeded, l.Start(at))
+		l.Reserve(at, normal)
+		l.Finish(at, lane.Succeeded, l.Start(at, normal))
 	}
-	for l.Room(at) {
-		l.Reserve(at)
+	for l.Room(at, normal) {
+		l.Reserve(at, normal)
 	}
 	return l, at
 }
@@ -47,12 +47,12 @@ func TestSoonIsNotForLanesThatMayNotWork(t *testing.T) {
 		"paused": func(l *lane.Lane, at time.Time) { l.Load(at, paused, lane.Health{}) },
 		"failing": func(l *lane.Lane, at time.Time) {
 			for range lane.OpensAfter {
-				l.Finish(at, lane.Failed, l.Start(at))
+				l.Finish(at, lane.Failed, l.Start(at, normal))
 			}
 		},
 		"blocked": func(l *lane.Lane, at time.Time) { l.Block(at.Add(time.Second)) },
 		"hanging": func(l *lane.Lane, at time.Time) {
-			l.Start(at)
+			l.Start(at, normal)
 			l.Finish(at, lane.Throttled, false)
 		},
 	} {

@@ -48,6 +48,13 @@ func (l *laneShell) gate(next time.Time) store.Gate {
 	return store.Gate{Tenant: l.key.Tenant, Endpoint: l.key.Endpoint, Next: next, Revision: l.revision}
 }
 
+// drop gives back the places of jobs that were not started.
+func (l *laneShell) drop(jobs []*Job) {
+	for _, j := range jobs {
+		l.Drop(j.Priority.Rank())
+	}
+}
+
 // laneOf returns the lane of an endpoint and begins to load one that is new or
 // out of date.
 func (s *Scheduler) laneOf(key store.Lane) *laneShell {
@@ -110,7 +117,9 @@ func (s *Scheduler) apply(l *laneShell, e lane.Effect) {
 		s.giveBack(l, l.queue.all())
 	}
 	if e.Reopen {
-		l.Stored()
+		if !l.Backlog() {
+			l.Unsure()
+		}
 		s.feed(l)
 	}
 }
@@ -118,8 +127,10 @@ func (s *Scheduler) apply(l *laneShell, e lane.Effect) {
 // giveBack returns jobs that were not started to the store, parked.
 func (s *Scheduler) giveBack(l *laneShell, jobs []*Job) {
 	if len(jobs) > 0 {
-		l.Drop(len(jobs))
-		l.Stored()
+		l.drop(jobs)
+		for _, j := range jobs {
+			l.Stored(j.Priority.Rank())
+		}
 		s.hooks.Release(jobs, l.gate(l.Gate(clock.Now())))
 	}
 }

@@ -2,7 +2,9 @@ package schedule
 
 import (
 	"github.com/postrider/postrider/dispatcher/clock"
+	"github.com/postrider/postrider/dispatcher/lane"
 	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
 )
 
 // The bounds of what a process holds in memory for its lanes.
@@ -16,10 +18,10 @@ const (
 // Reserve takes a place for a delivery that is about to be published, and
 // reports whether there was one. What is reserved counts as held until it is
 // pushed or unreserved.
-func (s *Scheduler) Reserve(key store.Lane, delivery string, size int) bool {
+func (s *Scheduler) Reserve(key store.Lane, delivery string, priority webhook.Priority, size int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return !s.closed && s.reserve(s.laneOf(key), delivery, size)
+	return !s.closed && s.reserve(s.laneOf(key), delivery, priority.Rank(), size)
 }
 
 // full reports whether memory has no place for a delivery of size bytes.
@@ -27,12 +29,12 @@ func (s *Scheduler) full(l *laneShell, size int) bool {
 	return len(s.held) >= maxHeldJobs || s.heldBytes+size > maxHeldBytes || l.heldBytes+size > maxLaneBytes
 }
 
-func (s *Scheduler) reserve(l *laneShell, delivery string, size int) bool {
+func (s *Scheduler) reserve(l *laneShell, delivery string, rank, size int) bool {
 	if s.full(l, size) {
-		l.Stored()
+		l.Stored(rank)
 		return false
 	}
-	if !l.Reserve(clock.Now()) {
+	if !l.Reserve(clock.Now(), rank) {
 		return false
 	}
 	s.held[delivery] = 1
@@ -45,7 +47,7 @@ func (s *Scheduler) reserve(l *laneShell, delivery string, size int) bool {
 // Stored is told that a delivery for which there was no place is in the store now,
 // and reports whether a claim would bring it in, since the lane may have emptied
 // meanwhile. If not, the lane asks for it when it has room.
-func (s *Scheduler) Stored(key store.Lane) bool {
+func (s *Scheduler) Stored(key store.Lane, priority webhook.Priority) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -55,13 +57,13 @@ func (s *Scheduler) Stored(key store.Lane) bool {
 	if l.Turn(clock.Now()) > 0 {
 		return true
 	}
-	l.Stored()
+	l.Stored(priority.Rank())
 	s.feed(l)
 	return false
 }
 
 // Unreserve gives back the place of a delivery that was not stored.
-func (s *Scheduler) Unreserve(key store.Lane, delivery string, size int) {
+func (s *Scheduler) Unreserve(key store.Lane, delivery string, priority webhook.Priority, size int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer s.reserved.Done()
@@ -69,7 +71,7 @@ func (s *Scheduler) Unreserve(key store.Lane, delivery string, size int) {
 	s.heldBytes -= size
 	if l := s.lanes[key]; l != nil {
 		l.heldBytes -= size
-		l.Drop(1)
+		l.Drop(priority.Rank())
 	}
 }
 
@@ -78,7 +80,7 @@ func (s *Scheduler) Admit(w store.Waiting) store.Admission {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := s.laneOf(store.Lane{Tenant: w.Tenant, Endpoint: w.Endpoint})
-	v := l.Admit(clock.Now())
+	v := l.Admit(clock.Now(), w.Priority.Rank())
 	if !v.Admit {
 		s.feed(l)
 	}
@@ -87,12 +89,12 @@ func (s *Scheduler) Admit(w store.Waiting) store.Admission {
 
 // Unadmit gives back the places of rows that were admitted but not leased,
 // because the transaction failed.
-func (s *Scheduler) Unadmit(rows []store.Lane) {
+func (s *Scheduler) Unadmit(rows []store.Waiting) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, key := range rows {
-		if l := s.lanes[key]; l != nil {
-			l.Drop(1)
+	for i := range rows {
+		if l := s.lanes[store.Lane{Tenant: rows[i].Tenant, Endpoint: rows[i].Endpoint}]; l != nil {
+			l.Drop(rows[i].Priority.Rank())
 		}
 	}
 }
@@ -121,7 +123,7 @@ func (s *Scheduler) Asking(limit int) []store.Lane {
 			return keys
 		case !l.Backlog() || l.Shut(at):
 			delete(s.hungry, l)
-		case !l.Loaded() || l.Turn(at) == 0:
+		case !l.Loaded() || l.Turn(at) == 0 && !l.Wants(at):
 			s.hungry[l] = false // it will say when it has room
 		default:
 			delete(s.hungry, l)
@@ -147,16 +149,20 @@ func (s *Scheduler) Turn(key store.Lane, budget int) store.Turn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l, at := s.laneOf(key), clock.Now()
-	return store.Turn{Max: min(l.Ask(at), budget), Gate: l.gate(l.Gate(at))}
+	most, shares := l.Ask(at)
+	if shares.Sum() > budget {
+		shares = lane.Ranks{}
+	}
+	return store.Turn{Max: min(most, budget-shares.Sum()), Shares: store.Ranks(shares), Gate: l.gate(l.Gate(at))}
 }
 
 // Took records what a lane's turn brought. What came is pushed afterwards.
-func (s *Scheduler) Took(key store.Lane, asked, got int) {
+func (s *Scheduler) Took(key store.Lane, turn store.Turn, got store.Ranks) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if l := s.lanes[key]; l != nil {
-		if asked > 0 {
-			l.Taken(asked, got)
+		if turn.Max > 0 || turn.Shares.Sum() > 0 {
+			l.Taken(turn.Max, lane.Ranks(turn.Shares), lane.Ranks(got))
 		}
 		s.place(l)
 		s.feed(l)

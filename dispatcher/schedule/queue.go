@@ -1,21 +1,38 @@
 package schedule
 
-import "slices"
+import (
+	"slices"
 
-// jobQueue is what a lane has in memory and has not started, first in, first
-// out; what a process died with stands apart, because it may have to wait while
-// the rest need not.
+	"github.com/postrider/postrider/webhook"
+)
+
+// jobQueue is what a lane has in memory and has not started: by priority, and
+// first in, first out among equals. What a process died with stands apart, because
+// it may have to wait while the rest need not.
 type jobQueue struct {
-	jobs, crashed []*Job
+	ranks   [webhook.Priorities][]*Job
+	crashed []*Job
+	// taken counts what was taken while there was a choice of priorities.
+	taken int
 }
 
-func (q *jobQueue) len() int { return len(q.jobs) + len(q.crashed) }
+// How often a start is for a lower rank, if there is one: every eighth for what is
+// low, and every fourth for what is normal.
+const (
+	lowEvery    = 8
+	normalEvery = 4
+)
+
+func (q *jobQueue) len() int {
+	return len(q.ranks[0]) + len(q.ranks[1]) + len(q.ranks[2]) + len(q.crashed)
+}
 
 func (q *jobQueue) add(j *Job) {
 	if j.Crashes > 0 {
 		q.crashed = append(q.crashed, j)
 	} else {
-		q.jobs = append(q.jobs, j)
+		rank := j.Priority.Rank()
+		q.ranks[rank] = append(q.ranks[rank], j)
 	}
 }
 
@@ -25,22 +42,49 @@ func (q *jobQueue) take(admits func(*Job) bool) *Job {
 	if len(q.crashed) > 0 && admits(q.crashed[0]) {
 		return shift(&q.crashed)
 	}
-	return shift(&q.jobs)
+	return shift(&q.ranks[q.next()])
 }
 
-// last removes up to n jobs from the end.
-func (q *jobQueue) last(n int) []*Job {
-	keep := max(len(q.jobs)-n, 0)
-	rest := slices.Clone(q.jobs[keep:])
-	clear(q.jobs[keep:])
-	q.jobs = q.jobs[:keep]
+// next returns whose turn it is.
+func (q *jobQueue) next() (rank int) {
+	best, others := 0, 0
+	for r := len(q.ranks) - 1; r >= 0; r-- {
+		if len(q.ranks[r]) > 0 {
+			best = r
+			others++
+		}
+	}
+	if others < 2 {
+		return best
+	}
+	q.taken++
+	const normal, low = 1, 2
+	switch {
+	case q.taken%lowEvery == 0 && len(q.ranks[low]) > 0:
+		return low
+	case q.taken%normalEvery == 0 && len(q.ranks[normal]) > 0:
+		return normal
+	}
+	return best
+}
+
+// last removes up to n jobs from the end, those of low priority first.
+func (q *jobQueue) last(n int) (rest []*Job) {
+	for rank := len(q.ranks) - 1; rank >= 0 && n > 0; rank-- {
+		jobs := q.ranks[rank]
+		keep := max(len(jobs)-n, 0)
+		n -= len(jobs) - keep
+		rest = append(rest, jobs[keep:]...)
+		clear(jobs[keep:])
+		q.ranks[rank] = jobs[:keep]
+	}
 	return rest
 }
 
 // all removes all jobs.
 func (q *jobQueue) all() []*Job {
-	rest := append(q.jobs, q.crashed...)
-	q.jobs, q.crashed = nil, nil
+	rest := slices.Concat(q.ranks[0], q.ranks[1], q.ranks[2], q.crashed)
+	*q = jobQueue{taken: q.taken}
 	return rest
 }
 

@@ -144,7 +144,7 @@ func (s *Scheduler) Close() []*Job {
 	var rest []*Job
 	for _, l := range s.lanes {
 		jobs := l.queue.all()
-		l.Drop(len(jobs))
+		l.drop(jobs)
 		rest = append(rest, jobs...)
 	}
 	return rest

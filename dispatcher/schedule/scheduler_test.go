@@ -60,7 +60,7 @@ func (s *shell) load(t *testing.T, endpoints ...string) {
 func (s *shell) publish(t *testing.T, endpoint string, n int) {
 	t.Helper()
 	delivery := fmt.Sprint(endpoint, n)
-	if !s.Reserve(key(endpoint), delivery, 100) {
+	if !s.Reserve(key(endpoint), delivery, "", 100) {
 		t.Fatalf("Reserve(%s) = false, want a place in an empty lane", delivery)
 	}
 	s.Push([]*schedule.Job{jobOf(endpoint, n)})

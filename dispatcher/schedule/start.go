@@ -71,7 +71,7 @@ func (s *Scheduler) start(l *laneShell) *Job {
 	}
 	s.crashes.begin(j)
 	s.mark(j)
-	j.probe = l.Start(at)
+	j.probe = l.Start(at, j.Priority.Rank())
 	j.Route = l.route
 	if l.running++; l.running == 1 {
 		s.active++

@@ -18,7 +18,7 @@ func (s *shell) offer(t *testing.T, tenant string, first, n int) {
 	t.Helper()
 	for i := range n {
 		at := store.Lane{Tenant: tenant, Endpoint: fmt.Sprint(tenant, first+i)}
-		if !s.Reserve(at, at.Endpoint, 100) {
+		if !s.Reserve(at, at.Endpoint, "", 100) {
 			t.Fatalf("Reserve(%s) = false, want a place in an empty lane", at.Endpoint)
 		}
 		s.Loaded(at, &send.Route{Revision: 1}, config, lane.Health{Answered: true})
@@ -63,7 +63,7 @@ func TestTenantsOwnEndpointsLeaveEachOtherSlots(t *testing.T) {
 		for _, tenant := range []string{"a", "b", "c", "d"} {
 			at := store.Lane{Tenant: tenant, Endpoint: "hangs-" + tenant}
 			for n := range 8 {
-				s.Reserve(at, fmt.Sprint(at.Endpoint, n), 100)
+				s.Reserve(at, fmt.Sprint(at.Endpoint, n), "", 100)
 				s.Loaded(at, &send.Route{Revision: 1}, config, lane.Health{Answered: true})
 				s.Push([]*schedule.Job{{
 					Claimed:  store.Claimed{Tenant: tenant, Endpoint: at.Endpoint, Delivery: fmt.Sprint(at.Endpoint, n), Claim: 1},

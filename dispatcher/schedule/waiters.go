@@ -7,12 +7,13 @@ import (
 	"github.com/postrider/postrider/dispatcher/clock"
 	"github.com/postrider/postrider/dispatcher/lane"
 	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
 )
 
 // waiter is a delivery that is being published and waits for a place.
 type waiter struct {
-	delivery string
-	size     int
+	delivery   string
+	rank, size int
 	// placed is closed once it has one.
 	placed chan struct{}
 }
@@ -21,8 +22,8 @@ type waiter struct {
 // place but works fast, it waits for one. Who publishes faster than the process
 // delivers is so slowed down a little, and what is published needs no claim. An
 // endpoint that does not work fast delays nobody.
-func (s *Scheduler) ReserveSoon(key store.Lane, delivery string, size int) bool {
-	w, ok := s.queueUp(key, delivery, size)
+func (s *Scheduler) ReserveSoon(key store.Lane, delivery string, priority webhook.Priority, size int) bool {
+	w, ok := s.queueUp(key, delivery, priority.Rank(), size)
 	if w == nil {
 		return ok
 	}
@@ -37,29 +38,39 @@ func (s *Scheduler) ReserveSoon(key store.Lane, delivery string, size int) bool 
 }
 
 // queueUp takes a place, or returns what waits for one.
-func (s *Scheduler) queueUp(key store.Lane, delivery string, size int) (*waiter, bool) {
+func (s *Scheduler) queueUp(key store.Lane, delivery string, rank, size int) (*waiter, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return nil, false
 	}
 	l, at := s.laneOf(key), clock.Now()
-	if (len(l.waiters) == 0 && l.Room(at) && !s.full(l, size)) || !l.Soon(at, len(l.waiters)+1) {
-		return nil, s.reserve(l, delivery, size)
+	place := l.lineUp(rank)
+	if (place == 0 && l.Room(at, rank) && !s.full(l, size)) || !l.Soon(at, len(l.waiters)+1) {
+		return nil, s.reserve(l, delivery, rank, size)
 	}
-	w := &waiter{delivery: delivery, size: size, placed: make(chan struct{})}
-	l.waiters = append(l.waiters, w)
+	w := &waiter{delivery: delivery, rank: rank, size: size, placed: make(chan struct{})}
+	l.waiters = slices.Insert(l.waiters, place, w)
 	return w, false
+}
+
+// lineUp returns where one of a rank stands among the lane's waiters.
+func (l *laneShell) lineUp(rank int) int {
+	place := len(l.waiters)
+	for place > 0 && l.waiters[place-1].rank > rank {
+		place--
+	}
+	return place
 }
 
 // place gives the waiters of a lane the places that have become free.
 func (s *Scheduler) place(l *laneShell) {
 	for len(l.waiters) > 0 && !s.closed {
 		w := l.waiters[0]
-		if !l.Room(clock.Now()) || s.full(l, w.size) {
+		if !l.Room(clock.Now(), w.rank) || s.full(l, w.size) {
 			return
 		}
-		s.reserve(l, w.delivery, w.size)
+		s.reserve(l, w.delivery, w.rank, w.size)
 		l.waiters[0] = nil
 		l.waiters = l.waiters[1:]
 		close(w.placed)

@@ -9,6 +9,7 @@ import (
 	"github.com/postrider/postrider/dispatcher/lane"
 	"github.com/postrider/postrider/dispatcher/schedule"
 	"github.com/postrider/postrider/dispatcher/send"
+	"github.com/postrider/postrider/store"
 )
 
 // full returns a scheduler whose only lane has just loaded, works fast, and has
@@ -27,13 +28,13 @@ func full(t *testing.T) *shell {
 		s.Settled([]*schedule.Job{j})
 	}
 	for n := 600; ; n++ {
-		if !s.Reserve(key("a"), fmt.Sprint("a", n), 100) {
+		if !s.Reserve(key("a"), fmt.Sprint("a", n), "", 100) {
 			break
 		}
 		s.Push([]*schedule.Job{jobOf("a", n)})
 	}
 	s.Turn(key("a"), 1)
-	s.Took(key("a"), 1, 0) // nothing is in the store
+	s.Took(key("a"), store.Turn{Max: 1}, store.Ranks{}) // nothing is in the store
 	return s
 }
 
@@ -41,9 +42,9 @@ func TestReserveSoonWaitsForAPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := full(t)
 		got := make(chan bool, 2)
-		go func() { got <- s.ReserveSoon(key("a"), "first", 100) }()
+		go func() { got <- s.ReserveSoon(key("a"), "first", "", 100) }()
 		synctest.Wait()
-		go func() { got <- s.ReserveSoon(key("a"), "second", 100) }()
+		go func() { got <- s.ReserveSoon(key("a"), "second", "", 100) }()
 		synctest.Wait()
 		began := time.Now()
 		s.Next() // makes room for one
@@ -60,12 +61,12 @@ func TestReserveSoonWaitsForAPlace(t *testing.T) {
 			t.Errorf("the second gave up after %v, want %v", took, lane.Moment)
 		}
 		s.Next()
-		if !s.Reserve(key("a"), "third", 100) {
+		if !s.Reserve(key("a"), "third", "", 100) {
 			t.Error("Reserve = false, want the place that nobody waits for any more")
 		}
 
 		for _, id := range []string{"first", "third"} {
-			s.Unreserve(key("a"), id, 100)
+			s.Unreserve(key("a"), id, "", 100)
 		}
 		s.Close()
 		s.AwaitReserved() // hangs if who gave up still counts
@@ -79,7 +80,7 @@ func TestReserveSoonDoesNotWaitForALaneThatIsPaused(t *testing.T) {
 		paused.Paused = true
 		s.Changed(key("a"), 2, paused)
 		began := time.Now()
-		if s.ReserveSoon(key("a"), "x", 100) || time.Since(began) != 0 {
+		if s.ReserveSoon(key("a"), "x", "", 100) || time.Since(began) != 0 {
 			t.Errorf("ReserveSoon of a paused lane came back after %v, want false at once", time.Since(began))
 		}
 	})
@@ -88,13 +89,13 @@ func TestReserveSoonDoesNotWaitForALaneThatIsPaused(t *testing.T) {
 func TestReserveSoonWaitsForALaneToLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShell(100)
-		for n := 0; s.Reserve(key("a"), fmt.Sprint("a", n), 100); n++ {
+		for n := 0; s.Reserve(key("a"), fmt.Sprint("a", n), "", 100); n++ {
 			s.Push([]*schedule.Job{jobOf("a", n)})
 		}
 		s.Turn(key("a"), 1)
-		s.Took(key("a"), 1, 0)
+		s.Took(key("a"), store.Turn{Max: 1}, store.Ranks{})
 		got := make(chan bool)
-		go func() { got <- s.ReserveSoon(key("a"), "x", 100) }()
+		go func() { got <- s.ReserveSoon(key("a"), "x", "", 100) }()
 		synctest.Wait()
 		if !s.Loaded(key("a"), &send.Route{Revision: 1}, config, lane.Health{Answered: true}) {
 			t.Fatal("Loaded = false")
@@ -109,7 +110,7 @@ func TestReserveSoonEndsWithTheScheduler(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := full(t)
 		got := make(chan bool)
-		go func() { got <- s.ReserveSoon(key("a"), "x", 100) }()
+		go func() { got <- s.ReserveSoon(key("a"), "x", "", 100) }()
 		synctest.Wait()
 		s.Close()
 		if <-got {

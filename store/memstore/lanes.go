@@ -6,12 +6,13 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
 )
 
 // lane holds the parked rows of an endpoint. It exists as long as it has some.
 type lane struct {
 	store.Lane
-	parked heap[*row]
+	parked [webhook.Priorities]heap[*row] // by rank, oldest first
 	// next is when it is due, or the zero time for never. A lane that has a
 	// time is in Store.due; turn orders lanes of the same time.
 	next time.Time
@@ -21,13 +22,25 @@ type lane struct {
 
 func (l *lane) place() *int { return &l.at }
 
+// heap returns where a row of the lane is while it is parked.
+func (l *lane) heap(r *row) *heap[*row] { return &l.parked[r.delivery.Priority.Rank()] }
+
+// len returns how many rows are parked.
+func (l *lane) len() (n int) {
+	for rank := range l.parked {
+		n += l.parked[rank].len()
+	}
+	return n
+}
+
 // lane returns a lane, and makes it if it has no rows yet.
 func (s *Store) lane(key store.Lane) *lane {
 	l := s.lanes[key]
 	if l == nil {
-		l = &lane{Lane: key, parked: newHeap(func(a, b *row) int {
-			return cmp.Or(cmp.Compare(a.delivery.Priority.Rank(), b.delivery.Priority.Rank()), cmp.Compare(a.seq, b.seq))
-		})}
+		l = &lane{Lane: key}
+		for rank := range l.parked {
+			l.parked[rank] = newHeap(func(a, b *row) int { return cmp.Compare(a.seq, b.seq) })
+		}
 		s.lanes[key] = l
 	}
 	return l
@@ -91,19 +104,31 @@ func (s *Store) Take(ctx context.Context, now time.Time, epoch int64, limit int,
 		if l == nil {
 			continue
 		}
-		for range t.Max {
-			if l.parked.len() == 0 {
-				break
-			}
-			r := l.parked.first()
-			s.lease(r, epoch) // drops the lane with its last row
-			claimed = append(claimed, r.claimed())
+		for rank, share := range t.Shares {
+			claimed = append(claimed, s.takeRank(l, rank, share, epoch)...)
 		}
-		if l.parked.len() > 0 {
+		most := t.Max
+		for rank := range l.parked {
+			taken := s.takeRank(l, rank, most, epoch)
+			most -= len(taken)
+			claimed = append(claimed, taken...)
+		}
+		if l.len() > 0 {
 			s.setNext(l, s.gateTime(key, now, t.Gate))
 		}
 	}
 	return claimed, nil
+}
+
+// takeRank leases up to most of a lane's rows of a rank, oldest first. A lane goes
+// with its last row.
+func (s *Store) takeRank(l *lane, rank, most int, epoch int64) (claimed []store.Claimed) {
+	for rows := &l.parked[rank]; most > 0 && rows.len() > 0; most-- {
+		r := rows.first()
+		s.lease(r, epoch)
+		claimed = append(claimed, r.claimed())
+	}
+	return claimed
 }
 
 // dueLanes returns lanes whose time has come, longest due first.

@@ -75,8 +75,8 @@ func (s *Store) leave(r *row) {
 		s.waiting.remove(r)
 	case parked:
 		l := s.lanes[r.lane()]
-		l.parked.remove(r)
-		if l.parked.len() == 0 {
+		l.heap(r).remove(r)
+		if l.len() == 0 {
 			s.dropLane(l)
 		}
 	case leased:
@@ -100,7 +100,7 @@ func (s *Store) wait(r *row) {
 func (s *Store) park(r *row) {
 	s.leave(r)
 	r.state = parked
-	s.lane(r.lane()).parked.push(r)
+	s.lane(r.lane()).heap(r).push(r)
 }
 
 func (s *Store) lease(r *row, epoch int64) {

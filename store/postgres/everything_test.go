@@ -149,7 +149,12 @@ func (w *life) claims() []step {
 			return err
 		}})
 	}
-	return steps
+	return append(steps, step{"Take, shares of ranks", 8 + 4, func(p *process) error {
+		_, err := p.Take(w.ctx, time.Now(), w.epoch, 0, []store.Lane{deadLane}, func(store.Lane) store.Turn {
+			return store.Turn{Max: 8, Shares: store.Ranks{1: 4, 2: 4}, Gate: store.Gate{Next: time.Now(), Revision: 1}}
+		})
+		return err
+	}})
 }
 
 func (w *life) reserve(p *process) error {

@@ -52,15 +52,20 @@ func (s *Store) take(ctx context.Context, now time.Time, epoch int64, limit int,
 		return nil, nil
 	}
 	var rows []store.Claimed
-	err = t.commit(ctx,
-		step{turns.claim(), append(turns.claimArgs(), epoch), func(r row) error {
-			var c store.Claimed
-			err := scanClaim(r, &c)
-			rows = append(rows, c)
-			return err
-		}},
+	scan := func(r row) error {
+		var c store.Claimed
+		err := scanClaim(r, &c)
+		rows = append(rows, c)
+		return err
+	}
+	steps = steps[:0]
+	if len(turns.shares.most) > 0 {
+		steps = append(steps, step{shareTexts[sizeOf(turns.shares.max)], turns.shares.args(epoch), scan})
+	}
+	steps = append(steps,
+		step{claimTexts[sizeOf(turns.max)], append(turns.claimArgs(), epoch), scan},
 		step{text: setLanes, args: turns.gates.args()})
-	if err != nil {
+	if err := t.commit(ctx, steps...); err != nil {
 		return nil, err
 	}
 	// An UPDATE returns rows in whatever order it found them.
@@ -109,8 +114,9 @@ func (l *laneList) scan(r row) error {
 // turnList is a round of turns.
 type turnList struct {
 	gates
-	most []int64
-	max  int64
+	most   []int64
+	max    int64
+	shares shareList
 }
 
 func (l *turnList) add(now time.Time, lane store.Lane, t store.Turn) {
@@ -118,38 +124,69 @@ func (l *turnList) add(now time.Time, lane store.Lane, t store.Turn) {
 	l.gates.append(now, t.Gate)
 	l.most = append(l.most, int64(max(t.Max, 0)))
 	l.max = max(l.max, int64(t.Max))
+	for rank, share := range t.Shares {
+		if share > 0 {
+			l.shares.add(lane, rank, int64(share))
+		}
+	}
 }
 
 func (l *turnList) claimArgs() []any { return []any{l.tenants, l.endpoints, l.most} }
 
-// claim returns the statement that leases the oldest rows of each lane. Its text
-// says how many rows it looks at: with a number that comes as an argument the
-// planner would expect a tenth of all rows, and read them all. Rows are locked one
-// by one, and no more of them than the lane's turn has.
-func (l *turnList) claim() string {
-	for _, size := range claimSizes {
-		if l.max <= size {
-			return claimTexts[size]
-		}
-	}
-	return claimTexts[claimSizes[len(claimSizes)-1]]
+// shareList is what turns set aside for single ranks of priority.
+type shareList struct {
+	tenants, endpoints []string
+	ranks, most        []int64
+	max                int64
+}
+
+func (l *shareList) add(lane store.Lane, rank int, share int64) {
+	l.tenants = append(l.tenants, lane.Tenant)
+	l.endpoints = append(l.endpoints, lane.Endpoint)
+	l.ranks = append(l.ranks, int64(rank))
+	l.most = append(l.most, share)
+	l.max = max(l.max, share)
+}
+
+func (l *shareList) args(epoch int64) []any {
+	return []any{l.tenants, l.endpoints, l.most, epoch, l.ranks}
 }
 
 // claimSizes are the numbers of rows per lane that there is a statement for. A
 // lane that may have more gets them with its next turn.
 var claimSizes = []int64{1, 8, 64, 256, 1024}
 
+// sizeOf returns the size of the statement for turns of at most n rows.
+func sizeOf(n int64) int64 {
+	for _, size := range claimSizes {
+		if n <= size {
+			return size
+		}
+	}
+	return claimSizes[len(claimSizes)-1]
+}
+
 // takenColumns are claimColumns of what an UPDATE u of rows got leaves behind.
 const takenColumns = `u.tenant, u.delivery, u.endpoint, u.event, u.claims, u.attempts, u.base, u.crashes, u.seq, u.prio, u.okey,
 	coalesce(u.batch, ''), u.canceled`
 
-var claimTexts = func() map[int64]string {
+// claimTexts lease the first rows of each lane, and shareTexts the oldest of one rank
+// each. A text says how many rows it looks at: with a number that comes as an
+// argument the planner would expect a tenth of all rows, and read them all. Rows are
+// locked one by one, and no more of them than the lane's turn has.
+var (
+	claimTexts = sized(strings.NewReplacer(":also", "", ":rank", "", ":order", "q.prio, q.seq"))
+	shareTexts = sized(strings.NewReplacer(":also", ", $5::bigint[]", ":rank", ", rank", ":order", "q.seq",
+		"= l.endpoint", "= l.endpoint AND q.prio = l.rank"))
+)
+
+func sized(kind *strings.Replacer) map[int64]string {
 	texts := make(map[int64]string, len(claimSizes))
 	for _, size := range claimSizes {
-		texts[size] = strings.Replace(`
+		texts[size] = strings.Replace(kind.Replace(`
 			WITH got AS MATERIALIZED (
 				SELECT r.at
-				FROM unnest($1::text[], $2::text[], $3::bigint[]) l (tenant, endpoint, most)
+				FROM unnest($1::text[], $2::text[], $3::bigint[]:also) l (tenant, endpoint, most:rank)
 				CROSS JOIN LATERAL (
 					SELECT w.at
 					FROM (
@@ -159,7 +196,7 @@ var claimTexts = func() map[int64]string {
 						AND q.parked = 1
 						AND q.tenant = l.tenant
 						AND q.endpoint = l.endpoint
-						ORDER BY q.prio, q.seq
+						ORDER BY :order
 						LIMIT :size
 						FOR UPDATE SKIP LOCKED
 					) w
@@ -170,11 +207,10 @@ var claimTexts = func() map[int64]string {
 			SET owner = $4, claims = u.claims + 1, parked = 0
 			FROM got
 			WHERE u.ctid = got.at
-			RETURNING `+takenColumns,
-			":size", strconv.FormatInt(size, 10), 1)
+			RETURNING `+takenColumns), ":size", strconv.FormatInt(size, 10), 1)
 	}
 	return texts
-}()
+}
 
 // setLanes gives lanes their next times: the gate's if rows remain, locked ones
 // included, and now if the endpoint has changed since the gate was decided on.

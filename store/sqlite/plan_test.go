@@ -142,7 +142,7 @@ func runEverything(t *testing.T, st *Store) {
 	})
 	must(err)
 	more, err := st.Take(ctx, now, epoch, 10, []store.Lane{{Tenant: "acme", Endpoint: ep.ID}}, func(store.Lane) store.Turn {
-		return store.Turn{Max: 2, Gate: gate}
+		return store.Turn{Max: 2, Shares: store.Ranks{1: 1, 2: 1}, Gate: gate}
 	})
 	must(err)
 	_, err = st.Take(ctx, now.Add(-time.Hour), epoch, 10, nil, nil)

@@ -87,10 +87,18 @@ func (s *Store) dueLanes(ctx context.Context, c Conn, now time.Time, limit int, 
 // takeLane returns the rows of a lane that its turn leases, and sets the lane's
 // time.
 func (s *Store) takeLane(ctx context.Context, c Conn, now time.Time, lane store.Lane, turn store.Turn) ([]store.Claimed, error) {
-	var rows []store.Claimed
+	rows, err := s.shares(ctx, c, lane, turn.Shares)
+	if err != nil {
+		return nil, err
+	}
+	shared := make(map[string]bool, len(rows))
+	for i := range rows {
+		shared[rows[i].Delivery] = true
+	}
 	most := max(turn.Max, 0)
 	// One more than may be leased says whether the lane is empty after it.
-	err := c.Query(ctx, `
+	more := false
+	if err := c.Query(ctx, `
 		SELECT `+claimColumns+`
 		FROM postrider_queue`+s.index("postrider_queue_lane")+`
 		WHERE owner = 0
@@ -98,18 +106,21 @@ func (s *Store) takeLane(ctx context.Context, c Conn, now time.Time, lane store.
 		AND tenant = ?
 		AND endpoint = ?
 		ORDER BY prio, seq
-		LIMIT ?`+s.dialect.SkipLocked, []any{lane.Tenant, lane.Endpoint, most + 1}, func(r Row) error {
+		LIMIT ?`+s.dialect.SkipLocked, []any{lane.Tenant, lane.Endpoint, len(rows) + most + 1}, func(r Row) error {
 		var row store.Claimed
-		err := scanClaim(r, &row)
-		rows = append(rows, row)
-		return err
-	})
-	if err != nil {
+		if err := scanClaim(r, &row); err != nil || shared[row.Delivery] {
+			return err
+		}
+		if more = most == 0; !more {
+			most--
+			rows = append(rows, row)
+		}
+		return nil
+	}); err != nil {
 		return nil, err
 	}
 	next := int64(empty)
-	if len(rows) > most {
-		rows = rows[:most]
+	if more {
 		turn.Gate.Tenant, turn.Gate.Endpoint = lane.Tenant, lane.Endpoint
 		if next, err = gateTime(ctx, c, now, turn.Gate); err != nil {
 			return nil, err
@@ -121,6 +132,34 @@ func (s *Store) takeLane(ctx context.Context, c Conn, now time.Time, lane store.
 		WHERE tenant = ?
 		AND endpoint = ?`, next, lane.Tenant, lane.Endpoint)
 	return rows, err
+}
+
+// shares returns the oldest rows of each rank of a lane that its turn has a share
+// for.
+func (s *Store) shares(ctx context.Context, c Conn, lane store.Lane, shares store.Ranks) (rows []store.Claimed, err error) {
+	for rank, share := range shares {
+		if share <= 0 {
+			continue
+		}
+		if err := c.Query(ctx, `
+			SELECT `+claimColumns+`
+			FROM postrider_queue`+s.index("postrider_queue_lane")+`
+			WHERE owner = 0
+			AND parked = 1
+			AND tenant = ?
+			AND endpoint = ?
+			AND prio = ?
+			ORDER BY seq
+			LIMIT ?`+s.dialect.SkipLocked, []any{lane.Tenant, lane.Endpoint, rank, share}, func(r Row) error {
+			var row store.Claimed
+			err := scanClaim(r, &row)
+			rows = append(rows, row)
+			return err
+		}); err != nil {
+			return nil, err
+		}
+	}
+	return rows, nil
 }
 
 // gateTime returns a gate's time, or now if the endpoint has moved on.

@@ -117,6 +117,10 @@ var faults = map[string]struct {
 		wrap:     each(func(st store.Store) store.Store { return &endlessSlack{st} }),
 		caughtBy: []string{"Rates/Burst", "Rates/AsComputed"},
 	},
+	"what is low waits for all above it": {
+		wrap:     each(func(st store.Store) store.Store { return &noShares{st} }),
+		caughtBy: []string{"Priority/SharesComeBesideMax", "Priority/SharesAreTheOldest", "Priority/SharesOfSeveralLanes"},
+	},
 	"canceled calls are carried out": {
 		wrap: each(func(st store.Store) store.Store { return &deaf{st} }),
 		caughtBy: []string{

@@ -71,6 +71,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		role{"Gates", gateCases},
 		role{"Lanes", laneCases},
 		role{"Rates", rateCases},
+		role{"Priority", priorityCases},
 		role{"Events", eventCases},
 		role{"Deliveries", deliveryCases},
 		role{"Place", placeCases},

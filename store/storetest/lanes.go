@@ -21,7 +21,6 @@ var laneCases = []testCase{
 	{"TakeNeedNotBeDue", takeNeedNotBeDue},
 	{"TakeOfAnotherTenant", takeOfAnotherTenant},
 	{"TakeClaimIsWhole", takeClaimIsWhole},
-	{"TakeHighFirst", takeHighFirst},
 	{"TakeCanceledLeasesNothing", takeCanceled},
 }
 
@@ -241,28 +240,5 @@ func takeCanceled(w *world) {
 	}
 	if n := len(w.held(epoch)); n != 0 || !w.due(acme, ep.ID) {
 		w.t.Errorf("Held after a canceled Take = %d rows, lane due: %v; want 0, true: nothing was written", n, w.due(acme, ep.ID))
-	}
-}
-
-func takeHighFirst(w *world) {
-	ep := w.endpoint(acme)
-	var want []string
-	for _, priority := range []webhook.Priority{webhook.PriorityLow, "", webhook.PriorityHigh, webhook.PriorityNormal, webhook.PriorityHigh} {
-		p := w.publication(acme, ep.ID)
-		p.Deliveries[0].Priority = priority
-		w.stored(p)
-		want = append(want, p.Deliveries[0].ID)
-	}
-	want = []string{want[2], want[4], want[1], want[3], want[0]}
-	epoch := w.acquire()
-	w.park(epoch, until(w.now))
-	var got []string
-	for range 3 {
-		for _, c := range w.take(epoch, acme, ep.ID, 2, w.now) {
-			got = append(got, c.Delivery)
-		}
-	}
-	if !slices.Equal(got, want) {
-		w.t.Errorf("Take, two at a time = %v; want %v: high priority first, and then the oldest", got, want)
 	}
 }
