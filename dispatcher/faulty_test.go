@@ -84,6 +84,11 @@ func (f *faultyStore) Start(ctx context.Context, epoch int64, rows []store.Held)
 	return r, err
 }
 
+func (f *faultyStore) Bind(ctx context.Context, epoch int64, batches []store.Binding) (r []string, err error) {
+	err = f.do("bind", func() (err error) { r, err = f.Store.Bind(ctx, epoch, batches); return err })
+	return r, err
+}
+
 func (f *faultyStore) Acquire(ctx context.Context, now time.Time, p store.Process, ttl time.Duration) (epoch int64, err error) {
 	err = f.do("acquire", func() (err error) { epoch, err = f.Store.Acquire(ctx, now, p, ttl); return err })
 	return epoch, err

@@ -12,8 +12,10 @@ type Queue interface {
 	// Poll looks at waiting rows that are due, in the order they fell due, at
 	// most limit. For each it asks admit, once and in that order, and leases
 	// the row or parks it, all in one transaction; rows that were canceled are
-	// leased without asking. A lane that gets a parked
-	// row is due at the earlier of its time and the gate's. It returns what
+	// leased without asking. A lane that gets a parked row is due at the earlier of
+	// its time and the gate's. A row that is bound to a batch is parked in any
+	// case, its lane being due at once if it was admitted, since batches are
+	// leased as a whole (see Lanes). It returns what
 	// was leased, and when the next row or lane is due, or the zero time if
 	// none is; a time in the past says that there is more. Nothing due is not
 	// an error and writes nothing. admit must not block; a store that fails
@@ -30,7 +32,8 @@ type Queue interface {
 	// delivery, the queue row, lane gates, health and statistics. An item whose
 	// row is not leased under the item's fence changes nothing at all, not
 	// even a count, and is returned as lost. One that was to stay pending and
-	// was canceled ends instead (see Canceling). Repeating a settle after
+	// was canceled ends instead (see Canceling). Items whose attempts have the same
+	// BatchID are accepted together or lost together. Repeating a settle after
 	// ErrUnknown is safe: what had been written is then reported as lost.
 	Settle(ctx context.Context, now time.Time, s Settlement) (SettleResult, error)
 
@@ -133,8 +136,8 @@ type SettleResult struct {
 }
 
 // Settled is the outcome of one claim. For an item without an attempt that stays
-// pending only the queue row changes, and only Tenant, Delivery, Claim, Due and
-// Park are looked at.
+// pending only the queue row changes, and only Tenant, Delivery, Claim, Due,
+// Park and Unbind are looked at.
 type Settled struct {
 	Tenant, Delivery, Endpoint, EventType string
 	// Claim is the fence.
@@ -149,6 +152,8 @@ type Settled struct {
 	// Park parks a pending delivery at once; the settlement has a gate for its
 	// lane. Otherwise it waits.
 	Park bool
+	// Unbind takes a delivery that stays pending out of its batch.
+	Unbind bool
 	// Health is what the attempt means for the endpoint's health, and Trips
 	// how many probes have failed since its breaker opened.
 	Health HealthEffect
@@ -172,7 +177,10 @@ type Lanes interface {
 	// most limit of them, and to those that ask for one, due or not. For each
 	// lane it asks turn once, leases parked rows of the lane, those of higher
 	// priority first and then the oldest, at most Max, and besides the oldest of
-	// each priority that the turn has a share for. It sets the lane's time: to the
+	// each priority that the turn has a share for. Rows that are bound to a batch
+	// come first and count for Max: they are leased only with all other rows of
+	// the batch, if all of them are due and none is leased, the oldest batch
+	// first, and as long as fewer than Max have come. It sets the lane's time: to the
 	// turn's gate if parked rows remain, leased or locked ones aside, and else to
 	// none. All of that is one transaction; no lane due and none asking is not an
 	// error and writes nothing. turn must not block.

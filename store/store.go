@@ -16,6 +16,7 @@ type Store interface {
 	Queue
 	Canceling
 	Lanes
+	Batches
 	Rates
 	Events
 	Deliveries

@@ -13,6 +13,7 @@ import (
 type lane struct {
 	store.Lane
 	parked [webhook.Priorities]heap[*row] // by rank, oldest first
+	bound  heap[*row]                     // parked too, but in batches; oldest batch first
 	// next is when it is due, or the zero time for never. A lane that has a
 	// time is in Store.due; turn orders lanes of the same time.
 	next time.Time
@@ -23,21 +24,28 @@ type lane struct {
 func (l *lane) place() *int { return &l.at }
 
 // heap returns where a row of the lane is while it is parked.
-func (l *lane) heap(r *row) *heap[*row] { return &l.parked[r.delivery.Priority.Rank()] }
+func (l *lane) heap(r *row) *heap[*row] {
+	if r.delivery.BatchID != "" {
+		return &l.bound
+	}
+	return &l.parked[r.delivery.Priority.Rank()]
+}
 
 // len returns how many rows are parked.
 func (l *lane) len() (n int) {
 	for rank := range l.parked {
 		n += l.parked[rank].len()
 	}
-	return n
+	return n + l.bound.len()
 }
 
 // lane returns a lane, and makes it if it has no rows yet.
 func (s *Store) lane(key store.Lane) *lane {
 	l := s.lanes[key]
 	if l == nil {
-		l = &lane{Lane: key}
+		l = &lane{Lane: key, bound: newHeap(func(a, b *row) int {
+			return cmp.Or(cmp.Compare(a.delivery.BatchID, b.delivery.BatchID), cmp.Compare(a.seq, b.seq))
+		})}
 		for rank := range l.parked {
 			l.parked[rank] = newHeap(func(a, b *row) int { return cmp.Compare(a.seq, b.seq) })
 		}
@@ -104,10 +112,12 @@ func (s *Store) Take(ctx context.Context, now time.Time, epoch int64, limit int,
 		if l == nil {
 			continue
 		}
+		batches := s.takeBatches(now, l, t.Max, epoch)
+		claimed = append(claimed, batches...)
 		for rank, share := range t.Shares {
 			claimed = append(claimed, s.takeRank(l, rank, share, epoch)...)
 		}
-		most := t.Max
+		most := t.Max - len(batches)
 		for rank := range l.parked {
 			taken := s.takeRank(l, rank, most, epoch)
 			most -= len(taken)

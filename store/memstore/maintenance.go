@@ -69,6 +69,9 @@ func (p *pruning) expire(ev *event) {
 	p.done.Payloads++
 	for _, d := range ev.deliveries.items {
 		if d.row != nil {
+			if d.BatchID != "" { // which cannot be sent again as it was
+				p.store.dissolve(d.row.batch())
+			}
 			d.end(p.now, webhook.DeliveryCanceled, webhook.ReasonExpired)
 			p.store.dequeue(d.row)
 			p.done.Expired++

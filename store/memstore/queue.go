@@ -31,10 +31,13 @@ func (s *Store) Poll(ctx context.Context, now time.Time, epoch int64, limit int,
 		if !c.Canceled {
 			answer = admit(c.Waiting())
 		}
-		if answer.Lease {
+		switch {
+		case answer.Lease && c.Batch == "":
 			s.lease(r, epoch)
 			claimed = append(claimed, r.claimed())
 			continue
+		case answer.Lease:
+			answer.Gate = store.Gate{Next: now}
 		}
 		s.park(r)
 		s.earlier(r.lane(), now, answer.Gate)
@@ -81,10 +84,13 @@ func (s *Store) Settle(ctx context.Context, now time.Time, st store.Settlement) 
 	now = instant(now)
 	var result store.SettleResult
 	accepted := make([]store.Settled, 0, len(st.Items))
+	torn := store.TornBatches(st.Items, func(it *store.Settled) bool {
+		return s.leasedUnder(st.Epoch, it.Delivery, it.Claim) != nil
+	})
 	for i := range st.Items {
 		it := st.Items[i]
 		r := s.leasedUnder(st.Epoch, it.Delivery, it.Claim)
-		if r == nil {
+		if r == nil || it.In(torn) {
 			result.Lost = append(result.Lost, store.Held{Tenant: it.Tenant, Delivery: it.Delivery, Claim: it.Claim})
 			continue
 		}
@@ -120,6 +126,10 @@ func (s *Store) settle(now time.Time, r *row, it *store.Settled) {
 	}
 	if it.Attempt != nil {
 		d.NextAttemptAt = r.due
+	}
+	if it.Unbind && d.BatchID != "" {
+		s.unlist(r)
+		d.BatchID = ""
 	}
 	// A row's due time must not change while it is in a heap: leave comes first.
 	if it.Park {

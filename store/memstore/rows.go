@@ -64,6 +64,9 @@ func (s *Store) enqueue(d *delivery, due time.Time) *row {
 func (s *Store) dequeue(r *row) {
 	s.leave(r)
 	d := r.delivery
+	if d.BatchID != "" {
+		s.unlist(r)
+	}
 	d.claims, d.row = r.claims, nil
 	d.history.queued--
 }

@@ -37,10 +37,11 @@ type Store struct {
 	deleted   fifo[*endpoint] // tombstones
 	series    map[scope]*series
 
-	changes changelog // of the endpoints of all tenants
-	serial  int64     // of rows and turns
-	change  int64     // the last revision
-	epoch   int64     // the last one
+	changes changelog                 // of the endpoints of all tenants
+	batches map[store.BatchKey][]*row // the rows that are bound
+	serial  int64                     // of rows and turns
+	change  int64                     // the last revision
+	epoch   int64                     // the last one
 }
 
 var (
@@ -62,6 +63,7 @@ func New() *Store {
 		owners:     make(map[int64]map[string]*row),
 		leases:     make(map[int64]*lease),
 		series:     make(map[scope]*series),
+		batches:    make(map[store.BatchKey][]*row),
 
 		waiting: newHeap(func(a, b *row) int { return cmp.Or(a.due.Compare(b.due), cmp.Compare(a.seq, b.seq)) }),
 		due:     newHeap(func(a, b *lane) int { return cmp.Or(a.next.Compare(b.next), cmp.Compare(a.turn, b.turn)) }),

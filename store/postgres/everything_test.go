@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -149,6 +150,7 @@ func (w *life) claims() []step {
 			return err
 		}})
 	}
+	steps = append(steps, w.batches()...)
 	return append(steps, step{"Take, shares of ranks", 8 + 4, func(p *process) error {
 		_, err := p.Take(w.ctx, time.Now(), w.epoch, 0, []store.Lane{deadLane}, func(store.Lane) store.Turn {
 			return store.Turn{Max: 8, Shares: store.Ranks{1: 4, 2: 4}, Gate: store.Gate{Next: time.Now(), Revision: 1}}
@@ -164,6 +166,53 @@ func (w *life) reserve(p *process) error {
 	}
 	grants, err := p.ReserveRates(w.ctx, time.Now(), reqs)
 	return cmp.Or(err, wantLen(grants, 200))
+}
+
+// batches binds rows of one lane, gives them back and takes them as one.
+func (w *life) batches() []step {
+	const size = 4
+	var members []store.Claimed
+	return []step{
+		{"Bind", size, func(p *process) error {
+			members = w.together(size)
+			b := store.Binding{ID: webhook.NewID(webhook.PrefixBatch), Tenant: members[0].Tenant}
+			for _, c := range members {
+				b.Members = append(b.Members, store.Held{Tenant: c.Tenant, Delivery: c.Delivery, Claim: c.Claim})
+			}
+			bound, err := p.Bind(w.ctx, w.epoch, []store.Binding{b})
+			return cmp.Or(err, wantLen(bound, 1))
+		}},
+		{"Settle, a batch given back", size, func(p *process) error {
+			st := store.Settlement{Epoch: w.epoch, Gates: []store.Gate{{Tenant: members[0].Tenant, Endpoint: members[0].Endpoint, Next: time.Now()}}}
+			for _, c := range members {
+				it := delivered(c, time.Now())
+				it.Status, it.Attempt, it.Park = webhook.DeliveryPending, nil, true
+				st.Items = append(st.Items, it)
+			}
+			result, err := p.Settle(w.ctx, time.Now(), st)
+			return cmp.Or(err, wantLen(result.Lost, 0))
+		}},
+		{"Take, a batch", size + 8, func(p *process) error {
+			lane := store.Lane{Tenant: members[0].Tenant, Endpoint: members[0].Endpoint}
+			claimed, err := p.Take(w.ctx, time.Now(), w.epoch, 0, []store.Lane{lane}, w.turn(size))
+			w.claimed = append(w.claimed, claimed...)
+			return cmp.Or(err, wantLen(claimed, size))
+		}},
+	}
+}
+
+// together takes n claims of one lane out of those that there are.
+func (w *life) together(n int) (list []store.Claimed) {
+	lanes := map[store.Lane][]store.Claimed{}
+	for _, c := range w.claimed {
+		lane := store.Lane{Tenant: c.Tenant, Endpoint: c.Endpoint}
+		if lanes[lane] = append(lanes[lane], c); len(lanes[lane]) == n {
+			list = lanes[lane]
+			break
+		}
+	}
+	w.claimed = slices.DeleteFunc(w.claimed, func(c store.Claimed) bool { return slices.Contains(list, c) })
+	return list
 }
 
 func (w *life) turn(most int) func(store.Lane) store.Turn {

@@ -187,6 +187,15 @@ func (s *Store) cancelPending(ctx context.Context, p partition, limit int, done 
 			WHERE q.tenant = x.tenant
 			AND q.delivery = x.delivery
 			RETURNING q.*
+		), loose AS (
+			-- What the others of a batch are sent in cannot be what it was.
+			UPDATE postrider.queue q
+			SET batch = NULL
+			FROM (SELECT DISTINCT tenant, batch FROM gone WHERE batch IS NOT NULL) b
+			WHERE q.batch IS NOT NULL
+			AND q.tenant = b.tenant
+			AND q.batch = b.batch
+			AND NOT EXISTS (SELECT FROM gone g WHERE g.tenant = q.tenant AND g.delivery = q.delivery)
 		), canceled AS (
 			INSERT INTO postrider.deliveries (tenant, id, event, endpoint, status, reason, attempts, claims, created_at, updated_at,
 				seq, prio, okey, batch)

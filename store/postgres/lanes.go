@@ -58,6 +58,12 @@ func (s *Store) take(ctx context.Context, now time.Time, epoch int64, limit int,
 		rows = append(rows, c)
 		return err
 	}
+	if lanes.bound {
+		if err := t.send(ctx, []step{turns.claimBatches(epoch, scan)}); err != nil {
+			return nil, err
+		}
+		turns.spend(rows)
+	}
 	steps = steps[:0]
 	if len(turns.shares.most) > 0 {
 		steps = append(steps, step{shareTexts[sizeOf(turns.shares.max)], turns.shares.args(epoch), scan})
@@ -75,8 +81,10 @@ func (s *Store) take(ctx context.Context, now time.Time, epoch int64, limit int,
 	return rows, nil
 }
 
+// The lanes come with whether any row that nobody has is bound to a batch. Where no
+// endpoint has batches it is all that they cost.
 const lockDueLanes = `
-	SELECT tenant, endpoint
+	SELECT tenant, endpoint, EXISTS (SELECT FROM postrider.queue WHERE owner = 0 AND batch IS NOT NULL)
 	FROM postrider.lanes
 	WHERE next_at <= postrider.now_us()
 	ORDER BY next_at
@@ -84,7 +92,7 @@ const lockDueLanes = `
 	FOR UPDATE SKIP LOCKED`
 
 const lockLanes = `
-	SELECT l.tenant, l.endpoint
+	SELECT l.tenant, l.endpoint, EXISTS (SELECT FROM postrider.queue WHERE owner = 0 AND batch IS NOT NULL)
 	FROM unnest($1::text[], $2::text[]) a (tenant, endpoint)
 	JOIN postrider.lanes l ON l.tenant = a.tenant AND l.endpoint = a.endpoint
 	FOR UPDATE OF l SKIP LOCKED`
@@ -100,11 +108,13 @@ func laneArgs(lanes []store.Lane) []any {
 // laneList collects lanes, each once.
 type laneList struct {
 	list []store.Lane
+	// bound says that there are rows bound to batches.
+	bound bool
 }
 
 func (l *laneList) scan(r row) error {
 	var lane store.Lane
-	err := r.Scan(&lane.Tenant, &lane.Endpoint)
+	err := r.Scan(&lane.Tenant, &lane.Endpoint, &l.bound)
 	if !slices.Contains(l.list, lane) {
 		l.list = append(l.list, lane)
 	}
@@ -194,6 +204,7 @@ func sized(kind *strings.Replacer) map[int64]string {
 						FROM postrider.queue q
 						WHERE q.owner = 0
 						AND q.parked = 1
+						AND q.batch IS NULL
 						AND q.tenant = l.tenant
 						AND q.endpoint = l.endpoint
 						ORDER BY :order
@@ -221,6 +232,14 @@ const setLanes = `
 			SELECT FROM postrider.queue q
 			WHERE q.owner = 0
 			AND q.parked = 1
+			AND q.batch IS NULL
+			AND q.tenant = l.tenant
+			AND q.endpoint = l.endpoint)
+		AND NOT EXISTS (
+			SELECT FROM postrider.queue q
+			WHERE q.owner = 0
+			AND q.parked = 1
+			AND q.batch IS NOT NULL
 			AND q.tenant = l.tenant
 			AND q.endpoint = l.endpoint) THEN 9223372036854775807 -- empty
 		WHEN g.revision <> 0 AND g.revision <> l.revision THEN postrider.now_us()

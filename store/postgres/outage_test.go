@@ -75,9 +75,13 @@ func (w *tenant) everyCall(p *process, epoch int64, pub store.Publication) map[s
 			_, _, err := p.Poll(ctx, time.Now(), epoch, 10, func(store.Waiting) store.Admission { return store.Admission{Lease: true} })
 			return err
 		},
-		"Take":            func() error { _, err := p.Take(ctx, time.Now(), epoch, 10, nil, nil); return err },
-		"Settle":          func() error { _, err := p.Settle(ctx, time.Now(), store.Settlement{Epoch: epoch}); return err },
-		"Start":           func() error { _, err := p.Start(ctx, epoch, []store.Held{{Tenant: w.name}}); return err },
+		"Take":   func() error { _, err := p.Take(ctx, time.Now(), epoch, 10, nil, nil); return err },
+		"Settle": func() error { _, err := p.Settle(ctx, time.Now(), store.Settlement{Epoch: epoch}); return err },
+		"Start":  func() error { _, err := p.Start(ctx, epoch, []store.Held{{Tenant: w.name}}); return err },
+		"Bind": func() error {
+			_, err := p.Bind(ctx, epoch, []store.Binding{{ID: "bat_x", Tenant: w.name, Members: []store.Held{{Tenant: w.name}}}})
+			return err
+		},
 		"Renew":           func() error { return p.Renew(ctx, time.Now(), epoch, time.Hour) },
 		"Reap":            func() error { _, err := p.Reap(ctx, time.Now(), epoch, time.Hour, 10); return err },
 		"Held":            func() error { _, err := p.Held(ctx, epoch, "", 10); return err },

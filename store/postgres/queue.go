@@ -48,9 +48,12 @@ func (s *Store) poll(ctx context.Context, now time.Time, epoch int64, limit int,
 		if !c.Canceled {
 			answer = admit(c.Waiting())
 		}
-		if answer.Lease {
+		if answer.Lease && c.Batch == "" {
 			leased = append(leased, c)
 			continue
+		}
+		if answer.Lease {
+			answer.Gate = store.Gate{Next: now}
 		}
 		parked.add(c)
 		answer.Gate.Tenant, answer.Gate.Endpoint = c.Tenant, c.Endpoint

@@ -36,6 +36,10 @@ func (s *Store) settle(ctx context.Context, now time.Time, st store.Settlement) 
 			return store.SettleResult{}, err
 		}
 	}
+	if torn := store.TornBatches(st.Items, func(it *store.Settled) bool { return f.held[fenceOf(it)] }); torn != nil {
+		t.rollback()
+		return s.settleWithout(ctx, now, st, torn)
+	}
 	var result store.SettleResult
 	attempted := make([]store.Settled, 0, len(st.Items))
 	var canceled []store.Settled
@@ -67,6 +71,23 @@ func (s *Store) settle(ctx context.Context, now time.Time, st store.Settlement) 
 	// They are noted durably; if counting them fails, whoever prunes does it.
 	_ = s.CountSettled(ctx, st.Epoch, len(attempted))
 	return result, nil
+}
+
+// settleWithout settles all but the items of batches that were lost in part.
+func (s *Store) settleWithout(ctx context.Context, now time.Time, st store.Settlement, torn map[store.BatchKey]bool) (store.SettleResult, error) {
+	var lost []store.Held
+	var rest []store.Settled
+	for i := range st.Items {
+		if it := &st.Items[i]; it.In(torn) {
+			lost = append(lost, fenceOf(it))
+		} else {
+			rest = append(rest, *it)
+		}
+	}
+	st.Items = rest
+	result, err := s.settle(ctx, now, st)
+	result.Lost = append(result.Lost, lost...)
+	return result, err
 }
 
 // fences are the items whose fences were the present ones, and those of them whose
@@ -149,6 +170,7 @@ type outcomes struct {
 	statuses, reasons []string
 	tried             []int64
 	parked, delays    []int64
+	unbound           []int64
 }
 
 func (o *outcomes) add(now time.Time, it *store.Settled) {
@@ -160,6 +182,7 @@ func (o *outcomes) add(now time.Time, it *store.Settled) {
 	o.tried = append(o.tried, boolInt(it.Attempt != nil))
 	o.parked = append(o.parked, boolInt(it.Park))
 	o.delays = append(o.delays, delay(now, it.Due))
+	o.unbound = append(o.unbound, boolInt(it.Unbind))
 }
 
 func (o *outcomes) ends(epoch int64) []any {
@@ -167,7 +190,7 @@ func (o *outcomes) ends(epoch int64) []any {
 }
 
 func (o *outcomes) frees(epoch int64) []any {
-	return []any{o.tenants, o.deliveries, o.claims, owner(epoch), o.tried, o.parked, o.delays}
+	return []any{o.tenants, o.deliveries, o.claims, owner(epoch), o.tried, o.parked, o.delays, o.unbound}
 }
 
 // owner returns the owner that an epoch's rows have. What is no epoch has none.
@@ -228,9 +251,9 @@ const endRows = `
 // freeRows lets rows wait, or parks them.
 const freeRows = `
 	WITH own AS MATERIALIZED (
-		SELECT o.tried, o.parked, o.delay, l.at
-		FROM unnest($1::text[], $2::text[], $3::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
-			o (tenant, delivery, claim, tried, parked, delay)
+		SELECT o.tried, o.parked, o.delay, o.unbound, l.at
+		FROM unnest($1::text[], $2::text[], $3::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[])
+			o (tenant, delivery, claim, tried, parked, delay, unbound)
 		CROSS JOIN LATERAL (` + leasedRow + `) l
 	)
 	UPDATE postrider.queue q
@@ -239,6 +262,7 @@ const freeRows = `
 		parked = o.parked,
 		due = postrider.now_us() + o.delay,
 		attempts = q.attempts + o.tried,
+		batch = CASE o.unbound WHEN 1 THEN NULL ELSE q.batch END,
 		updated_at = CASE o.tried WHEN 1 THEN postrider.now_us() ELSE q.updated_at END
 	FROM own o
 	WHERE q.ctid = o.at

@@ -23,6 +23,7 @@ var scanned = regexp.MustCompile(`^(SCAN (postrider_|[edpq]\b)|SEARCH (postrider
 var scansAllowed = map[string]string{
 	"ORDER BY due\n\t\tLIMIT 1":                                     "the first entry of an index",
 	"ORDER BY next_at\n\t\tLIMIT 1":                                 "the first entry of an index",
+	"AND batch IS NOT NULL\n\t\tLIMIT 1":                            "the first entry of an index",
 	"FROM postrider_uncounted":                                      "at most 1024 items of each process",
 	"SELECT DISTINCT tenant":                                        "only when a tombstone has come of age",
 	"FROM postrider_idempotency\n\t\t\tORDER BY seq\n\t\t\tLIMIT ?": "pages of a table by its key",
@@ -57,6 +58,44 @@ func TestPlans(t *testing.T) {
 			}
 		}
 	}
+}
+
+// bindEverything binds rows to a batch and takes them back as one.
+func bindEverything(t *testing.T, st *Store, epoch int64, claimed []store.Claimed, gate store.Gate) {
+	t.Helper()
+	ctx, b := t.Context(), store.Binding{ID: webhook.NewID(webhook.PrefixBatch), Tenant: "acme"}
+	back := store.Settlement{Epoch: epoch, Gates: []store.Gate{gate}}
+	for _, c := range claimed {
+		b.Members = append(b.Members, store.Held{Tenant: c.Tenant, Delivery: c.Delivery, Claim: c.Claim})
+		back.Items = append(back.Items, store.Settled{
+			Tenant: c.Tenant, Delivery: c.Delivery, Claim: c.Claim, Status: webhook.DeliveryPending, Park: true,
+		})
+	}
+	if bound, err := st.Bind(ctx, epoch, []store.Binding{b}); err != nil || len(bound) != 1 {
+		t.Fatalf("Bind = %v, %v; want one batch", bound, err)
+	}
+	if _, err := st.Settle(ctx, gate.Next, back); err != nil {
+		t.Fatal(err)
+	}
+	again, err := st.Take(ctx, gate.Next.Add(time.Second), epoch, 0, []store.Lane{{Tenant: gate.Tenant, Endpoint: gate.Endpoint}}, func(store.Lane) store.Turn {
+		return store.Turn{Max: 1, Gate: gate}
+	})
+	if err != nil || len(again) != 2 {
+		t.Fatalf("Take of a batch of two = %v, %v", again, err)
+	}
+	for i, c := range again {
+		back.Items[i].Delivery, back.Items[i].Claim, back.Items[i].Park, back.Items[i].Unbind = c.Delivery, c.Claim, false, true
+	}
+	if _, err := st.Settle(ctx, gate.Next, back); err != nil {
+		t.Fatal(err)
+	}
+	last, _, err := st.Poll(ctx, gate.Next.Add(time.Second), epoch, 10, func(w store.Waiting) store.Admission {
+		return store.Admission{Lease: w.Delivery == again[0].Delivery || w.Delivery == again[1].Delivery, Gate: gate}
+	})
+	if err != nil || len(last) != 2 {
+		t.Fatalf("Poll after Unbind = %v, %v; want both", last, err)
+	}
+	copy(claimed, last)
 }
 
 func allowed(text string) bool {
@@ -150,6 +189,7 @@ func runEverything(t *testing.T, st *Store) {
 	claimed = append(claimed, more...)
 	_, err = st.Start(ctx, epoch, []store.Held{{Tenant: claimed[0].Tenant, Delivery: claimed[0].Delivery, Claim: claimed[0].Claim}})
 	must(err)
+	bindEverything(t, st, epoch, claimed[:2], gate)
 	settleEverything(t, st, epoch, claimed, gate)
 	must(st.Redeliver(ctx, now, "acme", claimed[0].Delivery))
 	_, err = st.Held(ctx, epoch, "", 10)

@@ -154,6 +154,19 @@ func (s *Store) eventDeliveries(ctx context.Context, c Conn, ev oldEvent) (list 
 }
 
 func (p *pruning) cancel(ctx context.Context, c Conn, d webhook.Delivery) error {
+	batch := ""
+	if _, err := queryOne(ctx, c, `
+		SELECT batch
+		FROM postrider_queue
+		WHERE owner = 0
+		AND delivery = ?`, []any{d.ID}, &batch); err != nil {
+		return err
+	}
+	if batch != "" {
+		if err := dissolve(ctx, c, store.BatchKey{Tenant: d.Tenant, ID: batch}); err != nil {
+			return err
+		}
+	}
 	if _, err := c.Exec(ctx, `
 		DELETE FROM postrider_queue
 		WHERE owner = 0

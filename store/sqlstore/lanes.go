@@ -47,6 +47,10 @@ func (s *Store) take(ctx context.Context, c Conn, now time.Time, epoch int64, li
 	if err != nil {
 		return nil, err
 	}
+	bound, err := s.anyBound(ctx, c)
+	if err != nil {
+		return nil, err
+	}
 	asked := make(map[store.Lane]bool, len(lanes)+len(asking))
 	var all []store.Claimed
 	for _, lane := range slices.Concat(lanes, asking) {
@@ -55,7 +59,13 @@ func (s *Store) take(ctx context.Context, c Conn, now time.Time, epoch int64, li
 		}
 		asked[lane] = true
 		t := turn(lane)
-		rows, err := s.takeLane(ctx, c, now, lane, t)
+		var batches taken
+		if bound {
+			if batches, err = s.takeBatches(ctx, c, now, lane, t.Max); err != nil {
+				return nil, err
+			}
+		}
+		rows, err := s.takeLane(ctx, c, now, lane, t, batches)
 		if err != nil {
 			return nil, err
 		}
@@ -84,9 +94,9 @@ func (s *Store) dueLanes(ctx context.Context, c Conn, now time.Time, limit int, 
 	return lanes, err
 }
 
-// takeLane returns the rows of a lane that its turn leases, and sets the lane's
-// time.
-func (s *Store) takeLane(ctx context.Context, c Conn, now time.Time, lane store.Lane, turn store.Turn) ([]store.Claimed, error) {
+// takeLane returns the rows of a lane that its turn leases, batches that it begins
+// with included, and sets the lane's time.
+func (s *Store) takeLane(ctx context.Context, c Conn, now time.Time, lane store.Lane, turn store.Turn, batches taken) ([]store.Claimed, error) {
 	rows, err := s.shares(ctx, c, lane, turn.Shares)
 	if err != nil {
 		return nil, err
@@ -95,26 +105,31 @@ func (s *Store) takeLane(ctx context.Context, c Conn, now time.Time, lane store.
 	for i := range rows {
 		shared[rows[i].Delivery] = true
 	}
-	most := max(turn.Max, 0)
+	shares := len(rows)
+	rows = append(rows, batches.rows...)
+	most := max(turn.Max-len(batches.rows), 0)
 	// One more than may be leased says whether the lane is empty after it.
-	more := false
+	more := batches.left
 	if err := c.Query(ctx, `
 		SELECT `+claimColumns+`
 		FROM postrider_queue`+s.index("postrider_queue_lane")+`
 		WHERE owner = 0
 		AND parked = 1
+		AND batch IS NULL
 		AND tenant = ?
 		AND endpoint = ?
 		ORDER BY prio, seq
-		LIMIT ?`+s.dialect.SkipLocked, []any{lane.Tenant, lane.Endpoint, len(rows) + most + 1}, func(r Row) error {
+		LIMIT ?`+s.dialect.SkipLocked, []any{lane.Tenant, lane.Endpoint, shares + most + 1}, func(r Row) error {
 		var row store.Claimed
 		if err := scanClaim(r, &row); err != nil || shared[row.Delivery] {
 			return err
 		}
-		if more = most == 0; !more {
-			most--
-			rows = append(rows, row)
+		if most == 0 {
+			more = true
+			return nil
 		}
+		most--
+		rows = append(rows, row)
 		return nil
 	}); err != nil {
 		return nil, err
@@ -146,6 +161,7 @@ func (s *Store) shares(ctx context.Context, c Conn, lane store.Lane, shares stor
 			FROM postrider_queue`+s.index("postrider_queue_lane")+`
 			WHERE owner = 0
 			AND parked = 1
+			AND batch IS NULL
 			AND tenant = ?
 			AND endpoint = ?
 			AND prio = ?

@@ -94,9 +94,12 @@ func (s *Store) poll(ctx context.Context, c Conn, now time.Time, epoch int64, li
 		if !row.Canceled {
 			answer = admit(row.Waiting())
 		}
-		if answer.Lease {
+		if answer.Lease && row.Batch == "" {
 			leased = append(leased, row)
 			continue
+		}
+		if answer.Lease {
+			answer.Gate = store.Gate{Next: now}
 		}
 		parked = append(parked, row.Delivery)
 		answer.Gate.Tenant, answer.Gate.Endpoint = row.Tenant, row.Endpoint
@@ -116,12 +119,15 @@ func (s *Store) poll(ctx context.Context, c Conn, now time.Time, epoch int64, li
 // claimColumns are what scanClaim reads.
 const claimColumns = `tenant, delivery, endpoint, event, claims, attempts, base, crashes, seq, prio, okey, batch, canceled`
 
-// scanClaim reads a row as it is once lease has leased it.
-func scanClaim(r Row, c *store.Claimed) error {
+// scanClaim reads a row as it is once lease has leased it, and what is selected
+// beside it.
+func scanClaim(r Row, c *store.Claimed, more ...any) error {
 	var rank int
 	var okey string
-	err := r.Scan(&c.Tenant, &c.Delivery, &c.Endpoint, &c.Event, &c.Claim, &c.Attempts, &c.Base, &c.Crashes,
-		&c.Seq, &rank, &okey, &c.Batch, &c.Canceled)
+	err := r.Scan(append([]any{
+		&c.Tenant, &c.Delivery, &c.Endpoint, &c.Event, &c.Claim, &c.Attempts, &c.Base, &c.Crashes,
+		&c.Seq, &rank, &okey, &c.Batch, &c.Canceled,
+	}, more...)...)
 	c.Claim++
 	c.Priority = webhook.PriorityOf(rank)
 	c.Ordered, c.Key = ParseOrderKey(okey)

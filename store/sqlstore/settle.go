@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -41,8 +42,16 @@ type outcomes struct {
 func (s *Store) settle(ctx context.Context, c Conn, now time.Time, st store.Settlement, headers []attemptHeaders) (store.SettleResult, error) {
 	var result store.SettleResult
 	var o outcomes
+	torn, err := tornBatches(ctx, c, st)
+	if err != nil {
+		return result, err
+	}
 	for i := range st.Items {
 		it := &st.Items[i]
+		if it.In(torn) {
+			result.Lost = append(result.Lost, store.Held{Tenant: it.Tenant, Delivery: it.Delivery, Claim: it.Claim})
+			continue
+		}
 		held, err := settleRow(ctx, c, now, st.Epoch, it)
 		if err == nil && !held && it.Status == webhook.DeliveryPending {
 			// The row was canceled, or the fence is another one.
@@ -68,11 +77,21 @@ func (s *Store) settle(ctx context.Context, c Conn, now time.Time, st store.Sett
 	if err := shutLanes(ctx, c, now, st.Gates); err != nil {
 		return result, err
 	}
-	var err error
 	if result.Health, err = changeHealth(ctx, c, store.FoldHealth(o.attempted)); err != nil {
 		return result, err
 	}
 	return result, s.note(ctx, c, st.Epoch, o.attempted)
+}
+
+// tornBatches returns the batches of a settlement that some members of were lost.
+func tornBatches(ctx context.Context, c Conn, st store.Settlement) (map[store.BatchKey]bool, error) {
+	var err error
+	torn := store.TornBatches(st.Items, func(it *store.Settled) bool {
+		held, err2 := isHeld(ctx, c, st.Epoch, store.Held{Delivery: it.Delivery, Claim: it.Claim}, "")
+		err = errors.Join(err, err2)
+		return held
+	})
+	return torn, err
 }
 
 // settleRow removes the row of an item that ended, or frees the row of one that
@@ -101,6 +120,9 @@ func settleRow(ctx context.Context, c Conn, now time.Time, epoch int64, it *stor
 			AND claims = ?
 			AND canceled = 0`,
 			boolInt(it.Park), dueOf(it, now), boolInt(it.Attempt != nil), epoch, it.Delivery, it.Claim)
+	}
+	if it.Unbind && it.Status == webhook.DeliveryPending && n > 0 && err == nil {
+		err = unbind(ctx, c, it.Tenant, it.Delivery)
 	}
 	return n > 0, err
 }

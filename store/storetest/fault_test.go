@@ -121,11 +121,23 @@ var faults = map[string]struct {
 		wrap:     each(func(st store.Store) store.Store { return &noShares{st} }),
 		caughtBy: []string{"Priority/SharesComeBesideMax", "Priority/SharesAreTheOldest", "Priority/SharesOfSeveralLanes"},
 	},
+	"a batch is bound as far as it goes": {
+		wrap:     each(func(st store.Store) store.Store { return &bindsSome{st} }),
+		caughtBy: []string{"Batches/BindIsAllOrNothing"},
+	},
+	"batches are split by the room there is": {
+		wrap:     each(func(st store.Store) store.Store { return &splitsBatches{st} }),
+		caughtBy: []string{"Batches/TakenTogether"},
+	},
+	"outcomes of a batch stand for themselves": {
+		wrap:     each(func(st store.Store) store.Store { return &settlesMembers{st} }),
+		caughtBy: []string{"Batches/LostTogether"},
+	},
 	"canceled calls are carried out": {
 		wrap: each(func(st store.Store) store.Store { return &deaf{st} }),
 		caughtBy: []string{
 			"Publishing/CanceledWritesNothing", "Poll/CanceledLeasesNothing", "Settle/CanceledWritesNothing", "Lanes/TakeCanceledLeasesNothing",
-			"Rates/CanceledGivesNothing",
+			"Rates/CanceledGivesNothing", "Batches/BindCanceledBindsNothing",
 		},
 	},
 	"a host's transaction is not its own": {

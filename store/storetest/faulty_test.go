@@ -424,14 +424,6 @@ func (s *deaf) ReserveRates(ctx context.Context, now time.Time, reqs []store.Rat
 	return s.Store.ReserveRates(context.WithoutCancel(ctx), now, reqs)
 }
 
-// noShares goes by priority alone.
-type noShares struct{ store.Store }
-
-func (s *noShares) Take(ctx context.Context, now time.Time, epoch int64, limit int, asking []store.Lane, turn func(store.Lane) store.Turn) ([]store.Claimed, error) {
-	return s.Store.Take(ctx, now, epoch, limit, asking, func(l store.Lane) store.Turn {
-		t := turn(l)
-		t.Max += t.Shares.Sum()
-		t.Shares = store.Ranks{}
-		return t
-	})
+func (s *deaf) Bind(ctx context.Context, epoch int64, batches []store.Binding) ([]string, error) {
+	return s.Store.Bind(context.WithoutCancel(ctx), epoch, batches)
 }

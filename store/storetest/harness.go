@@ -72,6 +72,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		role{"Lanes", laneCases},
 		role{"Rates", rateCases},
 		role{"Priority", priorityCases},
+		role{"Batches", batchCases},
 		role{"Events", eventCases},
 		role{"Deliveries", deliveryCases},
 		role{"Place", placeCases},

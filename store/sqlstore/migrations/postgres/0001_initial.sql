@@ -117,7 +117,9 @@ CREATE TABLE postrider.queue (
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 2000,
 	autovacuum_vacuum_insert_scale_factor = 0.2, autovacuum_analyze_scale_factor = 0.1, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX queue_due ON postrider.queue (due, seq) WHERE owner = 0 AND parked = 0;
-CREATE INDEX queue_lane ON postrider.queue (tenant, endpoint, prio, seq) WHERE owner = 0 AND parked = 1;
+CREATE INDEX queue_lane ON postrider.queue (tenant, endpoint, prio, seq) WHERE owner = 0 AND parked = 1 AND batch IS NULL;
+CREATE INDEX queue_bound ON postrider.queue (tenant, endpoint, batch) WHERE owner = 0 AND batch IS NOT NULL;
+CREATE INDEX queue_batch ON postrider.queue (tenant, batch) WHERE batch IS NOT NULL;
 CREATE INDEX queue_owner ON postrider.queue (owner, delivery) WHERE owner <> 0;
 
 -- History is in partitions of a week, by the time in the id; see package postgres.

@@ -131,7 +131,9 @@ CREATE TABLE postrider_queue (
 	PRIMARY KEY (owner, delivery)
 ) WITHOUT ROWID;
 CREATE INDEX postrider_queue_due ON postrider_queue (due, seq) WHERE owner = 0 AND parked = 0;
-CREATE INDEX postrider_queue_lane ON postrider_queue (tenant, endpoint, prio, seq) WHERE owner = 0 AND parked = 1;
+CREATE INDEX postrider_queue_lane ON postrider_queue (tenant, endpoint, prio, seq) WHERE owner = 0 AND parked = 1 AND batch IS NULL;
+CREATE INDEX postrider_queue_bound ON postrider_queue (tenant, endpoint, batch) WHERE owner = 0 AND batch IS NOT NULL;
+CREATE INDEX postrider_queue_batch ON postrider_queue (tenant, batch) WHERE batch IS NOT NULL;
 CREATE INDEX postrider_queue_tenant ON postrider_queue (tenant, delivery) WHERE owner = 0;
 
 -- claims is the number of the last claim, so that a redelivery's go on. Neither
