@@ -17,7 +17,7 @@ const testTimeout = 5 * time.Second
 // TestSend makes one signed attempt with an event that is not stored, and
 // returns it when it has ended, after at most 5 seconds. It goes out whether the
 // endpoint is paused or not, and changes nothing: not the delivery log, not the
-// endpoint's health. Errors are store.ErrNotFound and the store's and sealer's;
+// endpoint's health. An endpoint with batches gets a batch of one. Errors are store.ErrNotFound and the store's and sealer's;
 // a send that fails is not an error.
 func (d *Dispatcher) TestSend(ctx context.Context, tenant, endpoint string, ev webhook.Event) (webhook.Attempt, error) {
 	eps, err := d.store.EngineEndpoints(ctx, []store.Lane{{Tenant: tenant, Endpoint: endpoint}})
@@ -36,11 +36,18 @@ func (d *Dispatcher) TestSend(ctx context.Context, tenant, endpoint string, ev w
 	if err != nil {
 		return webhook.Attempt{}, err
 	}
-	x := d.sender.Send(ctx, r, send.NewMessage(&p.Event), testTimeout)
+	msg, batch := send.NewMessage(&p.Event), ""
+	if r.Endpoint.Batch.MaxEvents > 0 { // the receiver expects an array
+		if batch, err = d.entropy.ID(webhook.PrefixBatch); err != nil {
+			return webhook.Attempt{}, err
+		}
+		msg = send.NewBatch(batch, []*send.Message{msg})
+	}
+	x := d.sender.Send(ctx, r, msg, testTimeout)
 	if x.Attempt.ID, err = d.entropy.ID(webhook.PrefixAttempt); err != nil {
 		return webhook.Attempt{}, err
 	}
-	x.Attempt.Tenant, x.Attempt.N = tenant, 1
+	x.Attempt.Tenant, x.Attempt.N, x.Attempt.BatchID = tenant, 1, batch
 	return x.Attempt, nil
 }
 

@@ -2,10 +2,12 @@ package dispatcher_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -50,6 +52,7 @@ type simulation struct {
 	arrivals map[string]map[string]string // endpoint URL → event id → body
 	accepted map[string]int               // endpoint URL + event id → 2xx answers sent
 	bodies   map[string]string            // event id → body
+	batches  map[string]string            // batch id → body
 	acked    map[string]webhook.Receipt
 	refused  map[string]bool // by marker, see publish
 	unknown  map[string]webhook.Event
@@ -67,7 +70,7 @@ type process struct {
 func newSimulation(t *testing.T, seed uint64) *simulation {
 	return &simulation{
 		t: t, store: memstore.New(), rnd: rand.New(rand.NewPCG(seed, 8)),
-		arrivals: map[string]map[string]string{}, accepted: map[string]int{}, bodies: map[string]string{},
+		arrivals: map[string]map[string]string{}, accepted: map[string]int{}, bodies: map[string]string{}, batches: map[string]string{},
 		acked: map[string]webhook.Receipt{}, refused: map[string]bool{}, unknown: map[string]webhook.Event{},
 	}
 }
@@ -130,10 +133,14 @@ func (s *simulation) createEndpoints(n int) {
 	}
 	m := manage.New(d)
 	for i := range n {
-		_, _, err := m.CreateEndpoint(s.t.Context(), webhook.Endpoint{
+		ep := webhook.Endpoint{
 			Tenant: "acme", URL: fmt.Sprintf("https://e%d.example/", i), Timeout: 2 * time.Second,
 			Retry: webhook.RetryPolicy{Initial: time.Second, MaxInterval: time.Minute, MaxAttempts: 50},
-		})
+		}
+		if i == n-1 {
+			ep.Batch = webhook.Batch{MaxEvents: 5, MaxWait: 3 * time.Second}
+		}
+		_, _, err := m.CreateEndpoint(s.t.Context(), ep)
 		if err != nil {
 			s.t.Fatal(err)
 		}
@@ -206,16 +213,22 @@ func (s *simulation) send(ctx context.Context, p *process, req *transport.Reques
 		return nil, &transport.Error{Class: webhook.ClassConnect, Err: errors.New("refused")}
 	}
 	id, body := req.Header.Get("Webhook-Id"), string(req.Body)
+	if old, seen := s.batches[id]; seen && old != body {
+		s.t.Errorf("%s arrived with two bodies: %s and %s", id, old, body)
+	}
 	if old, seen := s.bodies[id]; seen && old != body {
 		s.t.Errorf("%s arrived with two bodies: %s and %s", id, old, body)
 	}
 	s.bodies[id] = body
-	if s.arrivals[req.URL] == nil {
-		s.arrivals[req.URL] = map[string]string{}
-	}
-	s.arrivals[req.URL][id] = body
-	if what >= 45 {
-		s.accepted[req.URL+id]++
+	for id, body := range s.eventsIn(id, body) {
+		s.bodies[id] = body
+		if s.arrivals[req.URL] == nil {
+			s.arrivals[req.URL] = map[string]string{}
+		}
+		s.arrivals[req.URL][id] = body
+		if what >= 45 {
+			s.accepted[req.URL+id]++
+		}
 	}
 	s.mu.Unlock()
 	switch {
@@ -228,6 +241,26 @@ func (s *simulation) send(ctx context.Context, p *process, req *transport.Reques
 		return nil, &transport.Error{Class: webhook.ClassConnect, Err: errors.New("reset")}
 	}
 	return &transport.Response{StatusCode: 200}, nil
+}
+
+// eventsIn returns the envelopes of a request by the ids of their events: its own, or
+// those of a batch, which is then forgotten.
+func (s *simulation) eventsIn(id, body string) map[string]string {
+	if !strings.HasPrefix(id, "bat_") {
+		return map[string]string{id: body}
+	}
+	s.batches[id] = body
+	delete(s.bodies, id)
+	var envelopes []json.RawMessage
+	if err := json.Unmarshal([]byte(body), &envelopes); err != nil || len(envelopes) == 0 || len(envelopes) > 5 {
+		s.t.Errorf("%s arrived with a body of %d envelopes: %v", id, len(envelopes), err)
+	}
+	events := make(map[string]string, len(envelopes))
+	for _, e := range envelopes {
+		const before, length = len(`{"id":"`), len("evt_") + 26
+		events[string(e[before:before+length])] = "{" + string(e[before+length+len(`",`):])
+	}
+	return events
 }
 
 // publishFor publishes through whatever process there is, for a while. Every

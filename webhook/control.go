@@ -84,8 +84,22 @@ type RateLimit struct {
 	Burst int
 }
 
-// Batch lets several events go in one request, whose body is a JSON array of
-// envelopes. The zero value is one event a request.
+// Batch lets several events go in one request. The zero value is one event a
+// request.
+//
+// The body is a JSON array of envelopes, each with the id of its event, and always
+// an array, also for one event:
+//
+//	[{"id":"evt_…","type":"invoice.paid","timestamp":"2026-03-01T12:00:00.000000Z","data":{…}},…]
+//
+// The request has one signature, over the whole body, and its webhook-id is that of
+// the batch, "bat_" and a ULID. A batch that fails is sent again as it was: the same
+// events in the same order under the same id, whatever becomes of the sender. What
+// the receiver answers counts for all its events, each of which has a log of its own.
+// A receiver remembers the ids of batches, or those of events, which can come again
+// in another batch only if somebody has them delivered again.
+//
+// A batch closes at MaxEvents, at 1 MiB, or MaxWait after its first event.
 type Batch struct {
 	// MaxEvents is the most in one request, 2 to 100.
 	MaxEvents int

@@ -28,6 +28,7 @@ const (
 const (
 	maxSettleBatch = 512
 	maxFetch       = 64
+	maxBindings    = 16 // of up to 100 deliveries each
 )
 
 // ErrLeaseLost is returned by Run when others have taken the deliveries over.
@@ -52,6 +53,7 @@ type Engine struct {
 	events  *batch.Fetcher[store.EventKey, send.Message]
 	routes  *batch.Fetcher[store.Lane, store.EngineEndpoint]
 	starts  *batch.Fetcher[store.Held, store.Held]
+	binds   *batch.Fetcher[bindingKey, string]
 	workers sync.WaitGroup
 	// chores are loading lanes and pausing endpoints.
 	chores sync.WaitGroup
@@ -75,6 +77,7 @@ func newEngine(cfg Config, epoch, cursor int64) *Engine {
 	e.events = batch.NewFetcher(maxFetch, e.fetchMessages)
 	e.routes = batch.NewFetcher(maxFetch, e.fetchEndpoints)
 	e.starts = batch.NewFetcher(maxFetch, e.writeStarted)
+	e.binds = batch.NewFetcher(maxBindings, e.writeBindings)
 	e.claims, e.pacer = newClaimLoop(e), newPacer(e)
 	e.sched = schedule.New(cfg.Slots, schedule.Hooks{
 		Spawn:   func() { e.workers.Go(e.work) },
@@ -176,6 +179,7 @@ func (e *Engine) end() {
 	e.events.Wait()
 	e.routes.Wait()
 	e.starts.Wait()
+	e.binds.Wait()
 }
 
 // resign gives the lease back. If that cannot be written it expires.

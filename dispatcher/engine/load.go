@@ -74,6 +74,8 @@ func laneConfig(ep *webhook.Endpoint) lane.Config {
 		MaxInFlight:   ceiling,
 		Interval:      ep.RateLimit.Interval(),
 		Burst:         ep.RateLimit.Burst,
+		BatchMax:      ep.Batch.MaxEvents,
+		BatchWait:     ep.Batch.MaxWait,
 	}
 }
 

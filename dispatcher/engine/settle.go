@@ -16,7 +16,13 @@ import (
 // it or the lease is lost. Nothing is ever dropped: what is not written keeps
 // its slot. Nothing more starts before the store has taken it, because what is
 // sent and not written down is sent again.
-func (e *Engine) settle(items []*schedule.Settling) {
+func (e *Engine) settle(units []*schedule.Settling) {
+	items := flatten(units)
+	if len(items) > maxSettleBatch && len(units) > 1 {
+		e.settle(units[:len(units)/2])
+		e.settle(units[len(units)/2:])
+		return
+	}
 	retry := batch.NewBackOff()
 	for {
 		result, err := e.writeSettlement(items)
@@ -29,7 +35,7 @@ func (e *Engine) settle(items []*schedule.Settling) {
 			e.forget(items)
 			return
 		case !batch.Transient(err):
-			e.settleApart(items, err)
+			e.settleApart(units, err)
 			return
 		}
 		e.sched.Hold(true)
@@ -42,22 +48,43 @@ func (e *Engine) settle(items []*schedule.Settling) {
 // refuses stands alone. What the receiver answered is then left out, since that
 // is all an outsider can have a hand in; if that is refused too, the row stays
 // leased and unknown to us, and reconciliation gives it back.
-func (e *Engine) settleApart(items []*schedule.Settling, cause error) {
-	if half := len(items) / 2; half > 0 {
-		e.settle(items[:half])
-		e.settle(items[half:])
+func (e *Engine) settleApart(units []*schedule.Settling, cause error) {
+	if half := len(units) / 2; half > 0 {
+		e.settle(units[:half])
+		e.settle(units[half:])
 		return
 	}
-	it := items[0]
-	e.log.Error("an outcome is refused by the store", zap.String("delivery", it.Delivery), zap.Error(cause))
-	if it.Attempt == nil || it.Attempt.ResponseBody == nil && it.Attempt.ResponseHeaders == nil {
-		e.forget(items)
-		return
+	e.log.Error("an outcome is refused by the store", zap.String("delivery", units[0].Delivery), zap.Error(cause))
+	stripped := false
+	for _, it := range flatten(units) {
+		if it.Attempt != nil && (it.Attempt.ResponseBody != nil || it.Attempt.ResponseHeaders != nil) {
+			bare := *it.Attempt
+			bare.ResponseBody, bare.ResponseHeaders, bare.Truncated = nil, nil, true
+			it.Attempt, stripped = &bare, true
+		}
 	}
-	bare := *it.Attempt
-	bare.ResponseBody, bare.ResponseHeaders, bare.Truncated = nil, nil, true
-	it.Attempt = &bare
-	e.settle(items)
+	if stripped {
+		e.settle(units)
+	} else {
+		e.forget(flatten(units))
+	}
+}
+
+// flatten returns outcomes with those that belong to them, which are to be written
+// together: the outcomes of a batch.
+func flatten(units []*schedule.Settling) []*schedule.Settling {
+	rest := 0
+	for _, u := range units {
+		rest += len(u.Rest)
+	}
+	if rest == 0 {
+		return units
+	}
+	items := make([]*schedule.Settling, 0, len(units)+rest)
+	for _, u := range units {
+		items = append(append(items, u), u.Rest...)
+	}
+	return items
 }
 
 func (e *Engine) settlement(items []*schedule.Settling) store.Settlement {

@@ -24,6 +24,8 @@ func (e *Engine) work() {
 func (e *Engine) deliver(j *schedule.Job) {
 	r := j.Route
 	switch {
+	case j.Members != nil:
+		e.deliverBatch(j)
 	case r.Endpoint.Deleted():
 		e.giveUp(j, webhook.DeliveryCanceled, webhook.ReasonEndpointDeleted)
 	case j.Canceled:
@@ -46,11 +48,7 @@ func (e *Engine) deliver(j *schedule.Job) {
 
 // attempt sends a delivery and decides what the answer means.
 func (e *Engine) attempt(j *schedule.Job, r *send.Route) {
-	x := e.cfg.Sender.Send(e.sendCtx, r, j.Message, r.Endpoint.Timeout)
-	if x.Class == webhook.ClassCanceled && e.sendCtx.Err() == nil {
-		x.Class = webhook.ClassInternal // the transport's own doing
-		x.Attempt.Class = webhook.ClassInternal
-	}
+	x := e.send(r, j.Message)
 	out := decide(x.Answer, situation{
 		at:       x.At,
 		done:     j.Attempts + 1 - j.Base,
@@ -59,21 +57,32 @@ func (e *Engine) attempt(j *schedule.Job, r *send.Route) {
 		until:    e.youngUntil(j),
 		random:   e.cfg.Entropy.Jitter(),
 	})
-	a := x.Attempt
-	id, err := e.cfg.Entropy.ID(webhook.PrefixAttempt)
+	settled, err := e.outcomeOf(j, x.Attempt, &out)
 	if err != nil {
 		e.log.Error("make an attempt id", zap.Error(err))
 		e.giveBack(j)
 		return
 	}
+	e.sched.Finish(j, out.result, &schedule.Settling{Job: j, Sent: true, Gone: out.gone, Settled: settled})
+}
+
+func (e *Engine) send(r *send.Route, msg *send.Message) send.Exchange {
+	x := e.cfg.Sender.Send(e.sendCtx, r, msg, r.Endpoint.Timeout)
+	if x.Class == webhook.ClassCanceled && e.sendCtx.Err() == nil {
+		x.Class = webhook.ClassInternal // the transport's own doing
+		x.Attempt.Class = webhook.ClassInternal
+	}
+	return x
+}
+
+// outcomeOf returns what is written of an attempt for one delivery.
+func (e *Engine) outcomeOf(j *schedule.Job, a webhook.Attempt, out *outcome) (store.Settled, error) {
+	id, err := e.cfg.Entropy.ID(webhook.PrefixAttempt)
 	a.ID, a.Tenant, a.DeliveryID, a.N, a.NextAt = id, j.Tenant, j.Delivery, j.Attempts+1, out.due
-	e.sched.Finish(j, out.result, &schedule.Settling{
-		Job: j, Sent: true, Gone: out.gone,
-		Settled: store.Settled{
-			Tenant: j.Tenant, Delivery: j.Delivery, Endpoint: j.Endpoint, EventType: j.Message.EventType(),
-			Claim: j.Claim, Attempt: &a, Status: out.status, Reason: out.reason, Due: out.due,
-		},
-	})
+	return store.Settled{
+		Tenant: j.Tenant, Delivery: j.Delivery, Endpoint: j.Endpoint, EventType: j.Message.EventType(),
+		Claim: j.Claim, Attempt: &a, Status: out.status, Reason: out.reason, Due: out.due,
+	}, err
 }
 
 // giveUp ends a delivery without an attempt.

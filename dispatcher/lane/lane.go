@@ -42,6 +42,10 @@ type Config struct {
 	// after a time without any.
 	Interval time.Duration
 	Burst    int
+	// BatchMax is how many deliveries go in one request at most, 0 for one each,
+	// and BatchWait how long the first waits for others.
+	BatchMax  int
+	BatchWait time.Duration
 }
 
 // Health is what is remembered of an endpoint from before the lane began.
@@ -101,6 +105,9 @@ type Lane struct {
 	progress time.Time
 	pace     pace
 	slots    slots
+	// next is how many deliveries the next request has, if they go in batches
+	// and one may go.
+	next int
 	// blocked is until when the lane takes nothing in, because it could not be
 	// loaded.
 	blocked time.Time
@@ -196,10 +203,14 @@ func (l *Lane) queueLimit(now time.Time) int {
 	case l.cfg.Deleted:
 		return maxQueue
 	case l.Class(now) != Good:
-		return l.rated(now, smallQueue)
+		return l.rated(now, l.leastRoom())
 	}
-	return l.rated(now, min(max(2*l.pace.at(now), minQueue), max(queuePerSlot*l.window.size, maxQueue)))
+	return l.rated(now, min(max(2*l.pace.at(now), minQueue, 2*l.cfg.BatchMax), max(queuePerSlot*l.window.size, maxQueue)))
 }
+
+// leastRoom is the queue of an endpoint that has not shown that it answers: small,
+// but as large as a batch.
+func (l *Lane) leastRoom() int { return max(smallQueue, l.cfg.BatchMax) }
 
 // Excess returns how many queued deliveries a lane should give back because its
 // endpoint has stopped answering.
@@ -207,7 +218,7 @@ func (l *Lane) Excess(now time.Time) int {
 	if l.Class(now) != Suspect {
 		return 0
 	}
-	return max(l.Queued()-smallQueue, 0)
+	return max(l.Queued()-l.leastRoom(), 0)
 }
 
 // Reserve takes one place for a delivery that is being published, and reports
@@ -268,7 +279,7 @@ func (l *Lane) Ready(now time.Time) bool {
 		return false
 	case l.cfg.Deleted:
 		return true
-	case l.interval(now) > 0 && !l.slots.ready(now):
+	case l.interval(now) > 0 && !l.slots.ready(now, l.together()):
 		return false
 	case !l.breaker.closed():
 		return l.inFlight == 0 && !l.breaker.probing
@@ -288,13 +299,23 @@ func (l *Lane) startable() int {
 // Start moves a delivery of a rank from the queue into flight and reports whether it is
 // the probe of a half-open breaker. The lane must be Ready.
 func (l *Lane) Start(now time.Time, rank int) (probe bool) {
+	var one Ranks
+	one[rank] = 1
+	return l.StartBatch(now, one)
+}
+
+// StartBatch is Start for deliveries that go in one request. That is one under way,
+// but each of them counts for the endpoint's rate.
+func (l *Lane) StartBatch(now time.Time, of Ranks) (probe bool) {
 	if l.inFlight == 0 {
 		l.progress = now
 	}
 	if l.interval(now) > 0 {
-		l.slots.use()
+		l.slots.use(of.Sum())
 	}
-	l.queued[rank]--
+	for rank, n := range of {
+		l.queued[rank] -= n
+	}
 	l.inFlight++
 	probe = !l.breaker.closed() && !l.cfg.Deleted
 	l.breaker.probing = probe
@@ -303,9 +324,14 @@ func (l *Lane) Start(now time.Time, rank int) (probe bool) {
 
 // Finish records the result of a delivery that was started.
 func (l *Lane) Finish(now time.Time, r Result, probe bool) Effect {
+	return l.FinishBatch(now, 1, r, probe)
+}
+
+// FinishBatch is Finish for n deliveries that went in one request.
+func (l *Lane) FinishBatch(now time.Time, n int, r Result, probe bool) Effect {
 	l.inFlight--
 	l.progress = now
-	l.pace.end(now)
+	l.pace.end(now, n)
 	if probe {
 		l.breaker.probing = false
 	}

@@ -2,7 +2,7 @@ package lane
 
 import "time"
 
-// pace counts how many attempts end in a quarter of a second.
+// pace counts of how many deliveries an attempt ends in a quarter of a second.
 type pace struct {
 	began      time.Time
 	last, this int
@@ -10,9 +10,9 @@ type pace struct {
 
 const paceOver = 250 * time.Millisecond
 
-func (p *pace) end(now time.Time) {
+func (p *pace) end(now time.Time, n int) {
 	p.roll(now)
-	p.this++
+	p.this += n
 }
 
 // at returns the pace of the last quarter, or of the present one if that is

@@ -24,6 +24,8 @@ type SlotRequest struct {
 	// Interval is from one slot to the next, Slack how much of the past counts.
 	Interval, Slack time.Duration
 	Want            int
+	// Ahead is how far ahead they may be, if that is further than Ahead.
+	Ahead time.Duration
 }
 
 // slots are those that a lane was granted and has not used.
@@ -34,6 +36,8 @@ type slots struct {
 	// made, and scarce that the last was not granted in full: others want them.
 	asking, scarce bool
 	again          time.Time
+	// keep says that slots do not lapse: they are gathered for a batch.
+	keep bool
 }
 
 // grant is a number of slots, the first at a time, and a step from one to the next.
@@ -59,8 +63,8 @@ func (s *slots) add(now, first time.Time, step time.Duration, n int) {
 
 // first returns the time of the first slot that has not lapsed, if there is one.
 func (s *slots) first(now time.Time) (time.Time, bool) {
-	for s.held > 0 && s.grants[0].at.Add(lapses).Before(now) {
-		s.use()
+	for s.held > 0 && !s.keep && s.grants[0].at.Add(lapses).Before(now) {
+		s.use(1)
 	}
 	if s.held == 0 {
 		return time.Time{}, false
@@ -68,18 +72,35 @@ func (s *slots) first(now time.Time) (time.Time, bool) {
 	return s.grants[0].at, true
 }
 
-func (s *slots) ready(now time.Time) bool {
-	at, ok := s.first(now)
+// ready reports whether n slots may be used.
+func (s *slots) ready(now time.Time, n int) bool {
+	at, ok := s.nth(now, n)
 	return ok && !at.After(now)
 }
 
-// use removes the first slot.
-func (s *slots) use() {
-	g := &s.grants[0]
-	g.at = g.at.Add(g.step)
-	s.held--
-	if g.n--; g.n == 0 {
-		s.grants = s.grants[1:]
+// nth returns the time of the nth slot, if there are so many.
+func (s *slots) nth(now time.Time, n int) (time.Time, bool) {
+	if _, ok := s.first(now); !ok || s.held < n {
+		return time.Time{}, false
+	}
+	for _, g := range s.grants {
+		if n <= g.n {
+			return g.at.Add(time.Duration(n-1) * g.step), true
+		}
+		n -= g.n
+	}
+	return time.Time{}, false
+}
+
+// use removes the first n slots, or as many as there are.
+func (s *slots) use(n int) {
+	for ; n > 0 && s.held > 0; n-- {
+		g := &s.grants[0]
+		g.at = g.at.Add(g.step)
+		s.held--
+		if g.n--; g.n == 0 {
+			s.grants = s.grants[1:]
+		}
 	}
 }
 
@@ -113,6 +134,12 @@ func (l *Lane) slotsNeeded(now time.Time, interval time.Duration) int {
 		}
 		return 1
 	}
+	if l.cfg.BatchMax > 0 {
+		if l.inFlight >= l.startable() {
+			return 0
+		}
+		return l.next
+	}
 	soon := int(time.Duration(l.pace.at(now)) * Ahead / paceOver)
 	need := min(l.Queued(), max(l.startable()-l.inFlight, 0)+soon)
 	if !l.slots.scarce {
@@ -130,11 +157,15 @@ func (l *Lane) Slots(now time.Time) (SlotRequest, bool) {
 	}
 	l.slots.first(now)
 	need := l.slotsNeeded(now, interval)
-	if need == 0 || 2*l.slots.held >= need {
+	if !l.short(need) {
 		return SlotRequest{}, false
 	}
 	l.slots.asking = true
-	return SlotRequest{Interval: interval, Slack: time.Duration(max(l.cfg.Burst, 1)-1) * interval, Want: need - l.slots.held}, true
+	r := SlotRequest{Interval: interval, Slack: time.Duration(max(l.cfg.Burst, 1)-1) * interval, Want: need - l.slots.held}
+	if l.cfg.BatchMax > 0 {
+		r.Ahead = time.Duration(need) * interval
+	}
+	return r, true
 }
 
 // Granted takes n slots, the first at a time, which is when the next one is free if
@@ -163,10 +194,10 @@ func (l *Lane) Alarm(now time.Time) time.Time {
 		return time.Time{}
 	}
 	var at time.Time
-	if first, ok := l.slots.first(now); ok && first.After(now) && l.Queued() > 0 {
+	if first, ok := l.slots.nth(now, l.together()); ok && first.After(now) && l.Queued() > 0 {
 		at = first
 	}
-	if need := l.slotsNeeded(now, interval); !l.slots.asking && need > 0 && 2*l.slots.held < need {
+	if need := l.slotsNeeded(now, interval); !l.slots.asking && l.short(need) {
 		if again := l.slots.again; at.IsZero() || again.Before(at) {
 			at = later(again, time.Unix(0, 1))
 		}

@@ -51,7 +51,7 @@ func (a alarms) first() time.Time {
 
 // setAlarm notes when a lane has something to do.
 func (s *Scheduler) setAlarm(l *laneShell) {
-	at := l.Alarm(clock.Now())
+	at := l.wakeAt(clock.Now())
 	if at.Equal(l.alarm) && (l.alarmPlace > 0 || at.IsZero()) {
 		return
 	}
@@ -92,7 +92,7 @@ type Slots struct {
 func (w *Slots) Request(ahead time.Duration) store.RateRequest {
 	return store.RateRequest{
 		Tenant: w.Lane.Tenant, Name: w.Lane.Endpoint,
-		Interval: w.Interval, Slack: w.Slack, Ahead: ahead, Want: w.Want,
+		Interval: w.Interval, Slack: w.Slack, Ahead: max(ahead, w.Ahead), Want: w.Want,
 	}
 }
 

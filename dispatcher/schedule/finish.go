@@ -30,7 +30,7 @@ func (s *Scheduler) Finish(j *Job, r lane.Result, out *Settling) {
 		s.list(waiting)
 	}
 	out.Health = s.healthEffect(l, at, r)
-	s.apply(l, l.Finish(at, r, j.probe))
+	s.apply(l, l.FinishBatch(at, max(len(j.Members), 1), r, j.probe))
 	out.Trips = l.Trips()
 	s.hooks.Settle(out)
 	s.list(l)

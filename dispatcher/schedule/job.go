@@ -1,6 +1,8 @@
 package schedule
 
 import (
+	"time"
+
 	"github.com/postrider/postrider/dispatcher/send"
 	"github.com/postrider/postrider/store"
 )
@@ -16,9 +18,15 @@ type Job struct {
 	Reserved int
 	// Route is how to send it. The scheduler sets it when the job starts.
 	Route *send.Route
+	// Members are deliveries that go in one request, in their order. The job that
+	// has them stands for the request: of its own it has no more than its lane,
+	// the batch if that is bound, and the most crashes of any member.
+	Members []*Job
 
 	lane  *laneShell
 	probe bool
+	// since is when it was queued.
+	since time.Time
 }
 
 // Lane returns the key of the job's lane.
@@ -28,6 +36,9 @@ func (j *Job) Lane() store.Lane { return store.Lane{Tenant: j.Tenant, Endpoint: 
 type Settling struct {
 	store.Settled
 	Job *Job
+	// Rest are the outcomes of the others of a batch, which are written together
+	// with this one or not at all.
+	Rest []*Settling
 	// Sent says that the job holds a slot until it is settled; a job that was
 	// given back from a queue holds none.
 	Sent bool

@@ -79,8 +79,17 @@ func (s *Scheduler) Unreserve(key store.Lane, delivery string, priority webhook.
 func (s *Scheduler) Admit(w store.Waiting) store.Admission {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l := s.laneOf(store.Lane{Tenant: w.Tenant, Endpoint: w.Endpoint})
-	v := l.Admit(clock.Now(), w.Priority.Rank())
+	l, at := s.laneOf(store.Lane{Tenant: w.Tenant, Endpoint: w.Endpoint}), clock.Now()
+	if w.Batch != "" { // it is leased with all of its batch, in a turn
+		l.Stored(w.Priority.Rank())
+		next := l.Gate(at)
+		if l.Turn(at) > 0 {
+			next = at
+		}
+		s.feed(l)
+		return store.Admission{Gate: l.gate(next)}
+	}
+	v := l.Admit(at, w.Priority.Rank())
 	if !v.Admit {
 		s.feed(l)
 	}

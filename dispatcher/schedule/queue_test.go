@@ -31,7 +31,7 @@ func TestQueueSharesStarts(t *testing.T) {
 			for _, p := range tc.flood {
 				q.add(prioritized(p))
 			}
-			got[q.take(admitAll).Priority]++
+			got[q.take(admitAll, true, 0).Priority]++
 		}
 		for p, least := range tc.least {
 			if got[p] < least {
@@ -50,7 +50,7 @@ func TestQueueGivesBackLowFirst(t *testing.T) {
 	if len(got) != 3 || got[0].Priority != webhook.PriorityLow || got[1].Priority != webhook.PriorityLow || got[2].Priority != "" {
 		t.Errorf("last(3) = %v, want both low ones and then the normal one", got)
 	}
-	if q.len() != 1 || q.take(admitAll).Priority != webhook.PriorityHigh {
+	if q.loose() != 1 || q.take(admitAll, true, 0).Priority != webhook.PriorityHigh {
 		t.Error("what is left is not the high one")
 	}
 }

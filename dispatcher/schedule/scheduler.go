@@ -87,6 +87,8 @@ func New(slots int, hooks Hooks) *Scheduler {
 func (s *Scheduler) Push(jobs []*Job) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	at := clock.Now()
+	var bound []*Job
 	for _, j := range jobs {
 		if j.Reserved > 0 {
 			s.reserved.Done()
@@ -95,13 +97,19 @@ func (s *Scheduler) Push(jobs []*Job) {
 			continue // the rows go back when the lease is resigned
 		}
 		s.held[j.Delivery] = j.Claim
-		j.lane = s.laneOf(j.Lane())
+		j.lane, j.since = s.laneOf(j.Lane()), at
+		if j.Batch != "" {
+			bound = append(bound, j)
+			continue
+		}
 		j.lane.queue.add(j)
 		s.list(j.lane)
 	}
-	at := clock.Now()
+	if bound != nil {
+		s.pushBound(bound)
+	}
 	for _, j := range jobs { // a lane may have been shut since the place was taken
-		if l := j.lane; l != nil && l.queue.len() > 0 && l.Shut(at) {
+		if l := j.lane; l != nil && !l.queue.empty() && l.Shut(at) {
 			s.apply(l, lane.Effect{Release: true})
 		}
 	}

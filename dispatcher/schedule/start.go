@@ -61,17 +61,18 @@ func (s *Scheduler) popLane() *laneShell {
 // if it could start more. It returns nil if the lane cannot start one now.
 func (s *Scheduler) start(l *laneShell) *Job {
 	at := clock.Now()
-	if l.queue.len() == 0 || !l.Ready(at) {
+	some, loose := l.startable(at)
+	if !some || !l.Ready(at) {
 		return nil
 	}
-	j := l.queue.take(s.crashes.admits)
+	j := l.queue.take(s.crashes.admits, loose, l.Batch())
 	if j == nil {
 		s.crashes.wait(l)
 		return nil
 	}
 	s.crashes.begin(j)
 	s.mark(j)
-	j.probe = l.Start(at, j.Priority.Rank())
+	j.probe = l.StartBatch(at, j.ranks())
 	j.Route = l.route
 	if l.running++; l.running == 1 {
 		s.active++
@@ -112,8 +113,10 @@ func (s *Scheduler) staff() {
 // list puts a lane that may start something into the ring of its class.
 func (s *Scheduler) list(l *laneShell) {
 	s.reclass(l)
-	if !l.listed && l.queue.len() > 0 && l.Ready(clock.Now()) {
-		s.ready[l.class].push(l)
+	if at := clock.Now(); !l.listed {
+		if some, _ := l.startable(at); some && l.Ready(at) {
+			s.ready[l.class].push(l)
+		}
 	}
 	s.setAlarm(l)
 }
