@@ -49,8 +49,8 @@ func (d *database) ChangedEndpoints(ctx context.Context, cursor int64, limit int
 	return eps, next, err
 }
 
-func (d *database) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord) (store.EndpointRecord, error) {
-	return answer(d, "create endpoint", func() (store.EndpointRecord, error) { return d.memory.CreateEndpoint(ctx, now, ep, secret) })
+func (d *database) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, most int) (store.EndpointRecord, error) {
+	return answer(d, "create endpoint", func() (store.EndpointRecord, error) { return d.memory.CreateEndpoint(ctx, now, ep, secret, most) })
 }
 
 func (d *database) Endpoint(ctx context.Context, tenant, id string) (store.EndpointRecord, error) {

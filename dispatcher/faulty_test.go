@@ -79,6 +79,11 @@ func (f *faultyStore) Cancel(ctx context.Context, now time.Time, tenant string, 
 	return r, err
 }
 
+func (f *faultyStore) ReserveQuota(ctx context.Context, now time.Time, req store.QuotaRequest) (n int64, err error) {
+	err = f.do("reserve quota", func() (err error) { n, err = f.Store.ReserveQuota(ctx, now, req); return err })
+	return n, err
+}
+
 func (f *faultyStore) Start(ctx context.Context, epoch int64, rows []store.Held) (r []store.Held, err error) {
 	err = f.do("start", func() (err error) { r, err = f.Store.Start(ctx, epoch, rows); return err })
 	return r, err

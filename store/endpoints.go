@@ -29,8 +29,10 @@ func (r EndpointRecord) Clone() EndpointRecord {
 // transaction.
 type Endpoints interface {
 	// CreateEndpoint stores a new endpoint with its first secret and returns
-	// it with Revision, Version 1 and times set.
-	CreateEndpoint(ctx context.Context, now time.Time, ep EndpointRecord, secret SecretRecord) (EndpointRecord, error)
+	// it with Revision, Version 1 and times set. If most is not zero and the
+	// tenant has as many endpoints already, it is ErrTooMany, whoever else
+	// creates some at the same time.
+	CreateEndpoint(ctx context.Context, now time.Time, ep EndpointRecord, secret SecretRecord, most int) (EndpointRecord, error)
 
 	// UpdateEndpoint replaces the configuration if ep.Version is the present
 	// version, and returns it with the next Version. An endpoint that was

@@ -37,6 +37,13 @@ type Tx interface {
 	// TenantEndpoints is Directory.TenantEndpoints as the transaction sees it.
 	// It needs no second connection.
 	TenantEndpoints(ctx context.Context, tenant string, after int64) ([]EndpointRecord, int64, error)
+
+	// Reserver returns where quotas and rates are reserved while the transaction
+	// goes on. It locks nothing in the transaction and does not wait for it, but
+	// may need a connection of its own. Where a database has one writer only
+	// it is the transaction itself: then undone is true, and what was reserved
+	// is not any more if the host rolls back.
+	Reserver() (r Reserver, undone bool)
 }
 
 // EventKey names an event.

@@ -18,6 +18,7 @@ type Store interface {
 	Lanes
 	Batches
 	Rates
+	Quotas
 	Events
 	Deliveries
 	Statistics
@@ -62,6 +63,8 @@ var (
 	// ErrVersion says that an update was based on a version that is no longer
 	// the present one. Read again and repeat.
 	ErrVersion = errors.New("version is not current")
+	// ErrTooMany says that there are as many already as there may be.
+	ErrTooMany = errors.New("too many")
 	// ErrSchemaTooNew says that the database was migrated by a newer version
 	// of the library. Nothing is read or written.
 	ErrSchemaTooNew = errors.New("database schema is newer than this library")

@@ -62,7 +62,7 @@ func (a *archive) endpoint(ctx context.Context) (string, int64) {
 		ID: a.id(webhook.PrefixSecret), Tenant: tenant, Endpoint: rec.ID, Scheme: webhook.SchemeV1,
 		Sealed: []byte("sealed"), Fingerprint: "fingerprint", CreatedAt: a.now,
 	}
-	rec, err := a.st.CreateEndpoint(ctx, a.now, rec, secret)
+	rec, err := a.st.CreateEndpoint(ctx, a.now, rec, secret, 0)
 	a.must("CreateEndpoint", err)
 	return rec.ID, rec.Revision
 }

@@ -63,8 +63,8 @@ func (s *tap) EngineEndpoints(ctx context.Context, keys []store.Lane) ([]store.E
 	return tapped(s, "EngineEndpoints", func() ([]store.EngineEndpoint, error) { return s.Store.EngineEndpoints(ctx, keys) })
 }
 
-func (s *tap) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord) (store.EndpointRecord, error) {
-	return tapped(s, "CreateEndpoint", func() (store.EndpointRecord, error) { return s.Store.CreateEndpoint(ctx, now, ep, secret) })
+func (s *tap) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, most int) (store.EndpointRecord, error) {
+	return tapped(s, "CreateEndpoint", func() (store.EndpointRecord, error) { return s.Store.CreateEndpoint(ctx, now, ep, secret, most) })
 }
 
 func (s *tap) UpdateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord) (store.EndpointRecord, error) {
@@ -125,6 +125,10 @@ func (s *tap) Settle(ctx context.Context, now time.Time, st store.Settlement) (s
 
 func (s *tap) Cancel(ctx context.Context, now time.Time, tenant string, deliveries []string) ([]store.Cancellation, error) {
 	return tapped(s, "Cancel", func() ([]store.Cancellation, error) { return s.Store.Cancel(ctx, now, tenant, deliveries) })
+}
+
+func (s *tap) ReserveQuota(ctx context.Context, now time.Time, req store.QuotaRequest) (int64, error) {
+	return tapped(s, "ReserveQuota", func() (int64, error) { return s.Store.ReserveQuota(ctx, now, req) })
 }
 
 func (s *tap) Redeliver(ctx context.Context, now time.Time, tenant, delivery string) error {

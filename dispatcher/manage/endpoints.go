@@ -58,7 +58,7 @@ func (m *Manager) create(ctx context.Context, ep webhook.Endpoint, key signingKe
 	if err != nil {
 		return webhook.Endpoint{}, Secret{}, fmt.Errorf("create endpoint: %w", err)
 	}
-	if rec, err = m.store.CreateEndpoint(ctx, now(), rec, sealed); err != nil {
+	if rec, err = m.store.CreateEndpoint(ctx, now(), rec, sealed, 0); err != nil {
 		return webhook.Endpoint{}, Secret{}, err
 	}
 	m.d.Changed(&rec.Endpoint)

@@ -21,11 +21,11 @@ type faultyStore struct {
 	earlier webhook.Delivery
 }
 
-func (s *faultyStore) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord) (store.EndpointRecord, error) {
+func (s *faultyStore) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, most int) (store.EndpointRecord, error) {
 	if s.createFails != nil {
 		return store.EndpointRecord{}, s.createFails
 	}
-	return s.Store.CreateEndpoint(ctx, now, ep, secret)
+	return s.Store.CreateEndpoint(ctx, now, ep, secret, most)
 }
 
 func (s *faultyStore) UpdateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord) (store.EndpointRecord, error) {

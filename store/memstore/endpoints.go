@@ -21,7 +21,7 @@ type endpoint struct {
 func (ep *endpoint) id() string { return ep.ID }
 
 // CreateEndpoint implements store.Endpoints.
-func (s *Store) CreateEndpoint(ctx context.Context, now time.Time, rec store.EndpointRecord, secret store.SecretRecord) (store.EndpointRecord, error) {
+func (s *Store) CreateEndpoint(ctx context.Context, now time.Time, rec store.EndpointRecord, secret store.SecretRecord, most int) (store.EndpointRecord, error) {
 	if err := s.begin(ctx, "create endpoint"); err != nil {
 		return store.EndpointRecord{}, err
 	}
@@ -29,6 +29,9 @@ func (s *Store) CreateEndpoint(ctx context.Context, now time.Time, rec store.End
 	key := store.Lane{Tenant: rec.Tenant, Endpoint: rec.ID}
 	if s.endpoints[key] != nil {
 		return store.EndpointRecord{}, errors.New("create endpoint: the id is in use")
+	}
+	if most > 0 && s.countEndpoints(rec.Tenant) >= most {
+		return store.EndpointRecord{}, fmt.Errorf("create endpoint: %w", store.ErrTooMany)
 	}
 	now = instant(now)
 	ep := &endpoint{

@@ -20,6 +20,7 @@ func (s *Store) Prune(ctx context.Context, now time.Time, r store.Retention, lim
 	p.keys()
 	p.statistics(p.now.Add(-r.Statistics))
 	p.tombstones(p.now.Add(-r.Tombstones))
+	p.quotas(p.now.Add(-r.Statistics))
 	return p.done, nil
 }
 

@@ -20,6 +20,7 @@ type Store struct {
 	deliveries map[string]*delivery // by id, of all tenants
 	endpoints  map[store.Lane]*endpoint
 	settings   map[string][]byte
+	quotas     map[quota]int64
 	rates      map[rate]time.Time // when the next slot is free
 
 	// The queue: a row is in waiting, in its lane, or with its owner.
@@ -58,6 +59,7 @@ func New() *Store {
 		deliveries: make(map[string]*delivery),
 		endpoints:  make(map[store.Lane]*endpoint),
 		settings:   make(map[string][]byte),
+		quotas:     make(map[quota]int64),
 		rates:      make(map[rate]time.Time),
 		lanes:      make(map[store.Lane]*lane),
 		owners:     make(map[int64]map[string]*row),

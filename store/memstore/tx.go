@@ -69,6 +69,9 @@ func (tx *Tx) TenantEndpoints(ctx context.Context, tenant string, after int64) (
 	return tx.store.TenantEndpoints(ctx, tenant, after)
 }
 
+// Reserver implements store.Tx.
+func (tx *Tx) Reserver() (store.Reserver, bool) { return tx.store, false }
+
 // Commit writes all publications or, with an error, none: ErrSerialization.
 func (tx *Tx) Commit() error {
 	if tx.done {

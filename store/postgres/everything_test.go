@@ -141,6 +141,8 @@ func (w *life) claims() []step {
 			w.claimed = append(w.claimed, claimed...)
 			return err
 		}},
+		{"ReserveQuota, new", 1, w.reserveQuota},
+		{"ReserveQuota", 1, w.reserveQuota},
 		{"ReserveRates, new names", 200, w.reserve},
 		{"ReserveRates", 200, w.reserve},
 	}
@@ -213,6 +215,15 @@ func (w *life) together(n int) (list []store.Claimed) {
 	}
 	w.claimed = slices.DeleteFunc(w.claimed, func(c store.Claimed) bool { return slices.Contains(list, c) })
 	return list
+}
+
+func (w *life) reserveQuota(p *process) error {
+	req := store.QuotaRequest{Tenant: w.ep.name, Name: "events", Window: time.Unix(0, 0), Limit: 10, Need: 1}
+	n, err := p.ReserveQuota(w.ctx, time.Now(), req)
+	if err == nil && n != 1 {
+		err = fmt.Errorf("%d units were given, want 1", n)
+	}
+	return err
 }
 
 func (w *life) turn(most int) func(store.Lane) store.Turn {

@@ -34,6 +34,9 @@ func (t hostTx) Publish(ctx context.Context, now time.Time, pubs []store.Publica
 	return b.results, err
 }
 
+// Reserver implements store.Tx: the store, on a connection of its own.
+func (t hostTx) Reserver() (store.Reserver, bool) { return t.store, false }
+
 // TenantEndpoints implements store.Tx.
 func (t hostTx) TenantEndpoints(ctx context.Context, tenant string, after int64) ([]store.EndpointRecord, int64, error) {
 	return sqlstore.TenantEndpoints(ctx, conn{t.on}, tenant, after)

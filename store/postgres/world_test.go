@@ -126,7 +126,7 @@ func (w *tenant) endpoint(st store.Store) store.EndpointRecord {
 	secret := store.SecretRecord{
 		ID: webhook.NewID(webhook.PrefixSecret), Tenant: w.name, Endpoint: ep.ID, Scheme: webhook.SchemeV1, Sealed: []byte("sealed"),
 	}
-	ep, err := st.CreateEndpoint(w.t.Context(), time.Now(), ep, secret)
+	ep, err := st.CreateEndpoint(w.t.Context(), time.Now(), ep, secret, 0)
 	must(w.t, err, "CreateEndpoint")
 	return ep
 }

@@ -184,9 +184,9 @@ func (s timed) Reap(ctx context.Context, now time.Time, epoch int64, ttl time.Du
 	return s.Store.Reap(ctx, now, epoch, ttl, limit)
 }
 
-func (s timed) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord) (store.EndpointRecord, error) {
+func (s timed) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, most int) (store.EndpointRecord, error) {
 	s.pair.set(s.t, now)
-	return s.Store.CreateEndpoint(ctx, now, ep, secret)
+	return s.Store.CreateEndpoint(ctx, now, ep, secret, most)
 }
 
 func (s timed) UpdateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord) (store.EndpointRecord, error) {

@@ -48,6 +48,9 @@ func (t *hostTx) TenantEndpoints(ctx context.Context, tenant string, after int64
 	return t.tx.TenantEndpoints(ctx, tenant, after)
 }
 
+// Reserver implements store.Tx: that of the shard.
+func (t *hostTx) Reserver() (store.Reserver, bool) { return t.tx.Reserver() }
+
 func (t *hostTx) check(ctx context.Context, tenant string) error {
 	sh, err := t.store.find(ctx, tenant)
 	switch {

@@ -141,7 +141,7 @@ func runEverything(t *testing.T, st *Store) {
 	must(st.Renew(ctx, now, epoch, time.Hour))
 	ep := store.EndpointRecord{Endpoint: webhook.Endpoint{ID: webhook.NewID(webhook.PrefixEndpoint), Tenant: "acme"}}
 	secret := store.SecretRecord{ID: webhook.NewID(webhook.PrefixSecret), Tenant: "acme", Endpoint: ep.ID}
-	ep, err = st.CreateEndpoint(ctx, now, ep, secret)
+	ep, err = st.CreateEndpoint(ctx, now, ep, secret, 0)
 	must(err)
 	ep.Status = webhook.EndpointPaused
 	ep, err = st.UpdateEndpoint(ctx, now, ep)

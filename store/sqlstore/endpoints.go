@@ -60,7 +60,7 @@ func liveEndpoint(ctx context.Context, c Conn, tenant, id string) (store.Endpoin
 }
 
 // CreateEndpoint implements store.Endpoints.
-func (s *Store) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord) (store.EndpointRecord, error) {
+func (s *Store) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, most int) (store.EndpointRecord, error) {
 	ep = ep.Clone()
 	err := s.db.Write(ctx, func(ctx context.Context, c Conn) error {
 		now, err := s.now(ctx, c, now)
@@ -69,8 +69,17 @@ func (s *Store) CreateEndpoint(ctx context.Context, now time.Time, ep store.Endp
 		}
 		ep.Headers, ep.Version, ep.DeletedAt = nil, 1, time.Time{}
 		ep.CreatedAt, ep.UpdatedAt = whole(now), whole(now)
+		// Revisions are taken one by one until the commit, so nobody else creates
+		// an endpoint from here on.
 		if ep.Revision, err = nextRevision(ctx, c, ep.Tenant); err != nil {
 			return err
+		}
+		if most > 0 {
+			if n, err := countEndpoints(ctx, c, ep.Tenant); err != nil {
+				return err
+			} else if n >= most {
+				return store.ErrTooMany
+			}
 		}
 		config, err := encodeConfig(&ep.Endpoint)
 		if err != nil {

@@ -24,6 +24,7 @@ func (s *Store) Prune(ctx context.Context, now time.Time, r store.Retention, lim
 		func(ctx context.Context) error { return p.fold(ctx, perMinute, perHour, now.Add(-minutesKept)) },
 		func(ctx context.Context) error { return p.fold(ctx, perHour, perDay, now.Add(-hoursKept)) },
 		func(ctx context.Context) error { return p.tombstones(ctx, now.Add(-r.Tombstones)) },
+		func(ctx context.Context) error { return p.quotas(ctx, now.Add(-r.Statistics)) },
 		func(ctx context.Context) error { return p.expired(ctx, r) },
 	} {
 		errs = append(errs, step(ctx))

@@ -27,6 +27,33 @@ func (t hostTx) TenantEndpoints(ctx context.Context, tenant string, after int64)
 	return TenantEndpoints(ctx, t.conn, tenant, after)
 }
 
+// Reserver implements store.Tx. The host's transaction may be the one that writes,
+// and another would wait for it for ever.
+func (t hostTx) Reserver() (store.Reserver, bool) { return t, true }
+
+// ReserveRates implements store.Reserver.
+func (t hostTx) ReserveRates(ctx context.Context, now time.Time, reqs []store.RateRequest) ([]store.RateGrant, error) {
+	if err := store.CheckRates(reqs); err != nil {
+		return nil, wrap("reserve rates", err)
+	}
+	now, err := t.store.now(ctx, t.conn, now)
+	if err != nil {
+		return nil, err
+	}
+	grants := make([]store.RateGrant, len(reqs))
+	for i := range reqs {
+		if grants[i], err = reserveRate(ctx, t.conn, now, &reqs[i]); err != nil {
+			return nil, err
+		}
+	}
+	return grants, nil
+}
+
+// ReserveQuota implements store.Reserver.
+func (t hostTx) ReserveQuota(ctx context.Context, _ time.Time, req store.QuotaRequest) (int64, error) {
+	return reserveQuota(ctx, t.conn, &req)
+}
+
 // sqlConn is a Conn over a transaction of package sql.
 type sqlConn struct {
 	tx *sql.Tx

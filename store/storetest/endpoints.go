@@ -34,7 +34,7 @@ func endpointCreateKeepsAll(w *world) {
 	rec.Status, rec.PauseCause, rec.StatusReason = webhook.EndpointPaused, webhook.PausedByHand, "Webhook paused by hand."
 	rec.Sealed = []byte{0, 1, 0xff, 0xfe}
 
-	got, err := w.store.CreateEndpoint(w.ctx, w.now, rec, w.newSecret(acme, rec.ID))
+	got, err := w.store.CreateEndpoint(w.ctx, w.now, rec, w.newSecret(acme, rec.ID), 0)
 	w.must(err, "CreateEndpoint")
 	want := rec
 	want.Revision, want.Version, want.CreatedAt, want.UpdatedAt = got.Revision, 1, w.now, w.now

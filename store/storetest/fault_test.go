@@ -41,6 +41,14 @@ var faults = map[string]struct {
 		wrap:     each(func(st store.Store) store.Store { return &cancelsForAll{st} }),
 		caughtBy: []string{"Cancel/OfOthersIsUnknown"},
 	},
+	"quotas are counted in the process": {
+		wrap:     each(func(st store.Store) store.Store { return &ownQuotas{Store: st} }),
+		caughtBy: []string{"Quotas/ProcessesShare", "Quotas/NeverOver"},
+	},
+	"endpoints are counted before they are created": {
+		wrap:     each(func(st store.Store) store.Store { return &countsBefore{Store: st} }),
+		caughtBy: []string{"Quotas/EndpointLimitIsExact"},
+	},
 	"a batch is written one by one": {
 		wrap:     each(func(st store.Store) store.Store { return &oneByOne{st} }),
 		caughtBy: []string{"Publishing/ErrorWritesNothing"},
@@ -145,7 +153,7 @@ var faults = map[string]struct {
 			h := harness(st, st, st)
 			h.Begin = func(*testing.T) storetest.HostTx {
 				none := func() error { return nil }
-				return storetest.HostTx{Tx: st, Commit: none, Rollback: none}
+				return storetest.HostTx{Tx: noTx{st}, Commit: none, Rollback: none}
 			}
 			return h
 		},

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/store/memstore"
 	"github.com/postrider/postrider/webhook"
 )
 
@@ -122,6 +123,65 @@ func (s *cancelsForAll) Cancel(ctx context.Context, now time.Time, tenant string
 		answers = append(answers, own...)
 	}
 	return answers, nil
+}
+
+// noTx is a store that passes itself off as a transaction of the host.
+type noTx struct{ *memstore.Store }
+
+func (s noTx) Reserver() (store.Reserver, bool) { return s.Store, false }
+
+// ownQuotas counts by itself, and for each process.
+type ownQuotas struct {
+	store.Store
+	mu   sync.Mutex
+	used map[store.QuotaRequest]int64
+}
+
+func (s *ownQuotas) ReserveQuota(_ context.Context, _ time.Time, req store.QuotaRequest) (given int64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.used == nil {
+		s.used = make(map[store.QuotaRequest]int64)
+	}
+	key := store.QuotaRequest{Tenant: req.Tenant, Name: req.Name, Window: req.Window}
+	given, s.used[key] = req.Grant(s.used[key])
+	return given, nil
+}
+
+// countsBefore counts endpoints and creates one in two transactions. Of callers that
+// come together all have counted before the first creates.
+type countsBefore struct {
+	store.Store
+	mu      sync.Mutex
+	counted int
+	all     chan struct{}
+}
+
+func (s *countsBefore) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, most int) (store.EndpointRecord, error) {
+	if most == 0 {
+		return s.Store.CreateEndpoint(ctx, now, ep, secret, 0)
+	}
+	n, err := s.CountEndpoints(ctx, ep.Tenant)
+	if err != nil {
+		return store.EndpointRecord{}, err
+	}
+	s.mu.Lock()
+	if s.all == nil {
+		s.all = make(chan struct{})
+	}
+	all := s.all
+	if s.counted++; s.counted == 16 {
+		close(s.all)
+	}
+	s.mu.Unlock()
+	select {
+	case <-all:
+	case <-time.After(time.Second):
+	}
+	if n >= most {
+		return store.EndpointRecord{}, store.ErrTooMany
+	}
+	return s.Store.CreateEndpoint(ctx, now, ep, secret, 0)
 }
 
 // oneByOne has no transaction around a batch.
@@ -418,6 +478,10 @@ func (s *deaf) Settle(ctx context.Context, now time.Time, st store.Settlement) (
 
 func (s *deaf) Take(ctx context.Context, now time.Time, epoch int64, limit int, asking []store.Lane, turn func(store.Lane) store.Turn) ([]store.Claimed, error) {
 	return s.Store.Take(context.WithoutCancel(ctx), now, epoch, limit, asking, turn)
+}
+
+func (s *deaf) ReserveQuota(ctx context.Context, now time.Time, req store.QuotaRequest) (int64, error) {
+	return s.Store.ReserveQuota(context.WithoutCancel(ctx), now, req)
 }
 
 func (s *deaf) ReserveRates(ctx context.Context, now time.Time, reqs []store.RateRequest) ([]store.RateGrant, error) {

@@ -68,6 +68,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		role{"Health", healthCases},
 		role{"Redeliver", redeliverCases},
 		role{"Cancel", cancelCases},
+		role{"Quotas", quotaCases},
 		role{"Gates", gateCases},
 		role{"Lanes", laneCases},
 		role{"Rates", rateCases},

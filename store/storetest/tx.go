@@ -18,6 +18,7 @@ var txCases = []testCase{
 	{"SeesItsOwnKeys", txSeesItsOwnKeys},
 	{"RollbackLeavesItsKeyFree", txRollbackLeavesItsKeyFree},
 	{"EndsAsItIsWritten", txEndsAsItIsWritten},
+	{"Reserves", txReserves},
 }
 
 // begin starts a transaction of the host, or skips the case.

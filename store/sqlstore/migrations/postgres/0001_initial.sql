@@ -87,6 +87,16 @@ CREATE TABLE postrider.rates (
 	PRIMARY KEY (tenant, name)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 200, autovacuum_vacuum_cost_delay = 0);
 
+-- What tenants have used up of what they have for a time, which began at since.
+CREATE TABLE postrider.quotas (
+	tenant text COLLATE "C" NOT NULL,
+	name   text COLLATE "C" NOT NULL,
+	since  bigint NOT NULL,
+	used   bigint NOT NULL,
+	PRIMARY KEY (tenant, name, since)
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 200, autovacuum_vacuum_cost_delay = 0);
+CREATE INDEX quotas_since ON postrider.quotas (since);
+
 -- One row per pending delivery, and all that is known of it. owner is the epoch
 -- that a row is leased to, or 0. It never moves within the table: what is updated
 -- is in the conditions of its indexes, so every state is a new version of the row.

@@ -75,6 +75,16 @@ CREATE TABLE postrider_rates (
 	PRIMARY KEY (tenant, name)
 ) WITHOUT ROWID;
 
+-- What tenants have used up of what they have for a time, which began at since.
+CREATE TABLE postrider_quotas (
+	tenant TEXT    NOT NULL,
+	name   TEXT    NOT NULL,
+	since  INTEGER NOT NULL,
+	used   INTEGER NOT NULL,
+	PRIMARY KEY (tenant, name, since)
+) WITHOUT ROWID;
+CREATE INDEX postrider_quotas_since ON postrider_quotas (since);
+
 -- seq numbers events in the order they were written.
 CREATE TABLE postrider_events (
 	seq             INTEGER PRIMARY KEY,
