@@ -13,6 +13,7 @@ import (
 
 	"github.com/postrider/postrider/dispatcher/directory"
 	"github.com/postrider/postrider/dispatcher/entropy"
+	"github.com/postrider/postrider/dispatcher/quota"
 	"github.com/postrider/postrider/dispatcher/seal"
 	"github.com/postrider/postrider/dispatcher/send"
 	"github.com/postrider/postrider/dispatcher/transport"
@@ -74,6 +75,11 @@ type Config struct {
 	// event nor the endpoint says otherwise.
 	// Defaults to the library's own.
 	TypeDefaults map[string]webhook.TypeDefaults
+	// Limits tells what a tenant's plan allows; its answers hold for 10 seconds,
+	// and longer if it fails. It is asked by Publish and PublishTx, also while a
+	// transaction of the host goes on, so it must not wait for one.
+	// Defaults to no limits.
+	Limits func(ctx context.Context, tenant string) (webhook.Limits, error)
 	// Retention says how long things are kept.
 	Retention Retention
 	// OnOperational is told what happens to webhooks: pauses, warnings, failed
@@ -192,6 +198,8 @@ type Dispatcher struct {
 	entropy *entropy.Source
 
 	directory *directory.Directory
+	// quotas is nil if nothing is limited.
+	quotas *quota.Keeper
 	// sharded is the store, as it is or as the only shard, and shards is what
 	// works for each of its shards.
 	sharded store.Sharded
@@ -228,7 +236,7 @@ func New(st store.Store, cfg Config) (*Dispatcher, error) {
 	if d.entropy, err = entropy.New(cfg.Entropy); err != nil {
 		return nil, fmt.Errorf("read entropy: %w", err)
 	}
-	d.directory = directory.New(st, directoryFor)
+	d.directory, d.quotas = directory.New(st, directoryFor), quota.New(cfg.Limits)
 	for name, shard := range d.sharded.Shards() {
 		d.shards[name] = d.newShard(name, shard)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/dispatcher/engine"
+	"github.com/postrider/postrider/dispatcher/quota"
 	"github.com/postrider/postrider/dispatcher/schedule"
 	"github.com/postrider/postrider/dispatcher/send"
 	"github.com/postrider/postrider/store"
@@ -24,6 +25,8 @@ type publication struct {
 	// engine is where deliveries are handed over to, or nil.
 	engine *engine.Engine
 	msg    *send.Message
+	// token is what it has used up of its tenant's quotas.
+	token quota.Token
 	// due is when the first attempts are due; zero is at once.
 	due time.Time
 	// state says whether a flush has taken it or its caller has given up.

@@ -12,6 +12,7 @@ import (
 	"github.com/postrider/postrider/dispatcher/clock"
 	"github.com/postrider/postrider/dispatcher/directory"
 	"github.com/postrider/postrider/dispatcher/engine"
+	"github.com/postrider/postrider/dispatcher/quota"
 	"github.com/postrider/postrider/dispatcher/send"
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/webhook"
@@ -36,15 +37,21 @@ var errUnsettled = fmt.Errorf("publish: %w: endpoints of the tenant keep changin
 //
 // With an idempotency key it can be repeated: the same key with the same content
 // gives the first receipt again; with other content it is
-// webhook.ErrIdempotencyConflict. Other errors are *webhook.InvalidError,
+// webhook.ErrIdempotencyConflict. A tenant that is over a limit of its plan (see
+// Config.Limits) gets a *webhook.QuotaError. Other errors are *webhook.InvalidError,
 // store.ErrUnavailable (nothing is stored), and store.ErrUnknown (the outcome is
 // not known, or ctx ended before it was; repeat with the idempotency key).
 func (d *Dispatcher) Publish(ctx context.Context, ev webhook.Event) (webhook.Receipt, error) {
 	p, err := d.prepare(ctx, ev)
+	if err == nil {
+		err = d.charge(ctx, p, p.source())
+	}
 	if err != nil {
 		return webhook.Receipt{}, err
 	}
-	return d.publish(ctx, p)
+	r, err := d.publish(ctx, p)
+	p.refund(ctx, p.source(), r, err)
+	return r, err
 }
 
 // Published is the answer to one event of PublishMany.
@@ -63,7 +70,12 @@ func (d *Dispatcher) PublishMany(ctx context.Context, events []webhook.Event) []
 	for i, ev := range events {
 		p, err := d.prepare(ctx, ev)
 		if err == nil {
-			err = d.match(ctx, p, false)
+			err = d.charge(ctx, p, p.source())
+		}
+		if err == nil {
+			if err = d.match(ctx, p, false); err != nil {
+				p.refund(ctx, p.source(), webhook.Receipt{}, err)
+			}
 		}
 		if answers[i].Err = err; err == nil {
 			pending[i] = p
@@ -87,6 +99,7 @@ func (d *Dispatcher) PublishMany(ctx context.Context, events []webhook.Event) []
 		default:
 			answers[i].Err = err
 		}
+		p.refund(ctx, p.source(), answers[i].Receipt, answers[i].Err)
 	}
 	return answers
 }
@@ -96,6 +109,11 @@ func (d *Dispatcher) PublishMany(ctx context.Context, events []webhook.Event) []
 // sharded store refuses events of other shards' tenants. Errors of the database
 // are returned as they are, so that a host can recognise those that ask to repeat
 // the transaction; else see Publish.
+//
+// Limits of the tenant's plan are not kept in the host's transaction where a
+// database has several writers, so that nobody waits for it: that needs one free
+// connection now and then, for a second at most. What a transaction that is rolled
+// back has used up may stay so.
 func (d *Dispatcher) PublishTx(ctx context.Context, tx store.Tx, ev webhook.Event) (webhook.Receipt, error) {
 	p, err := d.newPublication(ev)
 	if err != nil {
@@ -106,10 +124,21 @@ func (d *Dispatcher) PublishTx(ctx context.Context, tx store.Tx, ev webhook.Even
 		return webhook.Receipt{}, err
 	}
 	p.placeOn(s)
-	dir := d.directory.Known(ev.Tenant)
+	reserver, undone := tx.Reserver()
+	from := quota.Source{Reserver: reserver, Undone: undone}
+	if err := d.chargeTx(ctx, p, from); err != nil {
+		return webhook.Receipt{}, err
+	}
+	r, err := d.publishTx(ctx, tx, p)
+	p.refund(ctx, from, r, err)
+	return r, err
+}
+
+func (d *Dispatcher) publishTx(ctx context.Context, tx store.Tx, p *publication) (r webhook.Receipt, err error) {
+	dir := d.directory.Known(p.Event.Tenant)
 	if dir == nil {
 		// The transaction may be all of the database there is to be had.
-		dir, err = d.directory.ReadFrom(ctx, tx, ev.Tenant)
+		dir, err = d.directory.ReadFrom(ctx, tx, p.Event.Tenant)
 	}
 	for range maxStale {
 		if err != nil {
@@ -123,12 +152,12 @@ func (d *Dispatcher) PublishTx(ctx context.Context, tx store.Tx, ev webhook.Even
 			return webhook.Receipt{}, err2
 		}
 		if err := p.answer(results[0]); !errors.Is(err, errStale) {
-			if e := s.engine.Load(); e != nil {
+			if e := p.shard.engine.Load(); e != nil {
 				e.LookOut(p.due)
 			}
 			return p.receipt, err
 		}
-		dir, err = d.directory.ReadFrom(ctx, tx, ev.Tenant)
+		dir, err = d.directory.ReadFrom(ctx, tx, p.Event.Tenant)
 	}
 	return webhook.Receipt{}, errUnsettled
 }

@@ -2,6 +2,7 @@ package manage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/postrider/postrider/dispatcher"
@@ -16,7 +17,8 @@ import (
 //
 // The fields that are the library's (ID, Revision, Version, the times,
 // PauseCause and StatusReason) must be left empty. A *webhook.InvalidError names
-// every field at fault, those of the URL first; then, and on every other error
+// every field at fault, those of the URL first; a tenant that has as many endpoints
+// as it may gets a *webhook.QuotaError. Then, and on every other error
 // but store.ErrUnknown, nothing was stored. After store.ErrUnknown look whether
 // Endpoints has it; its secret can be rotated.
 func (m *Manager) CreateEndpoint(ctx context.Context, ep webhook.Endpoint) (webhook.Endpoint, Secret, error) {
@@ -58,7 +60,15 @@ func (m *Manager) create(ctx context.Context, ep webhook.Endpoint, key signingKe
 	if err != nil {
 		return webhook.Endpoint{}, Secret{}, fmt.Errorf("create endpoint: %w", err)
 	}
-	if rec, err = m.store.CreateEndpoint(ctx, now(), rec, sealed, 0); err != nil {
+	limits, err := m.d.Limits(ctx, ep.Tenant)
+	if err != nil {
+		return webhook.Endpoint{}, Secret{}, fmt.Errorf("create endpoint: %w", err)
+	}
+	rec, err = m.store.CreateEndpoint(ctx, now(), rec, sealed, max(limits.Endpoints, 0))
+	if errors.Is(err, store.ErrTooMany) {
+		err = &webhook.QuotaError{Limit: webhook.LimitEndpoints}
+	}
+	if err != nil {
 		return webhook.Endpoint{}, Secret{}, err
 	}
 	m.d.Changed(&rec.Endpoint)

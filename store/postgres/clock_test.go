@@ -100,7 +100,7 @@ func (c *clock) set(ctx context.Context, now time.Time) error {
 // clean removes all rows.
 func (c *clock) clean(t *testing.T) {
 	for _, table := range []string{
-		"sequences", "settings", "tenants", "endpoints", "secrets", "health", "lanes", "rates", "queue", "events", "payloads",
+		"sequences", "settings", "tenants", "endpoints", "secrets", "health", "lanes", "rates", "quotas", "queue", "events", "payloads",
 		"deliveries", "attempts", "idempotency", "processes", "stats", "uncounted",
 	} {
 		if _, err := c.pool.Exec(t.Context(), `DELETE FROM `+c.schema+`.`+table); err != nil {
