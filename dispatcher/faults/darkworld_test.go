@@ -41,9 +41,12 @@ type darkWorld struct {
 	cfg     childConfig
 	timeout time.Duration // of an attempt
 	dark    int
+	// unheard makes an address that takes no connection, if dark endpoints are to
+	// be like that.
+	unheard func() string
 	exec    func(statement string) error // on the database, without a child
-	// open counts the requests that dark receivers have in hand.
-	open atomic.Int64
+	// inHand counts the requests that dark receivers have.
+	inHand atomic.Int64
 
 	mu      sync.Mutex // guards what follows
 	called  map[int]time.Time
@@ -55,17 +58,21 @@ type darkWorld struct {
 // deliveries in all parked behind them.
 func newDarkWorld(t *testing.T, database string, dark int, timeout time.Duration, backlog int) *darkWorld {
 	t.Helper()
-	w := &darkWorld{
-		t: t, cfg: childConfig{Slots: darkSlots}, timeout: timeout, dark: dark,
-		called: map[int]time.Time{}, arrived: map[int]time.Time{},
-	}
+	w := &darkWorld{t: t, timeout: timeout, dark: dark}
+	w.open(database, backlog)
+	return w
+}
+
+func (w *darkWorld) open(database string, backlog int) {
+	w.t.Helper()
+	w.cfg.Slots = darkSlots
+	w.called, w.arrived = map[int]time.Time{}, map[int]time.Time{}
 	st, end := w.database(database)
 	w.populate(st)
-	if dark > 0 {
+	if w.dark > 0 {
 		w.seed(backlog)
 	}
 	end()
-	return w
 }
 
 // database makes the database and returns a store on it, and what closes it.
@@ -175,6 +182,9 @@ func (w *darkWorld) copies(rows int, table, id, columns, condition, parked strin
 // receiver starts the receiver of an endpoint and returns its address.
 func (w *darkWorld) receiver(i int) string {
 	w.t.Helper()
+	if i < w.dark && w.unheard != nil {
+		return w.unheard()
+	}
 	l, err := (&net.ListenConfig{}).Listen(w.t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		w.t.Fatal(err)
@@ -207,8 +217,8 @@ func (w *darkWorld) swallow(l net.Listener) {
 			return
 		}
 		conns.Go(func() {
-			w.open.Add(1)
-			defer w.open.Add(-1)
+			w.inHand.Add(1)
+			defer w.inHand.Add(-1)
 			defer c.Close()
 			_, _ = io.Copy(io.Discard, c) // until the sender gives up
 		})
@@ -277,14 +287,12 @@ func (w *darkWorld) run(perSecond int, lasting, known time.Duration) darkFigures
 }
 
 // publish publishes until a time and returns how many events there were. No call
-// waits for another.
+// waits for another, and what a busy machine delays is made up for.
 func (w *darkWorld) publish(p *process, perSecond int, until time.Time) int {
-	tick := time.NewTicker(time.Second / time.Duration(perSecond))
-	defer tick.Stop()
 	var calls sync.WaitGroup
 	published := 0
-	for time.Now().Before(until) {
-		<-tick.C
+	for next := time.Now(); next.Before(until); next = next.Add(time.Second / time.Duration(perSecond)) {
+		time.Sleep(time.Until(next))
 		n := published
 		published++
 		calls.Go(func() {
@@ -364,7 +372,7 @@ func (w *darkWorld) watch(ctx context.Context, from time.Time) (most, peak int64
 		case <-ctx.Done():
 			return most, peak
 		}
-		open := w.open.Load()
+		open := w.inHand.Load()
 		peak = max(peak, open)
 		if time.Now().Before(from) {
 			continue
