@@ -73,6 +73,8 @@ func (f facts) pausedBecause() string {
 func (f facts) inHand() string {
 	n := f.delivery.Attempts + 1
 	switch {
+	case f.place.Ahead != "":
+		return fmt.Sprintf("a process has it in hand for when %s, which comes before it in its ordering key, is delivered", f.place.Ahead)
 	case f.place.Crashes > 0:
 		return fmt.Sprintf("a process has attempt %d in hand; it goes with few others or alone, because %s with it before", n, f.crashed())
 	case !f.health.RecoveringSince.IsZero():
