@@ -78,6 +78,7 @@ func TestWhySentences(t *testing.T) {
 		{"in hand after a crash", facts{delivery: pending(3, now), endpoint: active, place: store.Place{Leased: true, Crashes: 1}}, "Pending: a process has attempt 4 in hand; it goes with few others or alone, because one process ended with it before."},
 		{"in hand, recovering", facts{delivery: pending(3, now), endpoint: active, health: recovering, place: store.Place{Leased: true}}, "Pending: a process has attempt 4 in hand, which goes out at the rate of an endpoint that recovers since 2026-02-03T04:04:06Z."},
 		{"in hand, limited", facts{delivery: pending(3, now), endpoint: limited, place: store.Place{Leased: true}}, "Pending: a process has attempt 4 in hand, which goes out as soon as the endpoint's rate_limit of 50 per second allows."},
+		{"in hand in a batch", facts{delivery: member, endpoint: batched, place: store.Place{Leased: true}}, "Pending: a process has it in hand with all others of batch " + batch + "; attempt 4 is under way or about to begin."},
 		{"collecting", facts{delivery: pending(0, now), endpoint: batched, place: store.Place{Leased: true}}, "Pending: a process collects a batch for attempt 1, of up to 50 events or for up to 1s."},
 
 		{"paused by hand", facts{delivery: pending(0, later), endpoint: paused("manual", 2)}, "Pending: the endpoint is paused by hand."},

@@ -84,6 +84,9 @@ func (f facts) inHand() string {
 	case f.endpoint.Batch.MaxEvents > 0 && f.delivery.BatchID == "":
 		return fmt.Sprintf("a process collects a batch for attempt %d, of up to %d events or for up to %v", n, f.endpoint.Batch.MaxEvents, f.endpoint.Batch.MaxWait)
 	}
+	if f.delivery.BatchID != "" {
+		return fmt.Sprintf("a process has it in hand with all others of batch %s; attempt %d is under way or about to begin", f.delivery.BatchID, n)
+	}
 	return fmt.Sprintf("a process has it in hand; attempt %d is under way or about to begin", n)
 }
 
