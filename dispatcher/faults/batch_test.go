@@ -2,12 +2,15 @@ package faults_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/postrider/postrider/dispatcher"
 	"github.com/postrider/postrider/dispatcher/manage"
@@ -21,16 +24,16 @@ import (
 
 // batchReceiver is a server that takes batches, verifies them and remembers each.
 type batchReceiver struct {
-	t        *testing.T
 	verifier *signer.Verifier
 
-	mu      sync.Mutex
-	bodies  map[string]string   // by batch
-	members map[string][]string // event ids, by batch
-	batches map[string]string   // the batch that each event came in
-	again   int                 // requests with a batch that had come before
-	fail    int                 // every so many requests are refused
-	served  int
+	mu       sync.Mutex
+	findings []string            // what must not be
+	bodies   map[string]string   // by batch
+	members  map[string][]string // event ids, by batch
+	batches  map[string]string   // the batch that each event came in
+	again    int                 // requests with a batch that had come before
+	fail     int                 // every so many requests are refused
+	served   int
 }
 
 func (b *batchReceiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
@@ -38,36 +41,40 @@ func (b *batchReceiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if err != nil {
 		return // it died in the middle of the request
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if err := b.verifier.Verify(req.Header, body); err != nil {
-		b.t.Errorf("the signature of a batch: %v", err)
+		b.find("the signature of a batch: %v", err)
 	}
 	var envelopes []struct {
 		ID string `json:"id"`
 	}
 	if err := json.Unmarshal(body, &envelopes); err != nil {
-		b.t.Errorf("a batch is not an array: %v", err)
+		b.find("a batch is not an array: %v", err)
 	}
 	id := req.Header.Get("Webhook-Id")
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	if old, seen := b.bodies[id]; !seen {
 		b.bodies[id] = string(body)
 		for _, e := range envelopes {
 			b.members[id] = append(b.members[id], e.ID)
 			if other := b.batches[e.ID]; other != "" {
-				b.t.Errorf("event %s came in batch %s and in batch %s", e.ID, other, id)
+				b.find("event %s came in batch %s and in batch %s", e.ID, other, id)
 			}
 			b.batches[e.ID] = id
 		}
 	} else {
 		b.again++
 		if old != string(body) {
-			b.t.Errorf("batch %s came again with another body: %d bytes, and %d before", id, len(body), len(old))
+			b.find("batch %s came again with another body: %d bytes, and %d before", id, len(body), len(old))
 		}
 	}
 	if b.served++; b.fail > 0 && b.served%b.fail == 0 {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
+}
+
+func (b *batchReceiver) find(format string, args ...any) {
+	b.findings = append(b.findings, fmt.Sprintf(format, args...))
 }
 
 func (b *batchReceiver) events() int {
@@ -77,120 +84,169 @@ func (b *batchReceiver) events() int {
 }
 
 // TestFaultBatches kills a process that sends batches of 50, some of which are
-// refused, and lets another finish: a batch that is sent again has the events that
-// it had before, and each event is recorded once.
+// refused, another right after it has bound one, and lets a third finish: a batch
+// that is sent again has the events that it had before, and each event is recorded
+// once.
 func TestFaultBatches(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) {
-		path := t.TempDir() + "/webhooks.db"
-		st, err := sqlite.Open(t.Context(), path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = st.Close() }() // it was only read
-		faultBatches(t, st, childConfig{Path: path, Slots: 64}, func() {
-			if err := st.Close(); err != nil {
-				t.Fatal(err)
-			}
-		}, func() store.Store {
-			if st, err = sqlite.Open(t.Context(), path); err != nil {
-				t.Fatal(err)
-			}
-			return st
-		})
+		b := newBatches(t, childConfig{Path: t.TempDir() + "/webhooks.db", Slots: 64})
+		b.run()
+		b.report()
 	})
 	t.Run("postgres", func(t *testing.T) {
 		server := postgrestest.Shared(t)
 		schema := server.Schema(t)
-		cfg := postgres.Config{Schema: schema}
-		if err := postgres.Migrate(t.Context(), server.Pool(t), cfg); err != nil {
+		if err := postgres.Migrate(t.Context(), server.Pool(t), postgres.Config{Schema: schema}); err != nil {
 			t.Fatal(err)
 		}
-		st, err := postgres.New(t.Context(), server.Pool(t), cfg)
-		if err != nil {
-			t.Fatal(err)
+		b := newBatches(t, childConfig{DSN: server.DSN(), Schema: schema, Slots: 64, Lease: 2 * time.Second})
+		b.pool = server.Pool(t)
+		b.run()
+		b.report()
+	})
+	t.Run("a store that binds nothing is found", func(t *testing.T) {
+		b := newBatches(t, childConfig{Path: t.TempDir() + "/webhooks.db", Slots: 64, Sabotage: looseBatches})
+		b.run()
+		if len(b.receiver.findings) == 0 {
+			t.Error("nothing is found: the test proves nothing")
 		}
-		child := childConfig{DSN: server.DSN(), Schema: schema, Slots: 64, Lease: 2 * time.Second}
-		faultBatches(t, st, child, func() {}, func() store.Store { return st })
 	})
 }
 
-func faultBatches(t *testing.T, st store.Store, cfg childConfig, release func(), reopen func() store.Store) {
+// batches is a run of TestFaultBatches.
+type batches struct {
+	t        *testing.T
+	common   childConfig
+	pool     *pgxpool.Pool // for PostgreSQL
+	receiver *batchReceiver
+	ledger   *ledger
+	load     *load
+	endpoint string
+}
+
+func newBatches(t *testing.T, common childConfig) *batches {
+	l := newLedger()
+	return &batches{
+		t: t, common: common, ledger: l,
+		receiver: &batchReceiver{bodies: map[string]string{}, members: map[string][]string{}, batches: map[string]string{}, fail: 10},
+		load:     &load{ledger: l, seed: seedOf(t), clients: 64, types: []string{"a.b"}},
+	}
+}
+
+// with opens the store in the parent for a while.
+func (b *batches) with(do func(store.Store)) {
+	b.t.Helper()
+	if b.pool != nil {
+		st, err := postgres.New(b.t.Context(), b.pool, postgres.Config{Schema: b.common.Schema})
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		do(st)
+		return
+	}
+	st, err := sqlite.Open(b.t.Context(), b.common.Path)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	do(st)
+	if err := st.Close(); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// start starts a child.
+func (b *batches) start(fail *failpoint) *process {
+	b.t.Helper()
+	cfg := b.common
+	cfg.Life, cfg.Failpoint = b.ledger.begin(), fail
+	return start(b.t, cfg)
+}
+
+func (b *batches) run() {
+	t, rc := b.t, b.receiver
+	t.Helper()
+	server := httptest.NewServer(rc)
+	t.Cleanup(server.Close)
+	b.with(func(st store.Store) { b.create(st, server.URL) })
 	events := 2000
 	if long {
 		events = 10_000
 	}
-	rc := &batchReceiver{t: t, bodies: map[string]string{}, members: map[string][]string{}, batches: map[string]string{}, fail: 10}
-	server := httptest.NewServer(rc)
-	defer server.Close()
-	d, err := dispatcher.New(st, dispatcher.Config{AllowPlaintextSecrets: true, HTTP: openGuard})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ep, secret, err := manage.New(d).CreateEndpoint(t.Context(), webhook.Endpoint{
-		Tenant: tenant, URL: server.URL, AutoPauseAfter: -1,
-		Batch: webhook.Batch{MaxEvents: 50, MaxWait: 50 * time.Millisecond},
-		Retry: webhook.RetryPolicy{Initial: time.Second, MaxInterval: 2 * time.Second, MaxAttempts: 50},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if rc.verifier, err = signer.NewVerifier(secret.Reveal()); err != nil {
-		t.Fatal(err)
-	}
-	release()
-
-	l := newLedger()
-	ld := &load{ledger: l, seed: seedOf(t), clients: 64, types: []string{"a.b"}}
-	cfg.Life = l.begin()
-	p := start(t, cfg)
+	p := b.start(nil)
 	published := make(chan struct{})
 	go func() {
 		defer close(published)
-		ld.publishN(p, events)
+		b.load.publishN(p, events)
 	}()
 	for deadline := time.Now().Add(time.Minute); rc.events() < events/3 && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
 	p.kill()
 	<-published
-	l.end(cfg.Life, true)
-	arrived := rc.events()
+	b.ledger.end(p.life(), true)
 
-	cfg.Life = l.begin()
-	p = start(t, cfg)
-	for pub := l.takeUnknown(); pub != nil; pub = l.takeUnknown() {
-		ld.publish(p, pub)
+	p = b.start(&failpoint{Call: "bind", After: true, Nth: 2})
+	b.load.publishN(p, 200)
+	select {
+	case <-p.ended:
+	case <-time.After(time.Minute):
+		t.Error("a child that binds batches has not reached its failpoint")
 	}
-	ld.publishN(p, events-l.count(acknowledged))
+	p.kill()
+	b.ledger.end(p.life(), true)
+
+	p = b.start(nil)
+	for pub := b.ledger.takeUnknown(); pub != nil; pub = b.ledger.takeUnknown() {
+		b.load.publish(p, pub)
+	}
+	b.load.publishN(p, max(events-b.ledger.count(acknowledged), 0))
 	if !p.settleDown(2 * time.Minute) {
 		t.Fatal("deliveries are still pending two minutes after the kill")
 	}
 	p.stop()
-	auditBatches(t, reopen(), rc, ep.ID, l.count(acknowledged))
-	t.Logf("%d events in %d batches, %d of them arrived before the kill, %d requests were repeated", len(rc.batches), len(rc.bodies), arrived, rc.again)
-	if rc.again == 0 {
-		t.Error("no batch was sent again: the test proves nothing")
-	}
+	b.with(b.audit)
 }
 
-// auditBatches compares what the store says of deliveries with what arrived.
-func auditBatches(t *testing.T, st store.Store, rc *batchReceiver, endpoint string, acked int) {
+func (b *batches) create(st store.Store, url string) {
+	t := b.t
 	t.Helper()
-	seen := map[string]bool{}
+	d, err := dispatcher.New(st, dispatcher.Config{AllowPlaintextSecrets: true, HTTP: openGuard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ep, secret, err := manage.New(d).CreateEndpoint(t.Context(), webhook.Endpoint{
+		Tenant: tenant, URL: url, AutoPauseAfter: -1,
+		Batch: webhook.Batch{MaxEvents: 50, MaxWait: 50 * time.Millisecond},
+		Retry: webhook.RetryPolicy{Initial: time.Second, MaxInterval: 2 * time.Second, MaxAttempts: 50},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.receiver.verifier, err = signer.NewVerifier(secret.Reveal()); err != nil {
+		t.Fatal(err)
+	}
+	b.endpoint = ep.ID
+}
+
+// audit compares what the store says of deliveries with what arrived.
+func (b *batches) audit(st store.Store) {
+	rc, seen := b.receiver, map[string]bool{}
+	rc.mu.Lock()
+	defer rc.mu.Unlock()
 	for after := ""; ; {
-		page, err := st.ListDeliveries(t.Context(), tenant, store.DeliveryFilter{Endpoint: endpoint}, store.Page{After: after, Limit: store.MaxPage})
+		page, err := st.ListDeliveries(b.t.Context(), tenant, store.DeliveryFilter{Endpoint: b.endpoint}, store.Page{After: after, Limit: store.MaxPage})
 		if err != nil {
-			t.Fatal(err)
+			b.t.Fatal(err)
 		}
 		for _, dl := range page {
 			after = dl.ID
 			switch {
 			case seen[dl.EventID]:
-				t.Errorf("event %s has two deliveries", dl.EventID)
+				rc.find("event %s has two deliveries", dl.EventID)
 			case dl.Status != webhook.DeliveryDelivered:
-				t.Errorf("%s is %s (%s)", dl.ID, dl.Status, dl.Reason)
+				rc.find("%s is %s (%s)", dl.ID, dl.Status, dl.Reason)
 			case dl.BatchID == "" || dl.BatchID != rc.batches[dl.EventID]:
-				t.Errorf("event %s came in batch %q and is recorded in %q", dl.EventID, rc.batches[dl.EventID], dl.BatchID)
+				rc.find("event %s came in batch %q and is recorded in %q", dl.EventID, rc.batches[dl.EventID], dl.BatchID)
 			}
 			seen[dl.EventID] = true
 		}
@@ -198,17 +254,28 @@ func auditBatches(t *testing.T, st store.Store, rc *batchReceiver, endpoint stri
 			break
 		}
 	}
-	if len(seen) != acked || len(rc.batches) != acked {
-		t.Errorf("%d events were acknowledged, %d are recorded and %d have arrived", acked, len(seen), len(rc.batches))
+	if acked := b.ledger.count(acknowledged); len(seen) != acked || len(rc.batches) != acked {
+		rc.find("%d events were acknowledged, %d are recorded and %d have arrived", acked, len(seen), len(rc.batches))
 	}
-	sizes := 0
-	for _, members := range rc.members {
+	for id, members := range rc.members {
 		if len(members) > 50 {
-			t.Errorf("a batch has %d events; want at most 50", len(members))
+			rc.find("%s has %d events", id, len(members))
 		}
-		sizes += len(members)
 	}
-	if len(rc.members) > 0 && sizes/len(rc.members) < 5 {
-		t.Errorf("batches have %d events on average; want events to go together", sizes/len(rc.members))
+}
+
+// report fails the test with what was found, and if nothing was put to the test.
+func (b *batches) report() {
+	rc := b.receiver
+	for i, f := range rc.findings {
+		if i == 20 {
+			break
+		}
+		b.t.Error(f)
+	}
+	b.t.Logf("%d events in %d batches; %d requests were repeated", len(rc.batches), len(rc.bodies), rc.again)
+	if rc.again == 0 || len(rc.batches) < 5*len(rc.bodies) {
+		b.t.Errorf("%d events came in %d batches, of which %d again; want larger ones, and some again: else the test proves nothing",
+			len(rc.batches), len(rc.bodies), rc.again)
 	}
 }

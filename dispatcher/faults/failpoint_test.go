@@ -70,6 +70,12 @@ func (s *mortalStore) Start(ctx context.Context, epoch int64, rows []store.Held)
 	return s.Store.Start(ctx, epoch, rows)
 }
 
+func (s *mortalStore) Bind(ctx context.Context, epoch int64, batches []store.Binding) ([]string, error) {
+	s.reach("bind", false)
+	defer s.reach("bind", true)
+	return s.Store.Bind(ctx, epoch, batches)
+}
+
 func (s *mortalStore) Settle(ctx context.Context, now time.Time, settlement store.Settlement) (store.SettleResult, error) {
 	s.reach("settle", false)
 	defer s.reach("settle", true)

@@ -22,6 +22,8 @@ const (
 	// noFence never loses a lease, and writes outcomes of deliveries that others
 	// have taken over. It is for PostgreSQL.
 	noFence sabotage = "no-fence"
+	// looseBatches answers that batches are bound and binds none.
+	looseBatches sabotage = "loose-batches"
 	// ownClock judges leases by the clock of its process. It is for PostgreSQL.
 	ownClock sabotage = "own-clock"
 )
@@ -33,6 +35,8 @@ func (s sabotage) of(st store.Store, pool *pgxpool.Pool, schema string) store.St
 		return &earlyStore{st}
 	case lostSettle:
 		return &forgetfulStore{st}
+	case looseBatches:
+		return &looseStore{st}
 	case noFence:
 		return &fencelessStore{st, pool, schema}
 	case ownClock:
@@ -53,6 +57,16 @@ func (s *earlyStore) Publish(_ context.Context, now time.Time, pubs []store.Publ
 	}
 	time.AfterFunc(writesAfter, func() { _, _ = s.Store.Publish(context.Background(), now, pubs) })
 	return results, nil
+}
+
+type looseStore struct{ store.Store }
+
+func (s *looseStore) Bind(_ context.Context, _ int64, batches []store.Binding) ([]string, error) {
+	var ids []string
+	for _, b := range batches {
+		ids = append(ids, b.ID)
+	}
+	return ids, nil
 }
 
 type forgetfulStore struct{ store.Store }
