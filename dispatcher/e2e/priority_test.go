@@ -1,0 +1,136 @@
+package e2e_test
+
+import (
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/postrider/postrider/dispatcher"
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
+)
+
+// Under a flood of low events, which is more than the receiver takes, high ones come
+// about as fast as alone; and under a flood of high ones some low ones come all the
+// same.
+func TestPriority(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, func(t *testing.T, st store.Store) {
+		const service, inFlight = 40 * time.Millisecond, 8 // 200 a second
+		h := newHost(t, st, dispatcher.Config{})
+		rc := newReceiver(t, func(int, arrival) int {
+			<-time.After(service)
+			return http.StatusOK
+		})
+		h.create(webhook.Endpoint{URL: rc.URL, MaxInFlight: inFlight})
+		h.start()
+		p := &prioritized{host: h, at: map[string]time.Time{}, of: map[string]webhook.Priority{}}
+		p.publish(webhook.PriorityNormal, 20, 500*time.Millisecond) // so that the endpoint is known to answer
+
+		p.publish(webhook.PriorityHigh, 20, 2*time.Second)
+		eventually(t, "not all arrives", func() bool { return rc.count() >= len(p.at) })
+		alone := service + p.median(rc.got(), webhook.PriorityHigh)
+		p.clear()
+
+		var flood sync.WaitGroup
+		flood.Go(func() { p.publish(webhook.PriorityLow, 400, 3*time.Second) })
+		p.publish(webhook.PriorityHigh, 20, 3*time.Second)
+		flood.Wait()
+		published := p.count(webhook.PriorityHigh)
+		eventually(t, "the high ones do not arrive", func() bool { return p.arrived(rc.got(), webhook.PriorityHigh) == published })
+		flooded := service + p.median(rc.got(), webhook.PriorityHigh)
+		if left := p.count(webhook.PriorityLow) - p.arrived(rc.got(), webhook.PriorityLow); left < 50 {
+			t.Skipf("%d low ones are left when all high ones have arrived: this machine is too slow for a flood", left)
+		}
+		t.Logf("p50 of high alone %v, under a flood of low %v", alone, flooded)
+		if flooded > 2*alone {
+			t.Errorf("p50 of high under a flood of low = %v; want at most twice %v", flooded, alone)
+		}
+
+		before := rc.count()
+		p.publish(webhook.PriorityHigh, 400, 3*time.Second)
+		got := rc.got()[before:]
+		low := p.arrived(got, webhook.PriorityLow)
+		t.Logf("under a flood of high %d of %d that arrived are low", low, len(got))
+		if 10*low < len(got) {
+			t.Errorf("%d of %d that arrived under a flood of high are low; want a tenth: they would starve", low, len(got))
+		}
+	})
+}
+
+// prioritized publishes events of priorities, and knows when.
+type prioritized struct {
+	*host
+	mu sync.Mutex
+	at map[string]time.Time // by event
+	of map[string]webhook.Priority
+}
+
+// publish publishes so many events a second for a while.
+func (p *prioritized) publish(priority webhook.Priority, perSecond int, d time.Duration) {
+	pace := time.NewTicker(time.Second / time.Duration(perSecond))
+	defer pace.Stop()
+	var calls sync.WaitGroup
+	for end := time.Now().Add(d); time.Now().Before(end); <-pace.C {
+		calls.Go(func() {
+			ev := event("a.b", 1)
+			ev.Priority = priority
+			at := time.Now()
+			r, err := p.Publish(p.t.Context(), ev)
+			if err != nil {
+				p.t.Errorf("Publish = %v; want nil", err)
+				return
+			}
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.at[r.EventID], p.of[r.EventID] = at, priority
+		})
+	}
+	calls.Wait()
+}
+
+func (p *prioritized) clear() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	clear(p.at)
+	clear(p.of)
+}
+
+func (p *prioritized) count(priority webhook.Priority) (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, of := range p.of {
+		if of == priority {
+			n++
+		}
+	}
+	return n
+}
+
+// arrived returns how many of a priority are among the arrivals.
+func (p *prioritized) arrived(got []arrival, priority webhook.Priority) (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, a := range got {
+		if p.of[a.id] == priority {
+			n++
+		}
+	}
+	return n
+}
+
+// median returns the median time from publish to arrival.
+func (p *prioritized) median(got []arrival, priority webhook.Priority) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var took []time.Duration
+	for _, a := range got {
+		if at, ok := p.at[a.id]; ok && p.of[a.id] == priority {
+			took = append(took, a.at.Sub(at))
+		}
+	}
+	slices.Sort(took)
+	return took[len(took)/2]
+}
