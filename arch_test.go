@@ -59,10 +59,14 @@ var rules = map[string]rule{
 		modules: []string{"go.uber.org/zap", "go.opentelemetry.io/otel"},
 	},
 	"dispatcher/schedule": {local: []string{"webhook", "store", "dispatcher/clock", "dispatcher/lane", "dispatcher/send"}},
+	"dispatcher/jobs": {
+		local:   []string{"webhook", "store", "dispatcher/clock", "dispatcher/batch"},
+		modules: []string{"go.uber.org/zap", "golang.org/x/time"},
+	},
 	"dispatcher/engine": {
 		local: []string{
 			"webhook", "store", "dispatcher/clock", "dispatcher/entropy", "dispatcher/seal", "dispatcher/lane",
-			"dispatcher/batch", "dispatcher/send", "dispatcher/schedule",
+			"dispatcher/batch", "dispatcher/jobs", "dispatcher/send", "dispatcher/schedule",
 		},
 		modules: []string{"go.uber.org/zap", "golang.org/x/time", "go.opentelemetry.io/otel"},
 	},
@@ -70,12 +74,12 @@ var rules = map[string]rule{
 		local: []string{
 			"signer", "webhook", "webhook/schema", "store", "dispatcher/clock", "dispatcher/entropy", "dispatcher/seal",
 			"dispatcher/transport", "dispatcher/transport/guard", "dispatcher/batch", "dispatcher/directory", "dispatcher/quota", "dispatcher/send",
-			"dispatcher/schedule", "dispatcher/engine",
+			"dispatcher/schedule", "dispatcher/jobs", "dispatcher/engine",
 		},
 		modules: []string{"go.uber.org/zap", "golang.org/x/time", "go.opentelemetry.io/otel"},
 	},
 	"dispatcher/manage": {
-		local:   []string{"signer", "webhook", "webhook/schema", "webhook/catalog", "store", "dispatcher", "dispatcher/clock", "dispatcher/quota", "dispatcher/lane", "dispatcher/transport", "dispatcher/transport/guard", "dispatcher/seal"},
+		local:   []string{"signer", "webhook", "webhook/schema", "webhook/catalog", "store", "dispatcher", "dispatcher/clock", "dispatcher/jobs", "dispatcher/quota", "dispatcher/lane", "dispatcher/transport", "dispatcher/transport/guard", "dispatcher/seal"},
 		modules: []string{"go.uber.org/zap", "golang.org/x/time"},
 	},
 	"dispatcher/httpapi": {

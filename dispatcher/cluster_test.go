@@ -61,6 +61,20 @@ func (d *database) ListEvents(ctx context.Context, tenant string, page store.Pag
 	return answer(d, "list events", func() ([]webhook.Event, error) { return d.memory.ListEvents(ctx, tenant, page) })
 }
 
+func (d *database) LeaseJobs(ctx context.Context, now time.Time, epoch int64, limit int) ([]store.Job, error) {
+	return answer(d, "lease jobs", func() ([]store.Job, error) { return d.memory.LeaseJobs(ctx, now, epoch, limit) })
+}
+
+func (d *database) CreateJob(ctx context.Context, now time.Time, job store.Job) error {
+	_, err := answer(d, "create job", func() (any, error) { return nil, d.memory.CreateJob(ctx, now, job) })
+	return err
+}
+
+func (d *database) AdvanceJob(ctx context.Context, now time.Time, epoch int64, step store.JobStep) error {
+	_, err := answer(d, "advance job", func() (any, error) { return nil, d.memory.AdvanceJob(ctx, now, epoch, step) })
+	return err
+}
+
 func (d *database) Prune(ctx context.Context, now time.Time, r store.Retention, limit int) (store.Pruned, error) {
 	return answer(d, "prune", func() (store.Pruned, error) { return d.memory.Prune(ctx, now, r, limit) })
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/postrider/postrider/dispatcher/directory"
 	"github.com/postrider/postrider/dispatcher/entropy"
+	"github.com/postrider/postrider/dispatcher/jobs"
 	"github.com/postrider/postrider/dispatcher/quota"
 	"github.com/postrider/postrider/dispatcher/seal"
 	"github.com/postrider/postrider/dispatcher/send"
@@ -82,6 +83,10 @@ type Config struct {
 	Limits func(ctx context.Context, tenant string) (webhook.Limits, error)
 	// Retention says how long things are kept.
 	Retention Retention
+	// RedeliverRate bounds the deliveries that jobs of this process put back into
+	// the queue in a second, and the tenants that get a broadcast.
+	// Defaults to 100.
+	RedeliverRate int
 	// OnOperational is told what happens to webhooks: pauses, warnings, failed
 	// deliveries (see webhook.Operational). The same is published to the tenant's
 	// endpoints that subscribe to it. It is called for one after the other, apart
@@ -136,6 +141,7 @@ func (c Config) withDefaults() Config {
 		c.Entropy = rand.Reader
 	}
 	setDefault(&c.Slots, 512)
+	setDefault(&c.RedeliverRate, 100)
 	setDefault(&c.MaxPayload, 256<<10)
 	setDefault(&c.DrainTimeout, 30*time.Second)
 	setDefault(&c.Lease, 30*time.Second)
@@ -153,6 +159,8 @@ func setDefault[T ~int | ~int64](field *T, value T) {
 
 func (c Config) validate() error {
 	switch {
+	case c.RedeliverRate < 1:
+		return errors.New("dispatcher: Config.RedeliverRate must be at least 1 a second")
 	case c.Slots < 1:
 		return errors.New("dispatcher: Config.Slots must be at least 1")
 	case c.MaxPayload < 1:
@@ -205,6 +213,8 @@ type Dispatcher struct {
 	sharded store.Sharded
 	shards  map[string]*shard
 	reports *reporter
+	// jobBudget is that of all shards.
+	jobBudget *jobs.Budget
 
 	running atomic.Bool
 }
@@ -219,7 +229,7 @@ func New(st store.Store, cfg Config) (*Dispatcher, error) {
 		return nil, err
 	}
 	d := &Dispatcher{cfg: cfg, store: st, log: cfg.Logger, sharded: shardsOf(st), shards: make(map[string]*shard)}
-	d.reports = newReporter(d)
+	d.reports, d.jobBudget = newReporter(d), jobs.NewBudget(cfg.RedeliverRate)
 	var err error
 	if d.sealer, err = sealerFor(d.sharded, cfg); err != nil {
 		return nil, err
@@ -263,6 +273,9 @@ func sealerFor(st store.Sharded, cfg Config) (seal.Sealer, error) {
 
 // Store returns the store, for those who build on a dispatcher.
 func (d *Dispatcher) Store() store.Store { return d.store }
+
+// Retention returns how long things are kept, for those who build on a dispatcher.
+func (d *Dispatcher) Retention() Retention { return d.cfg.Retention }
 
 // Logger returns the logger, for those who build on a dispatcher.
 func (d *Dispatcher) Logger() *zap.Logger { return d.log }

@@ -132,6 +132,24 @@ func (f *faultyStore) TenantEndpoints(ctx context.Context, tenant string, after 
 	return r, rev, err
 }
 
+func (f *faultyStore) CreateJob(ctx context.Context, now time.Time, job store.Job) error {
+	return f.do("create job", func() error { return f.Store.CreateJob(ctx, now, job) })
+}
+
+func (f *faultyStore) LeaseJobs(ctx context.Context, now time.Time, epoch int64, limit int) (r []store.Job, err error) {
+	err = f.do("lease jobs", func() (err error) { r, err = f.Store.LeaseJobs(ctx, now, epoch, limit); return err })
+	return r, err
+}
+
+func (f *faultyStore) AdvanceJob(ctx context.Context, now time.Time, epoch int64, step store.JobStep) error {
+	return f.do("advance job", func() error { return f.Store.AdvanceJob(ctx, now, epoch, step) })
+}
+
+func (f *faultyStore) Tenants(ctx context.Context, cursor string, limit int) (r []string, next string, err error) {
+	err = f.do("tenants", func() (err error) { r, next, err = f.Store.Tenants(ctx, cursor, limit); return err })
+	return r, next, err
+}
+
 func (f *faultyStore) ReserveRates(ctx context.Context, now time.Time, reqs []store.RateRequest) (r []store.RateGrant, err error) {
 	err = f.do("reserve rates", func() (err error) { r, err = f.Store.ReserveRates(ctx, now, reqs); return err })
 	return r, err

@@ -89,6 +89,7 @@ func (d *Dispatcher) engineConfig(s *shard) engine.Config {
 		},
 		TypeDefaults: d.cfg.TypeDefaults,
 		Changed:      func(ep *webhook.Endpoint) { d.changed(s, ep) }, Pause: d.pause, Report: d.Report,
+		JobBudget: d.jobBudget, PublishBroadcast: d.publishBroadcast,
 	}
 }
 

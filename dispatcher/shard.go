@@ -169,6 +169,13 @@ func (d *Dispatcher) shardOfTx(ctx context.Context, tx store.Tx) (*shard, error)
 	return s, s.open(ctx)
 }
 
+// lookForJobs makes the engine look for jobs that were just stored.
+func (s *shard) lookForJobs() {
+	if e := s.engine.Load(); e != nil {
+		e.LookForJobs()
+	}
+}
+
 // wake makes the claim loop look for what was stored without a hand-over.
 func (s *shard) wake() {
 	if e := s.engine.Load(); e != nil {

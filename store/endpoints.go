@@ -72,6 +72,12 @@ type Directory interface {
 	// change that is committed after this call began.
 	LatestChange(ctx context.Context) (int64, error)
 
+	// Tenants returns tenants that have, or had, endpoints, at most limit of them
+	// in the order of their bytes, and the cursor to go on from, which is "=" and
+	// the last of them. The cursor "" is the beginning, and an answer with fewer
+	// than limit the end.
+	Tenants(ctx context.Context, cursor string, limit int) ([]string, string, error)
+
 	// EngineEndpoints returns endpoints or their tombstones, each with its
 	// secrets and its health of one moment, in no particular order; unknown
 	// ones are left out. They are what lanes start from.

@@ -17,7 +17,9 @@ type Maintenance interface {
 	// leased, when its payload is removed is canceled, reason expired; an event
 	// with a leased delivery is left whole for a later call, so that nothing is
 	// sent without its payload or pending for ever.
-	// It removes nothing that is within its retention, and no tombstone of an
+	// An endpoint whose DeadLetter.Retain is shorter than Deliveries loses its
+	// failed deliveries, with their attempts, that long after they have failed.
+	// It removes nothing else that is within its retention, and no tombstone of an
 	// endpoint that has deliveries in the queue; lane and health go with the
 	// tombstone.
 	Prune(ctx context.Context, now time.Time, r Retention, limit int) (Pruned, error)
@@ -26,7 +28,7 @@ type Maintenance interface {
 // Retention says how long things are kept, counted from the event's time of
 // publishing (statistics: from the minute they are of).
 type Retention struct {
-	// Payloads bounds payloads and attempts.
+	// Payloads bounds payloads and attempts, and jobs from when they have ended.
 	Payloads time.Duration
 	// Deliveries bounds deliveries and events, at least as long as Payloads.
 	Deliveries time.Duration
@@ -43,6 +45,8 @@ type Pruned struct {
 	// says which: id, tenant, endpoint, event and event type.
 	Expired           int
 	ExpiredDeliveries []webhook.Delivery
+	// Jobs counts the jobs that had ended.
+	Jobs int
 	// More says that there is more to remove.
 	More bool
 }
@@ -57,6 +61,7 @@ func (p *Pruned) Add(q Pruned) {
 	p.Statistics += q.Statistics
 	p.Endpoints += q.Endpoints
 	p.Expired += q.Expired
+	p.Jobs += q.Jobs
 	p.ExpiredDeliveries = append(p.ExpiredDeliveries, q.ExpiredDeliveries...)
 	p.More = p.More || q.More
 }

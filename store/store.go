@@ -21,6 +21,7 @@ type Store interface {
 	Quotas
 	Events
 	Deliveries
+	Jobs
 	Statistics
 	Maintenance
 	Settings
@@ -88,6 +89,8 @@ type Page struct {
 	After string
 	// Limit is the most entries to return, 1 to MaxPage. Defaults to 50.
 	Limit int
+	// Oldest turns a list of deliveries round: oldest first.
+	Oldest bool
 }
 
 // Size returns the limit within its bounds.

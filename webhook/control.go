@@ -119,8 +119,9 @@ type Order struct {
 
 // DeadLetter is what becomes of an endpoint's failed deliveries.
 type DeadLetter struct {
-	// Retain is how long they are kept, in whole days of 24 hours. It can only
-	// be shorter than the store's retention, which is the default.
+	// Retain is how long they are kept after they have failed, in whole days of
+	// 24 hours. It can only be shorter than the store's retention, which is the
+	// default.
 	Retain time.Duration
 	// Quiet says that no operational event tells of them.
 	Quiet bool

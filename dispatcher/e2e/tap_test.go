@@ -167,6 +167,10 @@ func (s *tap) Stats(ctx context.Context, tenant string, scope store.StatScope, f
 	return tapped(s, "Stats", func() ([]store.Stat, error) { return s.Store.Stats(ctx, tenant, scope, from, to) })
 }
 
+func (s *tap) LeaseJobs(ctx context.Context, now time.Time, epoch int64, limit int) ([]store.Job, error) {
+	return tapped(s, "LeaseJobs", func() ([]store.Job, error) { return s.Store.LeaseJobs(ctx, now, epoch, limit) })
+}
+
 func (s *tap) Prune(ctx context.Context, now time.Time, r store.Retention, limit int) (store.Pruned, error) {
 	return tapped(s, "Prune", func() (store.Pruned, error) { return s.Store.Prune(ctx, now, r, limit) })
 }

@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/postrider/postrider/dispatcher/entropy"
+	"github.com/postrider/postrider/dispatcher/jobs"
 	"github.com/postrider/postrider/dispatcher/seal"
 	"github.com/postrider/postrider/dispatcher/send"
 	"github.com/postrider/postrider/store"
@@ -42,6 +43,10 @@ type Config struct {
 	// the revision, makes this process heed it and reports it. Neither is an
 	// error.
 	Pause func(context.Context, PauseRequest) error
+	// JobBudget bounds what jobs put into the queue, and PublishBroadcast is
+	// theirs too (see jobs.Config).
+	JobBudget        *jobs.Budget
+	PublishBroadcast func(context.Context, webhook.Event) (bool, error)
 	// Report tells of what happened. It does not wait.
 	Report func(webhook.Operational)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/postrider/postrider/dispatcher/batch"
 	"github.com/postrider/postrider/dispatcher/clock"
+	"github.com/postrider/postrider/dispatcher/jobs"
 	"github.com/postrider/postrider/dispatcher/schedule"
 	"github.com/postrider/postrider/dispatcher/send"
 	"github.com/postrider/postrider/store"
@@ -49,6 +50,7 @@ type Engine struct {
 	sched   *schedule.Scheduler
 	claims  *claimLoop
 	pacer   *pacer
+	jobs    *jobs.Runner
 	settles *batch.Batcher[*schedule.Settling]
 	events  *batch.Fetcher[store.EventKey, send.Message]
 	routes  *batch.Fetcher[store.Lane, store.EngineEndpoint]
@@ -79,6 +81,9 @@ func newEngine(cfg Config, epoch, cursor int64) *Engine {
 	e.starts = batch.NewFetcher(maxFetch, e.writeStarted)
 	e.binds = batch.NewFetcher(maxBindings, e.writeBindings)
 	e.claims, e.pacer = newClaimLoop(e), newPacer(e)
+	e.jobs = jobs.New(jobs.Config{
+		Store: cfg.Store, Epoch: epoch, Log: cfg.Log, Budget: cfg.JobBudget, Publish: cfg.PublishBroadcast, Wake: e.claims.wake,
+	})
 	e.sched = schedule.New(cfg.Slots, schedule.Hooks{
 		Spawn:   func() { e.workers.Go(e.work) },
 		Load:    func(key store.Lane) { e.chores.Go(func() { e.loadLane(key) }) },
@@ -96,7 +101,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var loops sync.WaitGroup
-	for _, loop := range []func(context.Context){e.claims.run, e.pacer.run, e.followChanges, e.maintain, e.watchClock, e.listen} {
+	for _, loop := range []func(context.Context){e.claims.run, e.pacer.run, e.followChanges, e.maintain, e.jobs.Run, e.watchClock, e.listen} {
 		loops.Go(func() { loop(ctx) })
 	}
 	// The lease outlives ctx: it is renewed until the drain is over.
@@ -126,6 +131,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	return nil
 }
+
+// LookForJobs makes the engine look for jobs that were just stored.
+func (e *Engine) LookForJobs() { e.jobs.Look() }
 
 // Wait returns when nothing is going on any more that a Run has left behind: what
 // was under way when the lease was lost, and waiting for publishes that were

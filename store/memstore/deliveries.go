@@ -75,7 +75,11 @@ func (s *Store) ListDeliveries(ctx context.Context, tenant string, filter store.
 		return nil, nil
 	}
 	var list []webhook.Delivery
-	index.before(page.After, func(d *delivery) bool {
+	walk := index.before
+	if page.Oldest {
+		walk = index.after
+	}
+	walk(page.After, func(d *delivery) bool {
 		if passes(&d.Delivery, &filter) {
 			list = append(list, d.Delivery)
 		}

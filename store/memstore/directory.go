@@ -67,6 +67,25 @@ func records(eps []*endpoint) []store.EndpointRecord {
 	return list
 }
 
+// Tenants implements store.Directory. The cursor is "=" and the last tenant.
+func (s *Store) Tenants(ctx context.Context, cursor string, limit int) ([]string, string, error) {
+	if err := s.begin(ctx, "list tenants"); err != nil {
+		return nil, cursor, err
+	}
+	defer s.mu.Unlock()
+	var names []string
+	for name, t := range s.tenants {
+		if t.revision > 0 && "="+name > cursor {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	if names = names[:min(len(names), max(limit, 0))]; len(names) > 0 {
+		cursor = "=" + names[len(names)-1]
+	}
+	return names, cursor, nil
+}
+
 // TenantEndpoints implements store.Directory.
 func (s *Store) TenantEndpoints(ctx context.Context, tenant string, after int64) ([]store.EndpointRecord, int64, error) {
 	if err := s.begin(ctx, "read endpoints"); err != nil {

@@ -17,7 +17,9 @@ func (s *Store) Prune(ctx context.Context, now time.Time, r store.Retention, lim
 	p := pruning{store: s, now: instant(now), limit: limit}
 	p.events(&s.published, p.now.Add(-r.Payloads), p.expire)
 	p.events(&s.kept, p.now.Add(-r.Deliveries), p.remove)
+	p.deadLetters(r.Deliveries)
 	p.keys()
+	p.jobs(p.now.Add(-r.Payloads))
 	p.statistics(p.now.Add(-r.Statistics))
 	p.tombstones(p.now.Add(-r.Tombstones))
 	p.quotas(p.now.Add(-r.Statistics))
@@ -91,19 +93,55 @@ func (p *pruning) remove(ev *event) {
 	s := p.store
 	t := s.tenants[ev.Tenant]
 	for _, d := range ev.deliveries.items {
-		t.deliveries.remove(d.ID)
-		d.history.deliveries.remove(d.ID)
-		if d.history.deliveries.len() == 0 {
-			delete(t.byEndpoint, d.EndpointID)
-		}
-		delete(s.deliveries, d.ID)
-		p.done.Deliveries++
+		p.forget(d)
 	}
 	t.events.remove(ev.ID)
 	delete(s.events, store.EventKey{Tenant: ev.Tenant, ID: ev.ID})
 	ev.removed = true
 	p.done.Events++
 	s.forgetTenant(ev.Tenant)
+}
+
+// forget removes a delivery from everything but its event.
+func (p *pruning) forget(d *delivery) {
+	t := p.store.tenants[d.Tenant]
+	t.deliveries.remove(d.ID)
+	d.history.deliveries.remove(d.ID)
+	if d.history.deliveries.len() == 0 {
+		delete(t.byEndpoint, d.EndpointID)
+	}
+	delete(p.store.deliveries, d.ID)
+	p.done.Deliveries++
+}
+
+// deadLetters removes failed deliveries of endpoints that keep them for less than
+// the store does.
+func (p *pruning) deadLetters(retention time.Duration) {
+	n := 0
+	for key, ep := range p.store.endpoints {
+		retain := ep.DeadLetter.Retain
+		t := p.store.tenants[key.Tenant]
+		if retain <= 0 || retain >= retention || t.byEndpoint[ep.ID] == nil {
+			continue
+		}
+		var old []*delivery
+		t.byEndpoint[ep.ID].deliveries.after("", func(d *delivery) bool {
+			if d.Status == webhook.DeliveryFailed && d.UpdatedAt.Before(p.now.Add(-retain)) {
+				old = append(old, d)
+			}
+			return n+len(old) < p.limit
+		})
+		for _, d := range old {
+			p.done.Attempts += len(d.attempts)
+			d.event.deliveries.remove(d.ID)
+			p.forget(d)
+			n++
+		}
+		if n >= p.limit {
+			p.done.More = true
+			return
+		}
+	}
 }
 
 // forgetTenant removes a tenant that has nothing and never had an endpoint. The

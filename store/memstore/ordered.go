@@ -62,6 +62,23 @@ func (o *ordered[T]) before(after string, f func(T) bool) {
 	}
 }
 
+// after calls f with the entries whose id is greater than before, from the least
+// on, until f returns false.
+func (o *ordered[T]) after(before string, f func(T) bool) {
+	start := 0
+	if before != "" {
+		var found bool
+		if start, found = o.search(before); found {
+			start++
+		}
+	}
+	for _, v := range o.items[start:] {
+		if !f(v) {
+			return
+		}
+	}
+}
+
 // fifo is a queue of what Prune will look at.
 type fifo[T any] struct {
 	items []T

@@ -179,9 +179,13 @@ func (s *Store) Redeliver(ctx context.Context, now time.Time, tenant, delivery s
 	case d.event.expired:
 		return fmt.Errorf("redeliver: %w", store.ErrPayloadGone)
 	}
-	now = instant(now)
+	s.redeliver(instant(now), d)
+	return nil
+}
+
+// redeliver puts a delivery that has ended, and has its payload, back to pending.
+func (s *Store) redeliver(now time.Time, d *delivery) {
 	d.Status, d.Reason, d.BatchID = webhook.DeliveryPending, "", ""
 	d.NextAttemptAt, d.UpdatedAt = now, now
 	s.wait(s.enqueue(d, now))
-	return nil
 }

@@ -21,6 +21,7 @@ type Store struct {
 	endpoints  map[store.Lane]*endpoint
 	settings   map[string][]byte
 	quotas     map[quota]int64
+	jobs       map[jobKey]*job
 	rates      map[rate]time.Time // when the next slot is free
 
 	// The queue: a row is in waiting, in its lane, or with its owner.
@@ -60,6 +61,7 @@ func New() *Store {
 		endpoints:  make(map[store.Lane]*endpoint),
 		settings:   make(map[string][]byte),
 		quotas:     make(map[quota]int64),
+		jobs:       make(map[jobKey]*job),
 		rates:      make(map[rate]time.Time),
 		lanes:      make(map[store.Lane]*lane),
 		owners:     make(map[int64]map[string]*row),

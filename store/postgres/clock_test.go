@@ -100,7 +100,7 @@ func (c *clock) set(ctx context.Context, now time.Time) error {
 // clean removes all rows.
 func (c *clock) clean(t *testing.T) {
 	for _, table := range []string{
-		"sequences", "settings", "tenants", "endpoints", "secrets", "health", "lanes", "rates", "quotas", "queue", "events", "payloads",
+		"sequences", "settings", "tenants", "endpoints", "secrets", "health", "lanes", "rates", "quotas", "jobs", "queue", "events", "payloads",
 		"deliveries", "attempts", "idempotency", "processes", "stats", "uncounted",
 	} {
 		if _, err := c.pool.Exec(t.Context(), `DELETE FROM `+c.schema+`.`+table); err != nil {
@@ -225,6 +225,34 @@ func (s timed) Prune(ctx context.Context, now time.Time, r store.Retention, limi
 		return store.Pruned{}, err
 	}
 	return s.Store.Prune(ctx, now, r, limit)
+}
+
+func (s timed) CreateJob(ctx context.Context, now time.Time, job store.Job) error {
+	if err := s.clock.set(ctx, now); err != nil {
+		return err
+	}
+	return s.Store.CreateJob(ctx, now, job)
+}
+
+func (s timed) CancelJob(ctx context.Context, now time.Time, tenant, id string) error {
+	if err := s.clock.set(ctx, now); err != nil {
+		return err
+	}
+	return s.Store.CancelJob(ctx, now, tenant, id)
+}
+
+func (s timed) LeaseJobs(ctx context.Context, now time.Time, epoch int64, limit int) ([]store.Job, error) {
+	if err := s.clock.set(ctx, now); err != nil {
+		return nil, err
+	}
+	return s.Store.LeaseJobs(ctx, now, epoch, limit)
+}
+
+func (s timed) AdvanceJob(ctx context.Context, now time.Time, epoch int64, step store.JobStep) error {
+	if err := s.clock.set(ctx, now); err != nil {
+		return err
+	}
+	return s.Store.AdvanceJob(ctx, now, epoch, step)
 }
 
 // timedTx is timed for a transaction of the host.

@@ -96,7 +96,10 @@ func listDeliveries(tenant string, filter store.DeliveryFilter, page store.Page)
 		args = append(args, v)
 		return fmt.Sprintf("$%d", len(args))
 	}
-	below := page.After
+	below, above, direction := page.After, "", " DESC"
+	if page.Oldest {
+		below, above, direction = "", page.After, ""
+	}
 	if below == "" {
 		below = "~" // greater than any id: prefixes are letters
 	}
@@ -107,7 +110,10 @@ func listDeliveries(tenant string, filter store.DeliveryFilter, page store.Page)
 	if filter.Endpoint != "" {
 		conditions = append(conditions, `d.endpoint = `+arg(filter.Endpoint))
 	}
-	above := ""
+	if above != "" {
+		conditions = append(conditions, `d.id > `+arg(above))
+		above = ""
+	}
 	if filter.Event != "" {
 		conditions = append(conditions, `d.event = `+arg(filter.Event))
 		if at, ok := webhook.PrefixEvent.IDTime(filter.Event); ok {
@@ -132,7 +138,7 @@ func listDeliveries(tenant string, filter store.DeliveryFilter, page store.Page)
 			(SELECT `+pendingColumns+`
 			FROM postrider.queue d
 			WHERE `+where+`
-			ORDER BY d.delivery DESC
+			ORDER BY d.delivery`+direction+`
 			LIMIT $2)`)
 	}
 	if filter.Status != webhook.DeliveryPending {
@@ -144,7 +150,7 @@ func listDeliveries(tenant string, filter store.DeliveryFilter, page store.Page)
 			(SELECT `+endedColumns+`
 			FROM postrider.deliveries d
 			WHERE `+strings.Join(ended, " AND ")+`
-			ORDER BY d.id DESC
+			ORDER BY d.id`+direction+`
 			LIMIT $2)`)
 	}
 	return `
@@ -152,7 +158,7 @@ func listDeliveries(tenant string, filter store.DeliveryFilter, page store.Page)
 		FROM (` + strings.Join(parts, `
 			UNION ALL`) + `) d
 		LEFT JOIN postrider.events e ON e.tenant = $1 AND e.id = d.event
-		ORDER BY d.id DESC
+		ORDER BY d.id` + direction + `
 		LIMIT $2`, args
 }
 

@@ -43,6 +43,7 @@ func everything(t *testing.T, b *backlog) []step {
 	steps = append(steps, w.claims()...)
 	steps = append(steps, w.leases()...)
 	steps = append(steps, w.settles()...)
+	steps = append(steps, w.jobs()...)
 	steps = append(steps, w.directory()...)
 	return append(steps, w.reads()...)
 }
@@ -323,6 +324,40 @@ func (w *life) leases() []step {
 	}
 }
 
+// jobs lease a job and redeliver five deliveries of the history.
+func (w *life) jobs() []step {
+	job := store.Job{ID: webhook.NewID(webhook.PrefixJob), Tenant: "dead"}
+	return []step{
+		{"CreateJob", 1, func(p *process) error { return p.CreateJob(w.ctx, time.Now(), job) }},
+		{"LeaseJobs", 10, func(p *process) error {
+			jobs, err := p.LeaseJobs(w.ctx, time.Now(), w.epoch, 1)
+			if err == nil && len(jobs) == 1 {
+				job = jobs[0] // of several runs of the test, the oldest
+			}
+			return cmp.Or(err, wantLen(jobs, 1))
+		}},
+		{"Redeliver by a job", 10, func(p *process) error {
+			s := store.JobStep{Tenant: job.Tenant, ID: job.ID, Was: job.Cursor, Cursor: "1"}
+			for i := range 5 {
+				s.Redeliver = append(s.Redeliver, w.b.id(w.t, webhook.PrefixDelivery, 20+5*int(w.epoch)+i))
+			}
+			return p.AdvanceJob(w.ctx, time.Now(), w.epoch, s)
+		}},
+		{"AdvanceJob", 1, func(p *process) error {
+			return p.AdvanceJob(w.ctx, time.Now(), w.epoch, store.JobStep{Tenant: job.Tenant, ID: job.ID, Was: "1", End: true})
+		}},
+		{"Job", 1, func(p *process) error { _, err := p.Job(w.ctx, job.Tenant, job.ID); return err }},
+		{"CancelJob", 2, func(p *process) error { return p.CancelJob(w.ctx, time.Now(), job.Tenant, job.ID) }},
+		{"Tenants", 10, func(p *process) error {
+			_, next, err := p.Tenants(w.ctx, "", 5)
+			if err == nil {
+				_, _, err = p.Tenants(w.ctx, next, 5)
+			}
+			return err
+		}},
+	}
+}
+
 func (w *life) directory() []step {
 	return []step{
 		{"TenantEndpoints, all", 1, func(p *process) error { _, _, err := p.TenantEndpoints(w.ctx, w.ep.name, 0); return err }},
@@ -387,6 +422,14 @@ func (w *life) reads() []step {
 	for _, status := range []webhook.DeliveryStatus{webhook.DeliveryPending, webhook.DeliveryDelivered, webhook.DeliveryFailed} {
 		list(string(status), store.DeliveryFilter{Status: status})
 		list(string(status)+" of an endpoint", store.DeliveryFilter{Status: status, Endpoint: "ep_42"})
+	}
+	for _, f := range []store.DeliveryFilter{
+		{Status: webhook.DeliveryFailed, Endpoint: "ep_42"}, {Status: webhook.DeliveryFailed}, {Status: webhook.DeliveryDelivered, Endpoint: "ep_dead"},
+	} {
+		steps = append(steps, step{fmt.Sprintf("oldest %s of %q", f.Status, f.Endpoint), 20, func(p *process) error {
+			_, err := p.ListDeliveries(w.ctx, "dead", f, store.Page{Limit: 10, Oldest: true, After: w.b.id(w.t, webhook.PrefixDelivery, 40)})
+			return err
+		}})
 	}
 	list("of a time", store.DeliveryFilter{From: time.Now().Add(-time.Hour), To: time.Now()})
 	return steps

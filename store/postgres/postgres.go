@@ -87,6 +87,7 @@ func New(ctx context.Context, pool *pgxpool.Pool, cfg Config) (*Store, error) {
 		Lock:       lockStatistics,
 		Count:      count,
 		Expire:     s.expire,
+		Redeliver:  redeliverMany,
 	})
 	if err := s.check(ctx, cfg); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)

@@ -164,6 +164,26 @@ func (s timed) Redeliver(ctx context.Context, now time.Time, tenant, delivery st
 	return s.Store.Redeliver(ctx, now, tenant, delivery)
 }
 
+func (s timed) CreateJob(ctx context.Context, now time.Time, job store.Job) error {
+	s.pair.set(s.t, now)
+	return s.Store.CreateJob(ctx, now, job)
+}
+
+func (s timed) CancelJob(ctx context.Context, now time.Time, tenant, id string) error {
+	s.pair.set(s.t, now)
+	return s.Store.CancelJob(ctx, now, tenant, id)
+}
+
+func (s timed) LeaseJobs(ctx context.Context, now time.Time, epoch int64, limit int) ([]store.Job, error) {
+	s.pair.set(s.t, now)
+	return s.Store.LeaseJobs(ctx, now, epoch, limit)
+}
+
+func (s timed) AdvanceJob(ctx context.Context, now time.Time, epoch int64, step store.JobStep) error {
+	s.pair.set(s.t, now)
+	return s.Store.AdvanceJob(ctx, now, epoch, step)
+}
+
 func (s timed) ReserveRates(ctx context.Context, now time.Time, reqs []store.RateRequest) ([]store.RateGrant, error) {
 	s.pair.set(s.t, now)
 	return s.Store.ReserveRates(ctx, now, reqs)

@@ -17,13 +17,14 @@ import (
 
 // scanned matches the step of a plan that reads a table, or an index of it, from
 // one end to the other, or all of one owner or tenant.
-var scanned = regexp.MustCompile(`^(SCAN (postrider_|[edpq]\b)|SEARCH (postrider_queue|q) .*\(owner=\?\)$|SEARCH (postrider_deliveries|postrider_events|d|e) .*\(tenant=\?\)$)`)
+var scanned = regexp.MustCompile(`^(SCAN (postrider_|[edjpq]\b)|SEARCH (postrider_queue|q) .*\(owner=\?\)$|SEARCH (postrider_deliveries|postrider_events|d|e) .*\(tenant=\?\)$)`)
 
 // scansAllowed are parts of the statements that may, with what bounds them.
 var scansAllowed = map[string]string{
 	"ORDER BY due\n\t\tLIMIT 1":                                     "the first entry of an index",
 	"ORDER BY next_at\n\t\tLIMIT 1":                                 "the first entry of an index",
 	"AND batch IS NOT NULL\n\t\tLIMIT 1":                            "the first entry of an index",
+	"FROM postrider_jobs j":                                         "jobs that are running, which are few",
 	"FROM postrider_uncounted":                                      "at most 1024 items of each process",
 	"SELECT DISTINCT tenant":                                        "only when a tombstone has come of age",
 	"FROM postrider_idempotency\n\t\t\tORDER BY seq\n\t\t\tLIMIT ?": "pages of a table by its key",
@@ -140,6 +141,7 @@ func runEverything(t *testing.T, st *Store) {
 	must(err)
 	must(st.Renew(ctx, now, epoch, time.Hour))
 	ep := store.EndpointRecord{Endpoint: webhook.Endpoint{ID: webhook.NewID(webhook.PrefixEndpoint), Tenant: "acme"}}
+	ep.DeadLetter.Retain = time.Nanosecond * 1000
 	secret := store.SecretRecord{ID: webhook.NewID(webhook.PrefixSecret), Tenant: "acme", Endpoint: ep.ID}
 	ep, err = st.CreateEndpoint(ctx, now, ep, secret, 0)
 	must(err)
@@ -192,6 +194,7 @@ func runEverything(t *testing.T, st *Store) {
 	bindEverything(t, st, epoch, claimed[:2], gate)
 	settleEverything(t, st, epoch, claimed, gate)
 	must(st.Redeliver(ctx, now, "acme", claimed[0].Delivery))
+	jobEverything(t, st, epoch, claimed[3].Delivery)
 	_, err = st.Held(ctx, epoch, "", 10)
 	must(err)
 	_, err = st.Reap(ctx, now, epoch, time.Hour, 10)
@@ -222,10 +225,35 @@ func settleEverything(t *testing.T, st *Store, epoch int64, claimed []store.Clai
 		if i == 2 {
 			it.Status, it.Attempt, it.Park = webhook.DeliveryPending, nil, true
 		}
+		if i > 3 {
+			it.Status = webhook.DeliveryFailed
+		}
 		items = append(items, it)
 	}
 	if _, err := st.Settle(t.Context(), now, store.Settlement{Epoch: epoch, Items: items, Gates: []store.Gate{gate}}); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func jobEverything(t *testing.T, st *Store, epoch int64, delivery string) {
+	t.Helper()
+	ctx, now := t.Context(), time.Now()
+	j := store.Job{ID: webhook.NewID(webhook.PrefixJob), Tenant: "acme"}
+	for i, call := range []func() error{
+		func() error { return st.CreateJob(ctx, now, j) },
+		func() error { _, err := st.LeaseJobs(ctx, now, epoch, 10); return err },
+		func() error {
+			return st.AdvanceJob(ctx, now, epoch, store.JobStep{Tenant: "acme", ID: j.ID, Cursor: "1", Redeliver: []string{delivery}})
+		},
+		func() error { _, err := st.Job(ctx, "acme", j.ID); return err },
+		func() error { return st.CancelJob(ctx, now, "acme", j.ID) },
+		func() error { return st.CancelJob(ctx, now, "acme", j.ID) },
+		func() error { _, _, err := st.Tenants(ctx, "", 10); return err },
+		func() error { _, _, err := st.Tenants(ctx, "=", 10); return err },
+	} {
+		if err := call(); err != nil {
+			t.Fatalf("call %d = %v", i, err)
+		}
 	}
 }
 
@@ -261,8 +289,10 @@ func readEverything(t *testing.T, st *Store, ep store.EndpointRecord, event stor
 			for _, eventID := range []string{"", event.ID} {
 				for _, from := range []time.Time{{}, now.Add(-time.Hour)} {
 					f := store.DeliveryFilter{Endpoint: endpoint, Event: eventID, Status: status, From: from}
-					if _, err := st.ListDeliveries(ctx, "acme", f, store.Page{}); err != nil {
-						t.Fatalf("ListDeliveries(%+v) = %v", f, err)
+					for _, page := range []store.Page{{}, {Oldest: true}} {
+						if _, err := st.ListDeliveries(ctx, "acme", f, page); err != nil {
+							t.Fatalf("ListDeliveries(%+v) = %v", f, err)
+						}
 					}
 				}
 			}

@@ -66,6 +66,10 @@ type Dialect struct {
 	// databases that remove many rows at once. Defaults to removing them in the
 	// order of events.
 	Expire func(ctx context.Context, now time.Time, r store.Retention, limit int, done *store.Pruned) error
+	// Redeliver puts the deliveries of a job's step back to pending, with low
+	// priority, and returns how many they were (see store.JobStep). It is for
+	// databases that keep them otherwise. Defaults to one after the other.
+	Redeliver func(ctx context.Context, c Conn, step store.JobStep) (int, error)
 	// Now returns the database's time. Defaults to the caller's time.
 	Now func(ctx context.Context, c Conn, now time.Time) (time.Time, error)
 }

@@ -83,7 +83,7 @@ func (s *Store) listDeliveries(tenant string, filter store.DeliveryFilter, page 
 		FROM postrider_deliveries d` + s.deliveryIndex(filter) + `
 		LEFT JOIN postrider_events e ON e.tenant = d.tenant AND e.id = d.event
 		WHERE d.tenant = ?` + where + `
-		ORDER BY d.id DESC
+		ORDER BY d.id` + direction(page) + `
 		LIMIT ?`, append(args, page.Size())
 }
 
@@ -103,14 +103,22 @@ func (s *Store) listPending(tenant string, filter store.DeliveryFilter, page sto
 				LEFT JOIN postrider_events e ON e.tenant = d.tenant AND e.id = d.event
 				WHERE ` + owners + `
 				AND q.tenant = ?` + where + `
-				ORDER BY q.delivery DESC
+				ORDER BY q.delivery` + direction(page) + `
 				LIMIT ?)`
 	}
 	args = append(args, page.Size())
 	return part(s.index("postrider_queue_tenant"), "q.owner = 0") + `
 			UNION ALL` + part("", "q.owner > 0") + `
-		ORDER BY 1 DESC
+		ORDER BY 1` + direction(page) + `
 		LIMIT ?`, append(slices.Concat(args, args), page.Size())
+}
+
+// direction is the order of a page of ids.
+func direction(page store.Page) string {
+	if page.Oldest {
+		return ""
+	}
+	return " DESC"
 }
 
 // conditions returns what a filter and a page ask for, with the tenant first in
@@ -123,6 +131,10 @@ func conditions(id, tenant string, filter store.DeliveryFilter, page store.Page)
 		args = append(args, arg)
 	}
 	below := before(page)
+	if page.Oldest {
+		where(id+` > ?`, page.After)
+		below = before(store.Page{})
+	}
 	if !filter.To.IsZero() {
 		below = min(below, webhook.PrefixDelivery.Floor(filter.To.Add(clockSlack)))
 	}
@@ -152,6 +164,8 @@ func (s *Store) deliveryIndex(f store.DeliveryFilter) string {
 	switch {
 	case f.Event != "":
 		return s.index("postrider_deliveries_event")
+	case f.Status != "" && f.Status != webhook.DeliveryDelivered && f.Status != webhook.DeliveryPending && f.Endpoint != "":
+		return s.index("postrider_deliveries_rare_endpoint")
 	case f.Status != "" && f.Status != webhook.DeliveryDelivered && f.Status != webhook.DeliveryPending:
 		return s.index("postrider_deliveries_rare")
 	case f.Endpoint != "":

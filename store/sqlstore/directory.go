@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"strings"
 
 	"github.com/postrider/postrider/store"
 )
@@ -30,6 +31,41 @@ func TenantEndpoints(ctx context.Context, c Conn, tenant string, after int64) ([
 		AND revision > ?
 		ORDER BY revision`, tenant, after)
 	return list, revision, err
+}
+
+// Tenants implements store.Directory. The cursor is "=" and the last tenant.
+func (s *Store) Tenants(ctx context.Context, cursor string, limit int) ([]string, string, error) {
+	after, begun := strings.CutPrefix(cursor, "=")
+	query := `
+		SELECT tenant
+		FROM postrider_tenants
+		WHERE tenant >= ?
+		ORDER BY tenant
+		LIMIT ?`
+	if begun {
+		query = `
+		SELECT tenant
+		FROM postrider_tenants
+		WHERE tenant > ?
+		ORDER BY tenant
+		LIMIT ?`
+	}
+	var names []string
+	err := s.db.Read(ctx, func(ctx context.Context, c Conn) error {
+		return c.Query(ctx, query, []any{after, limit}, func(r Row) error {
+			var name string
+			err := r.Scan(&name)
+			names = append(names, name)
+			return err
+		})
+	})
+	if err != nil {
+		return nil, cursor, wrap("list tenants", err)
+	}
+	if len(names) > 0 {
+		cursor = "=" + names[len(names)-1]
+	}
+	return names, cursor, nil
 }
 
 // ChangedEndpoints implements store.Directory. The cursor is a revision:

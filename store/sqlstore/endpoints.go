@@ -86,10 +86,10 @@ func (s *Store) CreateEndpoint(ctx context.Context, now time.Time, ep store.Endp
 			return err
 		}
 		if _, err := c.Exec(ctx, `
-			INSERT INTO postrider_endpoints (tenant, id, revision, version, config, sealed, created_at, updated_at)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+			INSERT INTO postrider_endpoints (tenant, id, revision, version, config, sealed, created_at, updated_at, dead_for)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			ep.Tenant, ep.ID, ep.Revision, ep.Version, config, bytesOrNull(ep.Sealed),
-			ep.CreatedAt.UnixMicro(), ep.UpdatedAt.UnixMicro()); err != nil {
+			ep.CreatedAt.UnixMicro(), ep.UpdatedAt.UnixMicro(), deadFor(&ep.Endpoint)); err != nil {
 			return err
 		}
 		if _, err := c.Exec(ctx, `
@@ -171,10 +171,10 @@ func changeEndpoint(ctx context.Context, c Conn, now time.Time, ep *store.Endpoi
 	}
 	if _, err := c.Exec(ctx, `
 		UPDATE postrider_endpoints
-		SET revision = ?, version = ?, config = ?, sealed = ?, updated_at = ?, deleted_at = ?
+		SET revision = ?, version = ?, config = ?, sealed = ?, updated_at = ?, deleted_at = ?, dead_for = ?
 		WHERE tenant = ?
 		AND id = ?`,
-		ep.Revision, ep.Version, config, bytesOrNull(ep.Sealed), ep.UpdatedAt.UnixMicro(), micros(ep.DeletedAt),
+		ep.Revision, ep.Version, config, bytesOrNull(ep.Sealed), ep.UpdatedAt.UnixMicro(), micros(ep.DeletedAt), deadFor(&ep.Endpoint),
 		ep.Tenant, ep.ID); err != nil {
 		return err
 	}

@@ -25,6 +25,8 @@ func (s *Store) Prune(ctx context.Context, now time.Time, r store.Retention, lim
 		func(ctx context.Context) error { return p.fold(ctx, perHour, perDay, now.Add(-hoursKept)) },
 		func(ctx context.Context) error { return p.tombstones(ctx, now.Add(-r.Tombstones)) },
 		func(ctx context.Context) error { return p.quotas(ctx, now.Add(-r.Statistics)) },
+		func(ctx context.Context) error { return p.jobs(ctx, now.Add(-r.Payloads)) },
+		func(ctx context.Context) error { return p.deadLetters(ctx, r.Deliveries) },
 		func(ctx context.Context) error { return p.expired(ctx, r) },
 	} {
 		errs = append(errs, step(ctx))

@@ -14,6 +14,7 @@ var deliveryCases = []testCase{
 	{"ListFilters", deliveryListFilters},
 	{"ListPages", deliveryListPages},
 	{"ListPagesFiltered", deliveryListPagesFiltered},
+	{"ListOldestFirst", deliveryListOldest},
 	{"ListWhileOthersPublish", deliveryListWhileOthersPublish},
 	{"ListIsBounded", deliveryListIsBounded},
 	{"TenantsAreSeparate", deliveryTenantsAreSeparate},
@@ -127,6 +128,58 @@ func deliveryListPagesFiltered(w *world) {
 	filter := store.DeliveryFilter{Endpoint: ep.ID, Status: webhook.DeliveryFailed}
 	if got := w.deliveryPages(filter, 2, nothing); !slices.Equal(got, newestFirst(want)) {
 		w.t.Errorf("ListDeliveries of the failed ones, two at a time = %v; want %v: a limit counts what is shown", got, newestFirst(want))
+	}
+}
+
+func deliveryListOldest(w *world) {
+	epoch := w.acquire()
+	ep, other := w.endpoint(acme), w.endpoint(acme)
+	var all, mine, failed, early []string
+	start := w.now
+	for range 6 {
+		id := w.waiting(acme, ep.ID, 1)[0]
+		mine = append(mine, id)
+		all = append(append(all, id), w.waiting(acme, other.ID, 2)...)
+		if w.now.Sub(start) < 3*time.Hour {
+			early = append(early, id)
+		}
+		w.advance(time.Hour)
+	}
+	var items []store.Settled
+	for i, c := range w.poll(epoch) {
+		if c.Endpoint == ep.ID && i%2 == 0 {
+			items = append(items, w.failed(c))
+			failed = append(failed, c.Delivery)
+		}
+	}
+	w.accepted(epoch, items...)
+	for name, c := range map[string]struct {
+		filter store.DeliveryFilter
+		want   []string
+	}{
+		"all":                       {store.DeliveryFilter{}, all},
+		"an endpoint's":             {store.DeliveryFilter{Endpoint: ep.ID}, mine},
+		"failed":                    {store.DeliveryFilter{Status: webhook.DeliveryFailed}, failed},
+		"an endpoint's failed":      {store.DeliveryFilter{Endpoint: ep.ID, Status: webhook.DeliveryFailed}, failed},
+		"an endpoint's early ones":  {store.DeliveryFilter{Endpoint: ep.ID, From: start, To: start.Add(3 * time.Hour)}, early},
+		"pending":                   {store.DeliveryFilter{Status: webhook.DeliveryPending}, slices.DeleteFunc(slices.Clone(all), func(id string) bool { return slices.Contains(failed, id) })},
+		"another endpoint's failed": {store.DeliveryFilter{Endpoint: other.ID, Status: webhook.DeliveryFailed}, nil},
+	} {
+		var got []string
+		for after := ""; ; {
+			page, err := w.store.ListDeliveries(w.ctx, acme, c.filter, store.Page{After: after, Limit: 2, Oldest: true})
+			w.must(err, "ListDeliveries")
+			if len(page) == 0 {
+				break
+			}
+			for _, d := range page {
+				got = append(got, d.ID)
+			}
+			after = got[len(got)-1]
+		}
+		if slices.Sort(c.want); !slices.Equal(got, c.want) {
+			w.t.Errorf("ListDeliveries of %s, oldest first, two at a time = %v; want %v", name, got, c.want)
+		}
 	}
 }
 

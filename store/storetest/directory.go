@@ -13,6 +13,7 @@ var directoryCases = []testCase{
 	{"TenantEndpointsAfterRevision", directoryTenantEndpoints},
 	{"TenantsAreSeparate", directoryTenantsAreSeparate},
 	{"TenantRevisionOnlyGrows", directoryRevisionOnlyGrows},
+	{"Tenants", directoryTenants},
 	{"ChangedEndpointsPages", directoryChangedPages},
 	{"ChangedEndpointsOfAllTenants", directoryChangedOfAllTenants},
 	{"LatestChangeIsTheEnd", directoryLatestChange},
@@ -22,6 +23,33 @@ var directoryCases = []testCase{
 	{"EngineEndpointsTombstone", engineEndpointTombstone},
 	{"EngineEndpointsOfMany", engineEndpointsOfMany},
 	{"EngineEndpointsAreOfOneMoment", engineEndpointIsOfOneMoment},
+}
+
+func directoryTenants(w *world) {
+	if got, cursor, err := w.store.Tenants(w.ctx, "", 10); err != nil || len(got) != 0 || cursor != "" {
+		w.t.Errorf("Tenants of a fresh store = %q, cursor %q, error %v; want none, and to go on from the beginning", got, cursor, err)
+	}
+	want := []string{nobody, "=", "Zoë", acme, globex}
+	for _, name := range want {
+		w.endpoint(name)
+		w.endpoint(name)
+	}
+	w.stored(w.publication("without endpoints"))
+	slices.Sort(want)
+	for _, limit := range []int{1, 2, 5, 6} {
+		var got []string
+		for cursor := ""; ; {
+			names, next, err := w.store.Tenants(w.ctx, cursor, limit)
+			w.must(err, "Tenants")
+			got = append(got, names...)
+			if cursor = next; len(names) < limit {
+				break
+			}
+		}
+		if !slices.Equal(got, want) {
+			w.t.Errorf("Tenants, %d at a time = %q; want %q: a broadcast would miss somebody", limit, got, want)
+		}
+	}
 }
 
 // tenantEndpoints returns the ids of a tenant's endpoints that changed after a

@@ -141,11 +141,35 @@ var faults = map[string]struct {
 		wrap:     each(func(st store.Store) store.Store { return &settlesMembers{st} }),
 		caughtBy: []string{"Batches/LostTogether"},
 	},
+	"a job's step is not one transaction": {
+		wrap:     each(func(st store.Store) store.Store { return &redeliversFirst{st} }),
+		caughtBy: []string{"Jobs/RefusedStepWritesNothing", "Jobs/RedeliveredGoesLast"},
+	},
+	"a job's step is repeated": {
+		wrap:     each(func(st store.Store) store.Store { return &forgetsCursors{st} }),
+		caughtBy: []string{"Jobs/AdvanceNeedsTheCursor", "Jobs/AdvanceOnceByMany", "Jobs/RefusedStepWritesNothing"},
+	},
+	"a job is anybody's": {
+		wrap:     each(func(st store.Store) store.Store { return &anyWorker{st} }),
+		caughtBy: []string{"Jobs/OneProcessHasIt", "Jobs/TheDeadLoseIt"},
+	},
+	"lists go one way": {
+		wrap:     each(func(st store.Store) store.Store { return &turnsBack{st} }),
+		caughtBy: []string{"Deliveries/ListOldestFirst"},
+	},
+	"dead letters are kept": {
+		wrap:     each(func(st store.Store) store.Store { return &keepsDeadLetters{st} }),
+		caughtBy: []string{"Maintenance/DeadLetters", "Maintenance/DeadLettersAreBounded"},
+	},
+	"dead letters of all are pruned": {
+		wrap:     each(func(st store.Store) store.Store { return &eagerDead{st} }),
+		caughtBy: []string{"Maintenance/DeadLetters"},
+	},
 	"canceled calls are carried out": {
 		wrap: each(func(st store.Store) store.Store { return &deaf{st} }),
 		caughtBy: []string{
 			"Publishing/CanceledWritesNothing", "Poll/CanceledLeasesNothing", "Settle/CanceledWritesNothing", "Lanes/TakeCanceledLeasesNothing",
-			"Rates/CanceledGivesNothing", "Batches/BindCanceledBindsNothing",
+			"Rates/CanceledGivesNothing", "Batches/BindCanceledBindsNothing", "Jobs/CanceledCallWritesNothing",
 		},
 	},
 	"a host's transaction is not its own": {

@@ -461,6 +461,74 @@ func (s *endlessSlack) ReserveRates(ctx context.Context, now time.Time, reqs []s
 	return s.Store.ReserveRates(ctx, now, reqs)
 }
 
+// redeliversFirst does a step's work in a transaction of its own, and counts after.
+type redeliversFirst struct{ store.Store }
+
+func (s *redeliversFirst) AdvanceJob(ctx context.Context, now time.Time, epoch int64, step store.JobStep) error {
+	for _, id := range step.Redeliver {
+		if d, err := s.Delivery(ctx, step.Tenant, id); err != nil || d.Status == webhook.DeliveryPending || step.Status != "" && d.Status != step.Status {
+			step.Skipped++
+		} else if err := s.Redeliver(ctx, now, step.Tenant, id); err == nil {
+			step.Done++
+		} else {
+			step.Skipped++
+		}
+	}
+	step.Redeliver = nil
+	return s.Store.AdvanceJob(ctx, now, epoch, step)
+}
+
+// forgetsCursors carries out a step wherever the job is.
+type forgetsCursors struct{ store.Store }
+
+func (s *forgetsCursors) AdvanceJob(ctx context.Context, now time.Time, epoch int64, step store.JobStep) error {
+	if j, err := s.Job(ctx, step.Tenant, step.ID); err == nil {
+		step.Was = j.Cursor
+	}
+	return s.Store.AdvanceJob(ctx, now, epoch, step)
+}
+
+// anyWorker lets everybody work on a job.
+type anyWorker struct{ store.Store }
+
+func (s *anyWorker) AdvanceJob(ctx context.Context, now time.Time, epoch int64, step store.JobStep) error {
+	err := s.Store.AdvanceJob(ctx, now, epoch, step)
+	for other := int64(1); errors.Is(err, store.ErrLeaseLost) && other < epochs; other++ {
+		err = s.Store.AdvanceJob(ctx, now, other, step)
+	}
+	return err
+}
+
+// turnsBack lists deliveries newest first, whatever is asked.
+type turnsBack struct{ store.Store }
+
+func (s *turnsBack) ListDeliveries(ctx context.Context, tenant string, filter store.DeliveryFilter, page store.Page) ([]webhook.Delivery, error) {
+	page.Oldest = false
+	return s.Store.ListDeliveries(ctx, tenant, filter, page)
+}
+
+// keepsDeadLetters knows nothing of what endpoints say about them, and eagerDead
+// removes those of every endpoint.
+type keepsDeadLetters struct{ store.Store }
+
+func (s *keepsDeadLetters) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, most int) (store.EndpointRecord, error) {
+	retain := ep.DeadLetter.Retain
+	ep.DeadLetter.Retain = 0
+	ep, err := s.Store.CreateEndpoint(ctx, now, ep, secret, most)
+	ep.DeadLetter.Retain = retain
+	return ep, err
+}
+
+type eagerDead struct{ store.Store }
+
+func (s *eagerDead) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, most int) (store.EndpointRecord, error) {
+	retain := ep.DeadLetter.Retain
+	ep.DeadLetter.Retain = time.Hour
+	ep, err := s.Store.CreateEndpoint(ctx, now, ep, secret, most)
+	ep.DeadLetter.Retain = retain
+	return ep, err
+}
+
 // deaf does not hand contexts on.
 type deaf struct{ store.Store }
 
@@ -482,6 +550,14 @@ func (s *deaf) Take(ctx context.Context, now time.Time, epoch int64, limit int, 
 
 func (s *deaf) ReserveQuota(ctx context.Context, now time.Time, req store.QuotaRequest) (int64, error) {
 	return s.Store.ReserveQuota(context.WithoutCancel(ctx), now, req)
+}
+
+func (s *deaf) CreateJob(ctx context.Context, now time.Time, job store.Job) error {
+	return s.Store.CreateJob(context.WithoutCancel(ctx), now, job)
+}
+
+func (s *deaf) AdvanceJob(ctx context.Context, now time.Time, epoch int64, step store.JobStep) error {
+	return s.Store.AdvanceJob(context.WithoutCancel(ctx), now, epoch, step)
 }
 
 func (s *deaf) ReserveRates(ctx context.Context, now time.Time, reqs []store.RateRequest) ([]store.RateGrant, error) {

@@ -74,6 +74,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		role{"Rates", rateCases},
 		role{"Priority", priorityCases},
 		role{"Batches", batchCases},
+		role{"Jobs", jobCases},
 		role{"Events", eventCases},
 		role{"Deliveries", deliveryCases},
 		role{"Place", placeCases},

@@ -40,6 +40,10 @@ func plain(v any) any {
 		v.Retry.Schedule = slices.Concat(v.Retry.Schedule)
 		v.Sealed = nonNil(v.Sealed)
 		return v
+	case store.Job:
+		v.CreatedAt, v.UpdatedAt = utc(v.CreatedAt), utc(v.UpdatedAt)
+		v.Spec = nonNil(v.Spec)
+		return v
 	case store.SecretRecord:
 		v.CreatedAt, v.Until = utc(v.CreatedAt), utc(v.Until)
 		v.Sealed = nonNil(v.Sealed)

@@ -35,8 +35,10 @@ CREATE TABLE postrider.endpoints (
 	created_at bigint NOT NULL,
 	updated_at bigint NOT NULL,
 	deleted_at bigint,
+	dead_for   bigint,
 	PRIMARY KEY (tenant, id)
 );
+CREATE INDEX endpoints_dead ON postrider.endpoints (tenant, id) WHERE dead_for IS NOT NULL;
 CREATE UNIQUE INDEX endpoints_revision ON postrider.endpoints (revision);
 CREATE INDEX endpoints_tenant ON postrider.endpoints (tenant, revision);
 CREATE INDEX endpoints_deleted ON postrider.endpoints (deleted_at) WHERE deleted_at IS NOT NULL;
@@ -177,6 +179,7 @@ CREATE TABLE postrider.deliveries (
 ) PARTITION BY RANGE (id);
 CREATE INDEX deliveries_endpoint ON postrider.deliveries (tenant, endpoint, id);
 CREATE INDEX deliveries_event ON postrider.deliveries (tenant, event);
+CREATE INDEX deliveries_rare_endpoint ON postrider.deliveries (tenant, endpoint, status, id) WHERE status <> 'delivered';
 CREATE INDEX deliveries_rare ON postrider.deliveries (tenant, status, id) WHERE status <> 'delivered';
 
 -- Times of the phases are microseconds.
@@ -213,6 +216,25 @@ CREATE TABLE postrider.idempotency (
 	PRIMARY KEY (tenant, key)
 ) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX idempotency_expires ON postrider.idempotency (expires_at);
+
+-- What takes many steps. owner is the epoch that works on it, or 0.
+CREATE TABLE postrider.jobs (
+	tenant     text COLLATE "C" NOT NULL,
+	id         text COLLATE "C" NOT NULL,
+	kind       text NOT NULL,
+	spec       bytea NOT NULL,
+	state      text NOT NULL,
+	owner      bigint NOT NULL,
+	cursor     text NOT NULL,
+	total      bigint NOT NULL,
+	done       bigint NOT NULL,
+	skipped    bigint NOT NULL,
+	created_at bigint NOT NULL,
+	updated_at bigint NOT NULL,
+	PRIMARY KEY (tenant, id)
+) WITH (fillfactor = 50);
+CREATE INDEX jobs_open ON postrider.jobs (created_at, id, tenant) WHERE state = 'running';
+CREATE INDEX jobs_ended ON postrider.jobs (updated_at) WHERE state <> 'running';
 
 -- since is when the lease began to be valid without a gap.
 CREATE TABLE postrider.processes (

@@ -25,8 +25,10 @@ CREATE TABLE postrider_endpoints (
 	created_at INTEGER NOT NULL,
 	updated_at INTEGER NOT NULL,
 	deleted_at INTEGER,
+	dead_for   INTEGER,
 	PRIMARY KEY (tenant, id)
 );
+CREATE INDEX postrider_endpoints_dead ON postrider_endpoints (tenant, id) WHERE dead_for IS NOT NULL;
 CREATE UNIQUE INDEX postrider_endpoints_revision ON postrider_endpoints (revision);
 CREATE INDEX postrider_endpoints_tenant ON postrider_endpoints (tenant, revision);
 CREATE INDEX postrider_endpoints_deleted ON postrider_endpoints (deleted_at) WHERE deleted_at IS NOT NULL;
@@ -168,6 +170,7 @@ CREATE TABLE postrider_deliveries (
 ) WITHOUT ROWID;
 CREATE INDEX postrider_deliveries_endpoint ON postrider_deliveries (tenant, endpoint, id);
 CREATE INDEX postrider_deliveries_event ON postrider_deliveries (tenant, event);
+CREATE INDEX postrider_deliveries_rare_endpoint ON postrider_deliveries (tenant, endpoint, status, id) WHERE status NOT IN ('delivered', 'pending');
 CREATE INDEX postrider_deliveries_rare ON postrider_deliveries (tenant, status, id) WHERE status NOT IN ('delivered', 'pending');
 
 -- Times of the phases are microseconds.
@@ -193,6 +196,25 @@ CREATE TABLE postrider_attempts (
 	batch            TEXT,
 	PRIMARY KEY (tenant, delivery, n)
 ) WITHOUT ROWID;
+
+-- What takes many steps. owner is the epoch that works on it, or 0.
+CREATE TABLE postrider_jobs (
+	tenant     TEXT    NOT NULL,
+	id         TEXT    NOT NULL,
+	kind       TEXT    NOT NULL,
+	spec       BLOB    NOT NULL,
+	state      TEXT    NOT NULL,
+	owner      INTEGER NOT NULL,
+	cursor     TEXT    NOT NULL,
+	total      INTEGER NOT NULL,
+	done       INTEGER NOT NULL,
+	skipped    INTEGER NOT NULL,
+	created_at INTEGER NOT NULL,
+	updated_at INTEGER NOT NULL,
+	PRIMARY KEY (tenant, id)
+);
+CREATE INDEX postrider_jobs_open ON postrider_jobs (created_at, id, tenant) WHERE state = 'running';
+CREATE INDEX postrider_jobs_ended ON postrider_jobs (updated_at) WHERE state <> 'running';
 
 -- since is when the lease began to be valid without a gap.
 CREATE TABLE postrider_processes (
