@@ -274,9 +274,6 @@ func sealerFor(st store.Sharded, cfg Config) (seal.Sealer, error) {
 // Store returns the store, for those who build on a dispatcher.
 func (d *Dispatcher) Store() store.Store { return d.store }
 
-// Retention returns how long things are kept, for those who build on a dispatcher.
-func (d *Dispatcher) Retention() Retention { return d.cfg.Retention }
-
 // Logger returns the logger, for those who build on a dispatcher.
 func (d *Dispatcher) Logger() *zap.Logger { return d.log }
 

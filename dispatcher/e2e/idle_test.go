@@ -148,6 +148,7 @@ func idleCalls(seconds int) map[string]int {
 	return map[string]int{
 		"Poll": seconds + 1, "Take": seconds + 1, "Reap": seconds + 1, "ChangedEndpoints": 2*seconds + 1,
 		"Renew": seconds/5 + 1, "Held": seconds/10 + 1,
+		"LeaseJobs": seconds/2 + 1,
 	}
 }
 

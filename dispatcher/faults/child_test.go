@@ -105,11 +105,13 @@ func (c *child) open() error {
 		AllowPlaintextSecrets: true,
 		Logger: zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()),
 			zapcore.Lock(zapcore.AddSync(c.log)), zap.InfoLevel)),
-		HTTP:         openGuard,
-		Transport:    sender,
-		Slots:        c.cfg.Slots,
-		Lease:        c.cfg.Lease,
-		DrainTimeout: 5 * time.Second,
+		HTTP:      openGuard,
+		Transport: sender,
+		Slots:     c.cfg.Slots,
+		Lease:     c.cfg.Lease,
+
+		RedeliverRate: c.cfg.RedeliverRate,
+		DrainTimeout:  5 * time.Second,
 	}); err != nil {
 		return err
 	}

@@ -28,6 +28,8 @@ type childConfig struct {
 	Patience time.Duration `json:"patience,omitempty"`
 	// Slots bounds the deliveries under way.
 	Slots int `json:"slots"`
+	// RedeliverRate is the dispatcher's, or 0 for its default.
+	RedeliverRate int `json:"redeliver_rate,omitempty"`
 	// Idle leaves deliveries alone: the child only publishes.
 	Idle bool `json:"idle,omitempty"`
 	// Sabotage makes the store break a promise.

@@ -64,10 +64,6 @@ func (m *Manager) check(ep *webhook.Endpoint) *webhook.InvalidError {
 		ep.URL = normal
 	}
 	inv.Fields = append(inv.Fields, fieldsOf(urlErr)...)
-	if kept := m.d.Retention().Deliveries; ep.DeadLetter.Retain > kept {
-		inv.Add("dead_letter.retain_days", webhook.CodeInvalidField,
-			fmt.Sprintf("Must be at most %d days, which is how long deliveries are kept.", int(kept/(24*time.Hour))))
-	}
 	for _, f := range fieldsOf(ep.Validate()) {
 		if urlErr == nil || f.Field != "url" { // one error about it is enough
 			inv.Fields = append(inv.Fields, f)
