@@ -1,6 +1,7 @@
 package faults_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -19,33 +20,96 @@ import (
 )
 
 // TestFaultRedelivery kills the process that redelivers many failed deliveries when
-// it is half way through. Another one goes on, and each is redelivered once.
+// it is half way through, and at the worst moments. Another one goes on, and each is
+// redelivered once.
 func TestFaultRedelivery(t *testing.T) {
 	n, rate := 2000, 1000
 	if long {
 		n, rate = 100_000, 20_000
 	}
-	t.Run("SQLite", func(t *testing.T) {
-		path := filepath.Join(t.TempDir(), "webhooks.db")
-		st, err := sqlite.Open(t.Context(), path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer st.Close()
-		killHalfWay(t, st, n, childConfig{Path: path, Slots: slots, RedeliverRate: rate})
-	})
-	t.Run("PostgreSQL", func(t *testing.T) {
-		server := postgrestest.Shared(t)
-		cfg := childConfig{DSN: server.DSN(), Schema: server.Schema(t), Slots: slots, Lease: 2 * time.Second, RedeliverRate: rate}
-		if err := postgres.Migrate(t.Context(), server.Pool(t), postgres.Config{Schema: cfg.Schema}); err != nil {
-			t.Fatal(err)
-		}
-		st, err := postgres.New(t.Context(), server.Pool(t), postgres.Config{Schema: cfg.Schema})
-		if err != nil {
-			t.Fatal(err)
-		}
-		killHalfWay(t, st, n, cfg)
-	})
+	for name, at := range map[string]*failpoint{
+		"half way":      nil,
+		"before a step": {Call: "advance job", Nth: 7},
+		"after a step":  {Call: "advance job", After: true, Nth: 7},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := n
+			if at != nil {
+				n = min(n, 1500)
+			}
+			t.Run("SQLite", func(t *testing.T) {
+				t.Parallel()
+				r := newRedelivered(t, n)
+				r.overSQLite(childConfig{Slots: slots, RedeliverRate: rate, Failpoint: at})
+				r.report()
+			})
+			t.Run("PostgreSQL", func(t *testing.T) {
+				t.Parallel()
+				r := newRedelivered(t, n)
+				r.overPostgres(childConfig{Slots: slots, Lease: 2 * time.Second, RedeliverRate: rate, Failpoint: at})
+				r.report()
+			})
+		})
+	}
+}
+
+// TestFaultRedeliveryFindsLies gives it a store that redelivers and counts apart.
+func TestFaultRedeliveryFindsLies(t *testing.T) {
+	r := newRedelivered(t, 1500)
+	r.linger = betweenSteps
+	r.overSQLite(childConfig{Slots: slots, RedeliverRate: 100_000, Sabotage: twoSteps})
+	if len(r.findings) == 0 {
+		t.Error("a store that redelivers in one transaction and moves the cursor in another was not found out")
+	}
+}
+
+// redelivered is a run of the test: n failed deliveries that are sent again.
+type redelivered struct {
+	t        *testing.T
+	n        int
+	findings []string
+	// linger is how long the first child lives when it is half way through.
+	linger time.Duration
+}
+
+func newRedelivered(t *testing.T, n int) *redelivered { return &redelivered{t: t, n: n} }
+
+// find notes what is not as it should be.
+func (r *redelivered) find(format string, args ...any) {
+	r.findings = append(r.findings, fmt.Sprintf(format, args...))
+}
+
+func (r *redelivered) report() {
+	r.t.Helper()
+	for _, f := range r.findings[:min(len(r.findings), 20)] {
+		r.t.Error(f)
+	}
+}
+
+func (r *redelivered) overSQLite(cfg childConfig) {
+	r.t.Helper()
+	cfg.Path = filepath.Join(r.t.TempDir(), "webhooks.db")
+	st, err := sqlite.Open(r.t.Context(), cfg.Path)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer st.Close()
+	r.killHalfWay(st, cfg)
+}
+
+func (r *redelivered) overPostgres(cfg childConfig) {
+	r.t.Helper()
+	t := r.t
+	server := postgrestest.Shared(t)
+	cfg.DSN, cfg.Schema = server.DSN(), server.Schema(t)
+	if err := postgres.Migrate(t.Context(), server.Pool(t), postgres.Config{Schema: cfg.Schema}); err != nil {
+		t.Fatal(err)
+	}
+	st, err := postgres.New(t.Context(), server.Pool(t), postgres.Config{Schema: cfg.Schema})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.killHalfWay(st, cfg)
 }
 
 // counter is a receiver that counts the requests for each event.
@@ -68,11 +132,11 @@ func newCounter(t *testing.T) *counter {
 	return c
 }
 
-// killHalfWay has n failed deliveries redelivered by a child, kills that when it has
-// done half of them, and lets another child do the rest.
-func killHalfWay(t *testing.T, st store.Store, n int, cfg childConfig) {
+// killHalfWay has the failed deliveries redelivered by a child, kills that at its
+// failpoint or when it has done half of them, and lets another child do the rest.
+func (r *redelivered) killHalfWay(st store.Store, cfg childConfig) {
+	t, n, began := r.t, r.n, time.Now()
 	t.Helper()
-	began := time.Now()
 	receiver := newCounter(t)
 	d, err := dispatcher.New(st, dispatcher.Config{AllowPlaintextSecrets: true, HTTP: openGuard})
 	if err != nil {
@@ -84,86 +148,102 @@ func killHalfWay(t *testing.T, st store.Store, n int, cfg childConfig) {
 		t.Fatal(err)
 	}
 	seedFailed(t, st, ep, n)
-	r, err := m.RedeliverMany(t.Context(), tenant, manage.Redelivery{Endpoint: ep.ID})
-	if err != nil || r.Matched != n {
-		t.Fatalf("RedeliverMany = %+v, %v; want %d matched", r, err, n)
+	started, err := m.RedeliverMany(t.Context(), tenant, manage.Redelivery{Endpoint: ep.ID})
+	if err != nil || started.Matched != n {
+		t.Fatalf("RedeliverMany = %+v, %v; want %d matched", started, err, n)
 	}
-	reach := func(done int, p *process) manage.JobProgress {
-		t.Helper()
-		for deadline := time.Now().Add(10 * time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-			j, err := m.Job(t.Context(), tenant, r.Job)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if j.Done+j.Skipped >= done && (done < n || j.State != store.JobRunning) {
-				return j
-			}
-		}
-		t.Fatalf("the job did not reach %d of %d\n%s", done, n, p.log.String())
-		return manage.JobProgress{}
-	}
-	cfg.Life = 1
-	first := start(t, cfg)
-	reach(n/2, first)
-	first.kill()
-	atKill, err := m.Job(t.Context(), tenant, r.Job)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if atKill.State != store.JobRunning || atKill.Done >= n {
-		t.Fatalf("job at the kill = %+v; want it half done: the kill proves nothing", atKill)
-	}
-	cfg.Life = 2
-	second := start(t, cfg)
-	j := reach(n, second)
-	if !second.settleDown(5 * time.Minute) {
-		t.Errorf("deliveries are still pending long after the redelivery\n%s", second.log.String())
-	}
-	second.stop()
-	if j.State != store.JobDone || j.Done != n || j.Skipped != 0 || j.Total != n {
-		t.Errorf("job = %+v; want %d done", j, n)
-	}
-	wantRedeliveredOnce(t, st, n)
-	receiver.mu.Lock()
-	defer receiver.mu.Unlock()
-	doubled := 0
-	for id, times := range receiver.times {
-		if times > 2 {
-			t.Errorf("event %s arrived %d times; want once, or twice if it was under way at the kill", id, times)
-		} else if times == 2 {
-			doubled++
-		}
-	}
-	if len(receiver.times) != n || doubled > slots {
-		t.Errorf("%d of %d events arrived, %d of them twice; want all, and twice only the %d that may have been under way", len(receiver.times), n, doubled, slots)
-	}
-	t.Logf("redelivered %d, killed after %d, %d arrived twice, %v", n, atKill.Done, doubled, time.Since(began).Round(time.Millisecond))
-}
-
-// wantRedeliveredOnce looks at every delivery: it failed once and was then delivered
-// at the next attempt, so it was redelivered once.
-func wantRedeliveredOnce(t *testing.T, st store.Store, n int) {
-	t.Helper()
-	seen, wrong := 0, 0
-	for after := ""; ; {
-		page, err := st.ListDeliveries(t.Context(), tenant, store.DeliveryFilter{}, store.Page{After: after, Limit: store.MaxPage, Oldest: true})
+	job := func() manage.JobProgress {
+		j, err := m.Job(t.Context(), tenant, started.Job)
 		if err != nil {
 			t.Fatal(err)
 		}
+		return j
+	}
+	cfg.Life = 1
+	first := start(t, cfg)
+	awaitJob(t, first, job, func(j manage.JobProgress) bool { return j.Done+j.Skipped >= n/2 })
+	select {
+	case <-first.ended:
+	case <-time.After(r.linger):
+	}
+	first.kill()
+	atKill := job()
+	if atKill.State != store.JobRunning || atKill.Done >= n {
+		t.Fatalf("job at the kill = %+v; want it half done: the kill proves nothing", atKill)
+	}
+	cfg.Life, cfg.Failpoint = 2, nil
+	second := start(t, cfg)
+	awaitJob(t, second, job, func(j manage.JobProgress) bool { return j.State != store.JobRunning })
+	if !second.settleDown(5 * time.Minute) {
+		r.find("deliveries are still pending long after the redelivery\n%s", second.log.String())
+	}
+	second.stop()
+	if j := job(); j.State != store.JobDone || j.Done != n || j.Skipped != 0 || j.Total != n {
+		r.find("job = %+v; want %d done", j, n)
+	}
+	r.wantOnce(st)
+	doubled := r.wantArrived(receiver)
+	t.Logf("redelivered %d, killed after %d, %d arrived twice, %v", n, atKill.Done, doubled, time.Since(began).Round(time.Millisecond))
+}
+
+// awaitJob waits until a job is where it should be, or the process that works on it
+// has ended.
+func awaitJob(t *testing.T, p *process, job func() manage.JobProgress, reached func(manage.JobProgress) bool) {
+	t.Helper()
+	for deadline := time.After(10 * time.Minute); ; {
+		select {
+		case <-p.ended:
+			return
+		case <-deadline:
+			t.Fatalf("the job is at %+v after ten minutes\n%s", job(), p.log.String())
+		case <-time.After(5 * time.Millisecond):
+			if reached(job()) {
+				return
+			}
+		}
+	}
+}
+
+// wantOnce looks at every delivery: it failed once and was then delivered at the next
+// attempt, so it was redelivered once.
+func (r *redelivered) wantOnce(st store.Store) {
+	r.t.Helper()
+	seen := 0
+	for after := ""; ; {
+		page, err := st.ListDeliveries(r.t.Context(), tenant, store.DeliveryFilter{}, store.Page{After: after, Limit: store.MaxPage, Oldest: true})
+		if err != nil {
+			r.t.Fatal(err)
+		}
 		for _, d := range page {
 			if after = d.ID; d.Status != webhook.DeliveryDelivered || d.Attempts != 2 {
-				if wrong++; wrong <= 10 {
-					t.Errorf("delivery %s is %s after %d attempts; want delivered at its second", d.ID, d.Status, d.Attempts)
-				}
+				r.find("delivery %s is %s after %d attempts; want delivered at its second", d.ID, d.Status, d.Attempts)
 			}
 		}
 		if seen += len(page); len(page) < store.MaxPage {
 			break
 		}
 	}
-	if seen != n || wrong > 10 {
-		t.Errorf("%d of %d deliveries are wrong; want %d right ones", wrong, seen, n)
+	if seen != r.n {
+		r.find("there are %d deliveries; want %d", seen, r.n)
 	}
+}
+
+// wantArrived looks at what arrived: everything, and twice only what may have been
+// under way at the kill. It returns how many those were.
+func (r *redelivered) wantArrived(c *counter) (doubled int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, times := range c.times {
+		if times > 2 {
+			r.find("event %s arrived %d times; want once, or twice if it was under way at the kill", id, times)
+		} else if times == 2 {
+			doubled++
+		}
+	}
+	if len(c.times) != r.n || doubled > slots {
+		r.find("%d of %d events arrived, %d of them twice; want all, and twice at most the %d that may have been under way", len(c.times), r.n, doubled, slots)
+	}
+	return doubled
 }
 
 // seedFailed stores n events whose deliveries have failed.
@@ -210,4 +290,36 @@ func seedFailed(t *testing.T, st store.Store, ep webhook.Endpoint, n int) {
 	if err := st.Resign(ctx, time.Now(), epoch); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// AdvanceJob has the failpoints of a redelivery.
+func (s *mortalStore) AdvanceJob(ctx context.Context, now time.Time, epoch int64, step store.JobStep) error {
+	s.reach("advance job", false)
+	defer s.reach("advance job", true)
+	return s.Store.AdvanceJob(ctx, now, epoch, step)
+}
+
+type twoStepStore struct{ store.Store }
+
+// betweenSteps is how long a twoStepStore rests between its transactions.
+const betweenSteps = 50 * time.Millisecond
+
+func (s *twoStepStore) AdvanceJob(ctx context.Context, now time.Time, epoch int64, step store.JobStep) error {
+	for _, id := range step.Redeliver {
+		d, err := s.Delivery(ctx, step.Tenant, id)
+		if err != nil {
+			return err
+		}
+		if d.Status != step.Status {
+			step.Skipped++
+			continue
+		}
+		if err := s.Redeliver(ctx, now, step.Tenant, id); err != nil {
+			return err
+		}
+		step.Done++
+	}
+	time.Sleep(betweenSteps)
+	step.Redeliver = nil
+	return s.Store.AdvanceJob(ctx, now, epoch, step)
 }

@@ -26,6 +26,8 @@ const (
 	looseBatches sabotage = "loose-batches"
 	// ownClock judges leases by the clock of its process. It is for PostgreSQL.
 	ownClock sabotage = "own-clock"
+	// twoSteps redelivers in one transaction and moves the job's cursor in another.
+	twoSteps sabotage = "two-steps"
 )
 
 // of returns the store as a child of this kind sees it.
@@ -41,6 +43,8 @@ func (s sabotage) of(st store.Store, pool *pgxpool.Pool, schema string) store.St
 		return &fencelessStore{st, pool, schema}
 	case ownClock:
 		return &clockStore{st, pool, schema}
+	case twoSteps:
+		return &twoStepStore{st}
 	}
 	return st
 }
