@@ -157,3 +157,31 @@ func ExampleManager_Why() {
 	}
 	// Output: Pending: the endpoint was created paused and has not been activated yet. <nil>
 }
+
+func ExampleManager_RedeliverMany() {
+	ctx := context.Background()
+	m, _ := newManager()
+
+	// What failed at an endpoint yesterday, once somebody has looked at how much it is.
+	yesterday := manage.Redelivery{
+		EventTypes: []string{"invoice.*"},
+		From:       time.Now().Add(-48 * time.Hour), To: time.Now().Add(-24 * time.Hour),
+		DryRun: true,
+	}
+	found, err := m.RedeliverMany(ctx, "acme", yesterday)
+	fmt.Println(found.Matched, err)
+
+	yesterday.DryRun = false
+	started, err := m.RedeliverMany(ctx, "acme", yesterday)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if started.Job == "" {
+		fmt.Println("nothing to do")
+	} else if progress, err := m.Job(ctx, "acme", started.Job); err == nil {
+		fmt.Println(progress.State, progress.Done, "of", progress.Total)
+	}
+	// Output:
+	// 0 <nil>
+	// nothing to do
+}
