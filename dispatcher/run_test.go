@@ -130,8 +130,8 @@ func TestBreakerHoldsTheLane(t *testing.T) {
 		}
 		before := len(w.net.to(ep.URL))
 		wait(time.Hour)
-		if n := len(w.net.to(ep.URL)) - before; n < 12 || n > 15 {
-			t.Errorf("probes in an hour = %d, want one every five minutes, and two more at its beginning", n)
+		if n := len(w.net.to(ep.URL)) - before; n < 12 || n > 18 {
+			t.Errorf("probes in an hour = %d, want one in about four to five minutes, and two more at its beginning", n)
 		}
 		want(t, "pending", w.deliveries(ep.ID)[webhook.DeliveryPending], 1000)
 
@@ -162,8 +162,8 @@ func TestAutoPauseAfterHundredFailures(t *testing.T) {
 				break
 			}
 		}
-		if took := time.Since(start); took < 6*time.Hour || took > 9*time.Hour {
-			t.Errorf("paused after %v, want about 7.5 h of probes", took)
+		if took := time.Since(start); took < 11*time.Hour/2 || took > 9*time.Hour {
+			t.Errorf("paused after %v, want 6 to 7.5 h of probes", took)
 		}
 		n := len(w.net.to(ep.URL))
 		wait(48 * time.Hour)
@@ -212,7 +212,7 @@ func TestPauseHoldsAndResumeSends(t *testing.T) {
 		if _, err := w.manage.Resume(t.Context(), "acme", ep.ID); err != nil {
 			t.Fatal(err)
 		}
-		wait(2 * time.Second)
+		wait(22 * time.Second) // at a rate that rises to 50 a second
 		want(t, "delivered after resume", w.deliveries(ep.ID)[webhook.DeliveryDelivered], 700)
 	})
 }

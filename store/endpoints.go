@@ -36,7 +36,8 @@ type Endpoints interface {
 
 	// UpdateEndpoint replaces the configuration if ep.Version is the present
 	// version, and returns it with the next Version. An endpoint that was
-	// paused and now is active begins anew: its failures and trips are zero.
+	// paused and now is active begins anew: its failures and trips are zero,
+	// and its recovery begins, by the store's clock.
 	// ErrVersion if the version is not current; ErrNotFound also for deleted
 	// endpoints.
 	UpdateEndpoint(ctx context.Context, now time.Time, ep EndpointRecord) (EndpointRecord, error)

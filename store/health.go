@@ -12,6 +12,10 @@ type HealthChange struct {
 	// a success, and Failures counts what came after it.
 	Reset           bool
 	Failures, Trips int
+	// Recovery and Notable are the last effect on recovery and whether any item
+	// was notable.
+	Recovery RecoveryEffect
+	Notable  bool
 	// LastSuccessAt and LastFailureAt replace the stored times unless zero.
 	LastSuccessAt, LastFailureAt time.Time
 }
@@ -23,7 +27,7 @@ func FoldHealth(items []Settled) map[Lane]HealthChange {
 	var changes map[Lane]HealthChange
 	for i := range items {
 		it := &items[i]
-		if it.Health == HealthUnchanged || it.Attempt == nil {
+		if it.Attempt == nil || it.Health == HealthUnchanged && it.Recovery == RecoveryUnchanged {
 			continue
 		}
 		if changes == nil {
@@ -31,19 +35,31 @@ func FoldHealth(items []Settled) map[Lane]HealthChange {
 		}
 		key := Lane{Tenant: it.Tenant, Endpoint: it.Endpoint}
 		c := changes[key]
-		if c.Trips = it.Trips; it.Health == HealthSuccess {
+		c.Trips = it.Trips
+		switch it.Health {
+		case HealthSuccess:
 			c.Reset, c.Failures, c.LastSuccessAt = true, 0, it.Attempt.At
-		} else {
+		case HealthFailure:
 			c.Failures++
 			c.LastFailureAt = it.Attempt.At
 		}
+		if it.Recovery != RecoveryUnchanged {
+			c.Recovery, c.Notable = it.Recovery, true
+		}
+		c.Notable = c.Notable || it.Notable
 		changes[key] = c
 	}
 	return changes
 }
 
-// Apply returns the health after the change.
-func (c HealthChange) Apply(h webhook.Health) webhook.Health {
+// Apply returns the health after a change at a time of the store's clock.
+func (c HealthChange) Apply(now time.Time, h webhook.Health) webhook.Health {
+	switch {
+	case c.Recovery == RecoveryEnds:
+		h.RecoveringSince = time.Time{}
+	case c.Recovery == RecoveryBegins && h.Failures > 0:
+		h.RecoveringSince = now
+	}
 	if c.Reset {
 		h.Failures = 0
 	}

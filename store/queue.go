@@ -155,9 +155,15 @@ type Settled struct {
 	// Unbind takes a delivery that stays pending out of its batch.
 	Unbind bool
 	// Health is what the attempt means for the endpoint's health, and Trips
-	// how many probes have failed since its breaker opened.
-	Health HealthEffect
-	Trips  int
+	// how many probes have failed since its breaker opened. Recovery is what
+	// it means for its recovery.
+	Health   HealthEffect
+	Trips    int
+	Recovery RecoveryEffect
+	// Notable says that other processes must hear of it (see
+	// Lanes.ChangedHealth): the breaker has opened or closed, or a probe has
+	// failed.
+	Notable bool
 }
 
 // HealthEffect is what an attempt means for its endpoint's health.
@@ -169,6 +175,18 @@ const (
 	HealthUnchanged HealthEffect = iota
 	HealthSuccess                // no failures in a row any more
 	HealthFailure                // one more failure in a row
+)
+
+// RecoveryEffect is what an attempt means for its endpoint's recovery.
+type RecoveryEffect int
+
+// The effects on recovery. One that begins is stored with the store's time, unless
+// the endpoint had no failures: then another process has begun it before. Both
+// effects are notable in themselves.
+const (
+	RecoveryUnchanged RecoveryEffect = iota
+	RecoveryBegins                   // after an outage; the rate rises from now on
+	RecoveryEnds                     // what was due is worked off
 )
 
 // Lanes holds one row per endpoint that has, or had, parked deliveries.
@@ -185,6 +203,13 @@ type Lanes interface {
 	// none. All of that is one transaction; no lane due and none asking is not an
 	// error and writes nothing. turn must not block.
 	Take(ctx context.Context, now time.Time, epoch int64, limit int, asking []Lane, turn func(Lane) Turn) ([]Claimed, error)
+
+	// ChangedHealth returns the health of endpoints of all tenants with which
+	// something notable has happened within the last while, an hour at most,
+	// latest first, at most MaxPage of them: a settlement said so, or the
+	// endpoint was resumed. It may be told more than once, and what is in a
+	// transaction at the time of the call is told by the next one alone.
+	ChangedHealth(ctx context.Context, now time.Time, within time.Duration) ([]webhook.Health, error)
 }
 
 // Lane names a lane.

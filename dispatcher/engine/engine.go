@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -46,6 +47,9 @@ type Engine struct {
 	epoch int64
 	// cursor is how far the changes of endpoints were followed.
 	cursor int64
+	// skew is how far our clock is ahead of the store's, in nanoseconds, as far
+	// as is known.
+	skew atomic.Int64
 
 	sched   *schedule.Scheduler
 	claims  *claimLoop

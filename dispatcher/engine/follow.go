@@ -5,6 +5,10 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/postrider/postrider/dispatcher/clock"
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
 )
 
 const (
@@ -18,7 +22,9 @@ const (
 // other processes write, until ctx ends. It goes on from the cursor that was
 // read before the engine had any lane: what changed before is in every lane.
 func (e *Engine) followChanges(ctx context.Context) {
+	health := healthFollower{e: e, since: clock.Now()}
 	every(ctx, followEvery, func() {
+		health.look(ctx)
 		next, err := e.applyChanges(ctx, e.cursor)
 		if err != nil && ctx.Err() == nil {
 			e.log.Warn("follow endpoint changes; repeating", zap.Error(err))
@@ -42,5 +48,47 @@ func (e *Engine) applyChanges(ctx context.Context, cursor int64) (int64, error) 
 		if len(records) < followLimit {
 			return cursor, nil
 		}
+	}
+}
+
+// healthFollower tells lanes what other processes have found out about their
+// endpoints. It asks nothing while no lane has anything to do.
+type healthFollower struct {
+	e *Engine
+	// since is when it last asked.
+	since time.Time
+}
+
+const (
+	// overlap is how much of what was told before is asked for again: a change
+	// is told by its time, and committed a little later.
+	overlap = 2 * time.Second
+	// furthest is how far back changes are asked for.
+	furthest = time.Hour
+)
+
+func (f *healthFollower) look(ctx context.Context) {
+	if !f.e.sched.Active() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	at := clock.Now()
+	changed, err := f.e.store.ChangedHealth(ctx, at, min(at.Sub(f.since)+overlap, furthest))
+	if err != nil {
+		if ctx.Err() == nil {
+			f.e.log.Warn("follow the health of endpoints; repeating", zap.Error(err))
+		}
+		return
+	}
+	f.since = at
+	f.e.learn(changed)
+}
+
+// learn tells lanes what the store knows of their endpoints' health.
+func (e *Engine) learn(health []webhook.Health) {
+	for i := range health {
+		h := &health[i]
+		e.sched.Learn(store.Lane{Tenant: h.Tenant, Endpoint: h.EndpointID}, e.laneHealth(h))
 	}
 }

@@ -55,10 +55,20 @@ func (e *Engine) fetchRoute(key store.Lane) (*send.Route, lane.Health, error) {
 	if err != nil {
 		return nil, lane.Health{}, err
 	}
-	h := ep.Health
-	return r, lane.Health{
-		Failures: h.Failures, Trips: h.Trips, LastFailure: h.LastFailureAt, Answered: !h.LastSuccessAt.IsZero(),
-	}, nil
+	return r, e.laneHealth(&ep.Health), nil
+}
+
+// laneHealth returns what an endpoint's health means for its lane. Recoveries begin
+// by the store's clock.
+func (e *Engine) laneHealth(h *webhook.Health) lane.Health {
+	since := h.RecoveringSince
+	if !since.IsZero() {
+		since = since.Add(time.Duration(e.skew.Load()))
+	}
+	return lane.Health{
+		Failures: h.Failures, Trips: h.Trips, LastSuccess: h.LastSuccessAt, LastFailure: h.LastFailureAt,
+		Answered: !h.LastSuccessAt.IsZero(), Recovering: since,
+	}
 }
 
 // laneConfig returns what an endpoint's configuration means for its lane.
@@ -76,6 +86,7 @@ func laneConfig(ep *webhook.Endpoint) lane.Config {
 		Burst:         ep.RateLimit.Burst,
 		BatchMax:      ep.Batch.MaxEvents,
 		BatchWait:     ep.Batch.MaxWait,
+		Phase:         lane.Phase(ep.ID),
 	}
 }
 

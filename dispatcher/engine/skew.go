@@ -47,6 +47,7 @@ func (e *Engine) watchClock(ctx context.Context) {
 		if err != nil {
 			return // the heartbeat says so
 		}
+		e.skew.Store(int64(skew))
 		far := skew.Abs() > skewWarned
 		switch {
 		case far && !warned:

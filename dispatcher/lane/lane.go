@@ -46,12 +46,18 @@ type Config struct {
 	// and BatchWait how long the first waits for others.
 	BatchMax  int
 	BatchWait time.Duration
+	// Phase is in [0, 1) and differs between endpoints, so that those of a host
+	// that failed together are not probed together.
+	Phase float64
 }
 
 // Health is what is remembered of an endpoint from before the lane began.
 type Health struct {
-	Failures, Trips int
-	LastFailure     time.Time
+	Failures, Trips          int
+	LastSuccess, LastFailure time.Time
+	// Recovering is since when the rate rises after an outage or a pause, or
+	// zero.
+	Recovering time.Time
 	// Answered says that the endpoint has ever taken a delivery.
 	Answered bool
 }
@@ -78,6 +84,11 @@ type Effect struct {
 	Release bool
 	// Reopen says that stored deliveries may be asked for now.
 	Reopen bool
+	// Notable says that other processes must hear of the endpoint's health:
+	// its breaker has opened or closed, or a probe has failed.
+	Notable bool
+	// Begins says that a recovery begins, Ends that one has ended.
+	Begins, Ends bool
 }
 
 // Verdict is the answer to a stored delivery that asks to come in.
@@ -108,6 +119,9 @@ type Lane struct {
 	// next is how many deliveries the next request has, if they go in batches
 	// and one may go.
 	next int
+	ramp ramp
+	// lastSuccess and lastFailure are of this process.
+	lastSuccess, lastFailure time.Time
 	// blocked is until when the lane takes nothing in, because it could not be
 	// loaded.
 	blocked time.Time
@@ -122,22 +136,16 @@ func (l *Lane) Load(now time.Time, cfg Config, health Health) Effect {
 		l.cfg = cfg
 		l.window = newWindow(cfg.StartInFlight, cfg.MaxInFlight)
 		l.answered = health.Answered
-		if health.Failures > 0 {
-			l.breaker.failures, l.breaker.trips = health.Failures, health.Trips
-			if !l.breaker.closed() {
-				last := health.LastFailure
-				if last.After(now) {
-					last = now // it is the time of a process whose clock is fast
-				}
-				l.breaker.until = last.Add(ProbeWait(health.Trips))
-			}
-		}
+		l.breaker.remember(now, cfg.Phase, health)
+		l.learnRecovery(now, health)
 		return l.settled(now)
 	}
 	if health.Failures == 0 && !l.breaker.closed() {
-		l.breaker = breaker{} // it was resumed elsewhere
+		l.breaker.succeed() // it was resumed elsewhere
 	}
-	return l.configure(now, cfg)
+	e := l.configure(now, cfg)
+	l.learnRecovery(now, health)
+	return e
 }
 
 // Block shuts a lane that cannot be loaded, until it is tried again.
@@ -162,7 +170,8 @@ func (l *Lane) configure(now time.Time, cfg Config) Effect {
 	l.cfg = cfg
 	l.window.setCeiling(cfg.MaxInFlight)
 	if resumed {
-		l.breaker = breaker{}
+		l.breaker.succeed()
+		l.recover(now, false)
 	}
 	return l.settled(now)
 }
@@ -193,7 +202,7 @@ func (l *Lane) Gate(now time.Time) time.Time {
 	case l.breaker.open(now):
 		return l.breaker.until
 	case !l.breaker.closed(): // a probe is under way or about to be
-		return now.Add(ProbeWait(l.breaker.trips))
+		return now.Add(ProbeWait(l.breaker.trips, l.cfg.Phase))
 	}
 	return now.Add(fullRecheck)
 }
@@ -279,7 +288,7 @@ func (l *Lane) Ready(now time.Time) bool {
 		return false
 	case l.cfg.Deleted:
 		return true
-	case l.interval(now) > 0 && !l.slots.ready(now, l.together()):
+	case l.interval(now) > 0 && !l.slots.ready(now, l.cost(l.together())):
 		return false
 	case !l.breaker.closed():
 		return l.inFlight == 0 && !l.breaker.probing
@@ -311,7 +320,7 @@ func (l *Lane) StartBatch(now time.Time, of Ranks) (probe bool) {
 		l.progress = now
 	}
 	if l.interval(now) > 0 {
-		l.slots.use(of.Sum())
+		l.slots.use(l.cost(of.Sum()))
 	}
 	for rank, n := range of {
 		l.queued[rank] -= n
@@ -343,15 +352,21 @@ func (l *Lane) FinishBatch(now time.Time, n int, r Result, probe bool) Effect {
 		l.breaker.succeed()
 		l.window.succeed()
 		l.answered, l.timeouts = true, false
-		return Effect{Reopen: !wasClosed}
+		l.lastSuccess = now
+		if !wasClosed {
+			l.recover(now, false)
+			return Effect{Reopen: true, Notable: true, Begins: true}
+		}
+		return Effect{Ends: l.recovered(now)}
 	case Throttled:
 		l.window.throttle()
 		l.timeouts = true
 	case Failed:
 		l.timeouts = false
 	}
+	l.lastFailure = now
 	if l.breaker.fail(now, probe) || probe {
-		return Effect{Release: l.Queued() > 0}
+		return Effect{Release: l.Queued() > 0, Notable: true}
 	}
 	return Effect{}
 }

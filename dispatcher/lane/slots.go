@@ -106,11 +106,33 @@ func (s *slots) use(n int) {
 
 // interval returns the time from one slot to the next, or 0 if the rate of the lane
 // is not limited.
-func (l *Lane) interval(time.Time) time.Duration {
-	if l.cfg.Deleted {
+func (l *Lane) interval(now time.Time) time.Duration {
+	switch {
+	case l.cfg.Deleted:
 		return 0
+	case l.cfg.BatchMax > 0 && l.cfg.Interval > 0:
+		return l.cfg.Interval // a batch would wait for the slots of all its members
+	case l.ramp.on(now):
+		return l.ramp.interval(now, l.cfg.Interval)
 	}
 	return l.cfg.Interval
+}
+
+// cost returns how many slots n deliveries take that go together: the limit is of
+// deliveries, a recovery's of requests.
+func (l *Lane) cost(n int) int {
+	if l.cfg.Interval == 0 {
+		return min(n, 1)
+	}
+	return n
+}
+
+// burst returns how many slots may be used at once after a time without any.
+func (l *Lane) burst(now time.Time) int {
+	if l.ramp.on(now) {
+		return 1
+	}
+	return max(l.cfg.Burst, 1)
 }
 
 // rated bounds the queue of a lane by what its rate lets it send in two seconds.
@@ -138,14 +160,14 @@ func (l *Lane) slotsNeeded(now time.Time, interval time.Duration) int {
 		if l.inFlight >= l.startable() {
 			return 0
 		}
-		return l.next
+		return l.cost(l.next)
 	}
 	soon := int(time.Duration(l.pace.at(now)) * Ahead / paceOver)
 	need := min(l.Queued(), max(l.startable()-l.inFlight, 0)+soon)
 	if !l.slots.scarce {
 		need = max(need, soon)
 	}
-	return min(need, int(Ahead/interval)+max(l.cfg.Burst, 1))
+	return min(need, int(Ahead/interval)+l.burst(now))
 }
 
 // Slots returns what the lane wants of the store now, if anything. Granted or
@@ -161,7 +183,7 @@ func (l *Lane) Slots(now time.Time) (SlotRequest, bool) {
 		return SlotRequest{}, false
 	}
 	l.slots.asking = true
-	r := SlotRequest{Interval: interval, Slack: time.Duration(max(l.cfg.Burst, 1)-1) * interval, Want: need - l.slots.held}
+	r := SlotRequest{Interval: interval, Slack: time.Duration(l.burst(now)-1) * interval, Want: need - l.slots.held}
 	if l.cfg.BatchMax > 0 {
 		r.Ahead = time.Duration(need) * interval
 	}
@@ -194,7 +216,7 @@ func (l *Lane) Alarm(now time.Time) time.Time {
 		return time.Time{}
 	}
 	var at time.Time
-	if first, ok := l.slots.nth(now, l.together()); ok && first.After(now) && l.Queued() > 0 {
+	if first, ok := l.slots.nth(now, l.cost(l.together())); ok && first.After(now) && l.Queued() > 0 {
 		at = first
 	}
 	if need := l.slotsNeeded(now, interval); !l.slots.asking && l.short(need) {

@@ -86,7 +86,7 @@ func TestWhySentences(t *testing.T) {
 		{"paused by failures", facts{delivery: pending(3, now), endpoint: paused("failures", 2), health: failing(now)}, "Pending: the endpoint is paused because 7 attempts in a row failed."},
 		{"paused by gone", facts{delivery: pending(3, now), endpoint: paused("gone", 2)}, "Pending: the endpoint is paused because it answered 410 Gone."},
 		{"paused by order", facts{delivery: pending(3, now), endpoint: paused("order", 2)}, "Pending: the endpoint is paused because a delivery before others of its ordering key failed, and order.on_failure is pause."},
-		{"breaker open", facts{delivery: pending(0, now), endpoint: active, health: failing(now)}, "Pending: the endpoint failed 7 times in a row and is given a rest; the next probe is at 2026-02-03T04:05:16Z."},
+		{"breaker open", facts{delivery: pending(0, now), endpoint: active, health: failing(now)}, "Pending: the endpoint failed 7 times in a row and is given a rest; the next probe is at 2026-02-03T04:05:14Z."},
 		{"breaker half open", facts{delivery: pending(3, now), last: attempt("timeout", 0, now), endpoint: active, health: failing(now.Add(-time.Hour))}, "Pending: the endpoint failed 7 times in a row; this delivery goes out as soon as a probe succeeds, or is the probe."},
 
 		{"behind another", facts{delivery: pending(0, now), endpoint: active, place: store.Place{Ahead: ahead, AheadDue: later}}, "Pending: " + ahead + " comes before it in its ordering key and is tried again at " + nextHour + "."},
@@ -176,8 +176,8 @@ func TestHealthIsTheLanes(t *testing.T) {
 		}
 	}
 	for trips := range 20 {
-		h := webhook.Health{Failures: lane.OpensAfter, Trips: trips, LastFailureAt: last}
-		probe := last.Add(lane.ProbeWait(trips))
+		h := webhook.Health{EndpointID: "ep_1", Failures: lane.OpensAfter, Trips: trips, LastFailureAt: last}
+		probe := last.Add(lane.ProbeWait(trips, lane.Phase("ep_1")))
 		if got := healthAt(h, probe.Add(-1)); got.Breaker != BreakerOpen || !got.NextProbeAt.Equal(probe) {
 			t.Errorf("before probe %d: %s until %v; want open until %v, as a lane's", trips, got.Breaker, got.NextProbeAt, probe)
 		}

@@ -63,7 +63,7 @@ func healthAt(h webhook.Health, at time.Time) Health {
 	if last.After(at) {
 		last = at // it is the time of a process whose clock is fast
 	}
-	probe := last.Add(lane.ProbeWait(h.Trips))
+	probe := last.Add(lane.ProbeWait(h.Trips, lane.Phase(h.EndpointID)))
 	if at.Before(probe) {
 		return Health{Health: h, Breaker: BreakerOpen, NextProbeAt: probe}
 	}

@@ -30,8 +30,15 @@ func (s *Scheduler) Finish(j *Job, r lane.Result, out *Settling) {
 		s.list(waiting)
 	}
 	out.Health = s.healthEffect(l, at, r)
-	s.apply(l, l.FinishBatch(at, max(len(j.Members), 1), r, j.probe))
-	out.Trips = l.Trips()
+	effect := l.FinishBatch(at, max(len(j.Members), 1), r, j.probe)
+	s.apply(l, effect)
+	out.Trips, out.Notable = l.Trips(), effect.Notable
+	switch {
+	case effect.Begins:
+		out.Recovery = store.RecoveryBegins
+	case effect.Ends:
+		out.Recovery = store.RecoveryEnds
+	}
 	s.hooks.Settle(out)
 	s.list(l)
 	s.feed(l)

@@ -102,6 +102,30 @@ func (s *Scheduler) Changed(key store.Lane, revision int64, cfg lane.Config) {
 	s.laneOf(key)
 }
 
+// Learn tells a lane what the store knows of its endpoint's health.
+func (s *Scheduler) Learn(key store.Lane, health lane.Health) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l := s.lanes[key]; l != nil && !s.closed {
+		s.apply(l, l.Learn(clock.Now(), health))
+		s.list(l)
+		s.staff()
+	}
+}
+
+// Active reports whether any lane has deliveries or is recovering from an outage,
+// so that what other processes find out about its endpoint matters.
+func (s *Scheduler) Active() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.lanes {
+		if !l.Idle() || l.Backlog() {
+			return true
+		}
+	}
+	return false
+}
+
 // LoadFailed shuts a lane whose configuration could not be fetched, until it is
 // tried again.
 func (s *Scheduler) LoadFailed(key store.Lane, until time.Time) {

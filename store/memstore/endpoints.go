@@ -15,7 +15,8 @@ type endpoint struct {
 	store.EndpointRecord
 	secrets []store.SecretRecord // the present one first
 	health  webhook.Health
-	gone    bool // also the tombstone
+	notable time.Time // when something notable happened to the health
+	gone    bool      // also the tombstone
 }
 
 func (ep *endpoint) id() string { return ep.ID }
@@ -83,7 +84,8 @@ func (s *Store) UpdateEndpoint(ctx context.Context, now time.Time, rec store.End
 		return store.EndpointRecord{}, fmt.Errorf("update endpoint: %w", err)
 	}
 	if ep.Status == webhook.EndpointPaused && rec.Status == webhook.EndpointActive {
-		ep.health.Failures, ep.health.Trips = 0, 0
+		ep.health.Failures, ep.health.Trips, ep.health.RecoveringSince = 0, 0, instant(now)
+		s.noteHealth(ep, instant(now))
 	}
 	old := ep.Endpoint
 	ep.EndpointRecord = rec.Clone()

@@ -1,11 +1,8 @@
 package memstore
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/postrider/postrider/store"
@@ -103,7 +100,7 @@ func (s *Store) Settle(ctx context.Context, now time.Time, st store.Settlement) 
 	for _, g := range st.Gates {
 		s.earlier(store.Lane{Tenant: g.Tenant, Endpoint: g.Endpoint}, now, g)
 	}
-	result.Health = s.changeHealth(store.FoldHealth(accepted))
+	result.Health = s.changeHealth(now, store.FoldHealth(accepted))
 	s.count(store.Tally(accepted))
 	return result, nil
 }
@@ -137,31 +134,6 @@ func (s *Store) settle(now time.Time, r *row, it *store.Settled) {
 	} else {
 		s.wait(r)
 	}
-}
-
-// changeHealth applies changes and returns what became of them, by key.
-func (s *Store) changeHealth(changes map[store.Lane]store.HealthChange) []webhook.Health {
-	if len(changes) == 0 {
-		return nil
-	}
-	lanes := slices.SortedFunc(maps.Keys(changes), func(a, b store.Lane) int {
-		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Endpoint, b.Endpoint))
-	})
-	result := make([]webhook.Health, 0, len(lanes))
-	for _, key := range lanes {
-		h := webhook.Health{Tenant: key.Tenant, EndpointID: key.Endpoint}
-		ep := s.endpoints[key]
-		if ep != nil {
-			h = ep.health
-		}
-		h = changes[key].Apply(h)
-		h.LastSuccessAt, h.LastFailureAt = instant(h.LastSuccessAt), instant(h.LastFailureAt)
-		if ep != nil {
-			ep.health = h
-		}
-		result = append(result, h)
-	}
-	return result
 }
 
 // Redeliver implements store.Queue.

@@ -23,6 +23,7 @@ type Store struct {
 	quotas     map[quota]int64
 	jobs       map[jobKey]*job
 	rates      map[rate]time.Time // when the next slot is free
+	notable    map[*endpoint]bool // those that ChangedHealth may tell of
 
 	// The queue: a row is in waiting, in its lane, or with its owner.
 	waiting heap[*row]
@@ -63,6 +64,7 @@ func New() *Store {
 		quotas:     make(map[quota]int64),
 		jobs:       make(map[jobKey]*job),
 		rates:      make(map[rate]time.Time),
+		notable:    make(map[*endpoint]bool),
 		lanes:      make(map[store.Lane]*lane),
 		owners:     make(map[int64]map[string]*row),
 		leases:     make(map[int64]*lease),

@@ -11,6 +11,7 @@ import (
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/store/postgres"
 	"github.com/postrider/postrider/store/postgres/postgrestest"
+	"github.com/postrider/postrider/webhook"
 )
 
 // schemas are migrated schemas whose clock stands still. Tests take turns with
@@ -155,6 +156,13 @@ func (s timed) Take(ctx context.Context, now time.Time, epoch int64, limit int, 
 		return nil, err
 	}
 	return s.Store.Take(ctx, now, epoch, limit, asking, turn)
+}
+
+func (s timed) ChangedHealth(ctx context.Context, now time.Time, within time.Duration) ([]webhook.Health, error) {
+	if err := s.clock.set(ctx, now); err != nil {
+		return nil, err
+	}
+	return s.Store.ChangedHealth(ctx, now, within)
 }
 
 func (s timed) ReserveRates(ctx context.Context, now time.Time, reqs []store.RateRequest) ([]store.RateGrant, error) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
 )
 
 // Take implements store.Lanes. Lanes of one shard are one transaction, and get
@@ -55,4 +56,17 @@ func (sh *shard) take(ctx context.Context, now time.Time, epoch int64, limit int
 		return nil, fmt.Errorf("take: %w", err)
 	}
 	return sh.Take(ctx, now, own, limit, asking, turn)
+}
+
+// ChangedHealth implements store.Lanes. It needs all shards.
+func (s *Store) ChangedHealth(ctx context.Context, now time.Time, within time.Duration) ([]webhook.Health, error) {
+	var list []webhook.Health
+	for _, sh := range s.shards {
+		own, err := sh.ChangedHealth(ctx, now, within)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, own...)
+	}
+	return list[:min(len(list), store.MaxPage)], nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/postrider/postrider/store/postgres/postgrestest"
 	"github.com/postrider/postrider/store/sharded"
 	"github.com/postrider/postrider/store/storetest"
+	"github.com/postrider/postrider/webhook"
 )
 
 func TestMain(m *testing.M) { os.Exit(postgrestest.Run(m)) }
@@ -182,6 +183,11 @@ func (s timed) LeaseJobs(ctx context.Context, now time.Time, epoch int64, limit 
 func (s timed) AdvanceJob(ctx context.Context, now time.Time, epoch int64, step store.JobStep) error {
 	s.pair.set(s.t, now)
 	return s.Store.AdvanceJob(ctx, now, epoch, step)
+}
+
+func (s timed) ChangedHealth(ctx context.Context, now time.Time, within time.Duration) ([]webhook.Health, error) {
+	s.pair.set(s.t, now)
+	return s.Store.ChangedHealth(ctx, now, within)
 }
 
 func (s timed) ReserveRates(ctx context.Context, now time.Time, reqs []store.RateRequest) ([]store.RateGrant, error) {

@@ -148,10 +148,13 @@ func (s *Store) UpdateEndpoint(ctx context.Context, now time.Time, ep store.Endp
 		}
 		// After the lane, as a settlement locks them.
 		_, err = c.Exec(ctx, `
-			UPDATE postrider_health
-			SET failures = 0, trips = 0
-			WHERE tenant = ?
-			AND endpoint = ?`, ep.Tenant, ep.ID)
+			INSERT INTO postrider_health (tenant, endpoint, failures, trips, recovering_at, changed_at)
+			VALUES (?, ?, 0, 0, ?, ?)
+			ON CONFLICT (tenant, endpoint) DO UPDATE
+			SET failures = 0,
+				trips = 0,
+				recovering_at = excluded.recovering_at,
+				changed_at = excluded.changed_at`, ep.Tenant, ep.ID, now.UnixMicro(), now.UnixMicro())
 		return err
 	})
 	if err != nil {

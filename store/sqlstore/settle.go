@@ -77,7 +77,7 @@ func (s *Store) settle(ctx context.Context, c Conn, now time.Time, st store.Sett
 	if err := shutLanes(ctx, c, now, st.Gates); err != nil {
 		return result, err
 	}
-	if result.Health, err = changeHealth(ctx, c, store.FoldHealth(o.attempted)); err != nil {
+	if result.Health, err = changeHealth(ctx, c, now, store.FoldHealth(o.attempted)); err != nil {
 		return result, err
 	}
 	return result, s.note(ctx, c, st.Epoch, o.attempted)

@@ -165,6 +165,14 @@ var faults = map[string]struct {
 		wrap:     each(func(st store.Store) store.Store { return &eagerDead{st} }),
 		caughtBy: []string{"Maintenance/DeadLetters"},
 	},
+	"what is notable stays in its process": {
+		wrap:     each(func(st store.Store) store.Store { return &discreet{st} }),
+		caughtBy: []string{"Recovery/ChangedTellsWhatIsNotable", "Recovery/ChangedTellsOtherProcesses"},
+	},
+	"recoveries are forgotten": {
+		wrap:     each(func(st store.Store) store.Store { return &forgetsRecovery{st} }),
+		caughtBy: []string{"Recovery/Begins", "Recovery/BeginsOnce"},
+	},
 	"canceled calls are carried out": {
 		wrap: each(func(st store.Store) store.Store { return &deaf{st} }),
 		caughtBy: []string{

@@ -529,6 +529,28 @@ func (s *eagerDead) CreateEndpoint(ctx context.Context, now time.Time, ep store.
 	return ep, err
 }
 
+// discreet does not note what is notable.
+type discreet struct{ store.Store }
+
+func (s *discreet) Settle(ctx context.Context, now time.Time, st store.Settlement) (store.SettleResult, error) {
+	st.Items = slices.Clone(st.Items)
+	for i := range st.Items {
+		st.Items[i].Notable = false
+	}
+	return s.Store.Settle(ctx, now, st)
+}
+
+// forgetsRecovery does not write recoveries.
+type forgetsRecovery struct{ store.Store }
+
+func (s *forgetsRecovery) Settle(ctx context.Context, now time.Time, st store.Settlement) (store.SettleResult, error) {
+	st.Items = slices.Clone(st.Items)
+	for i := range st.Items {
+		st.Items[i].Recovery = store.RecoveryUnchanged
+	}
+	return s.Store.Settle(ctx, now, st)
+}
+
 // deaf does not hand contexts on.
 type deaf struct{ store.Store }
 

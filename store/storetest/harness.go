@@ -66,6 +66,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		role{"Settle", settleCases},
 		role{"Fences", fenceCases},
 		role{"Health", healthCases},
+		role{"Recovery", recoveryCases},
 		role{"Redeliver", redeliverCases},
 		role{"Cancel", cancelCases},
 		role{"Quotas", quotaCases},

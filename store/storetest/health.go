@@ -155,7 +155,7 @@ func healthResumeBeginsAnew(w *world) {
 	w.wantHealth(ep, webhook.Health{Failures: 1, Trips: 2, LastFailureAt: at}, "a pause")
 	ep.Status, ep.PauseCause = webhook.EndpointActive, ""
 	ep = w.touch(ep)
-	w.wantHealth(ep, webhook.Health{LastFailureAt: at}, "a resume")
+	w.wantHealth(ep, webhook.Health{LastFailureAt: at, RecoveringSince: w.now}, "a resume")
 }
 
 func healthIsNoChange(w *world) {

@@ -55,6 +55,8 @@ CREATE TABLE postrider.secrets (
 	PRIMARY KEY (tenant, endpoint, id)
 );
 
+-- changed_at is when something happened that other processes must hear of. Nothing
+-- else that is updated is in an index.
 CREATE TABLE postrider.health (
 	tenant          text COLLATE "C" NOT NULL,
 	endpoint        text COLLATE "C" NOT NULL,
@@ -63,8 +65,10 @@ CREATE TABLE postrider.health (
 	last_success_at bigint,
 	last_failure_at bigint,
 	recovering_at   bigint,
+	changed_at      bigint NOT NULL DEFAULT 0,
 	PRIMARY KEY (tenant, endpoint)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
+CREATE INDEX health_changed ON postrider.health (changed_at) WHERE changed_at > 0;
 
 -- One row per endpoint, from its first day. revision is the endpoint's, kept here
 -- so that a gate is compared with it under this row's lock. next_at is the greatest

@@ -45,6 +45,7 @@ CREATE TABLE postrider_secrets (
 	PRIMARY KEY (tenant, endpoint, id)
 ) WITHOUT ROWID;
 
+-- changed_at is when something happened that other processes must hear of.
 CREATE TABLE postrider_health (
 	tenant          TEXT    NOT NULL,
 	endpoint        TEXT    NOT NULL,
@@ -53,8 +54,10 @@ CREATE TABLE postrider_health (
 	last_success_at INTEGER,
 	last_failure_at INTEGER,
 	recovering_at   INTEGER,
+	changed_at      INTEGER NOT NULL DEFAULT 0,
 	PRIMARY KEY (tenant, endpoint)
 ) WITHOUT ROWID;
+CREATE INDEX postrider_health_changed ON postrider_health (changed_at) WHERE changed_at > 0;
 
 -- One row per endpoint, from its first day. revision is the endpoint's. next_at is
 -- the greatest integer for a lane that has no parked rows, and one less for a lane

@@ -1,0 +1,56 @@
+package lane
+
+import "time"
+
+// The recovery of an endpoint: after an outage or a pause it is not met by all that
+// is due at once.
+const (
+	// rampTop is where the rate of an endpoint without a limit stops rising, and
+	// rampOver how long a recovery lasts at most: an endpoint without a limit
+	// would be kept slow for ever by a backlog that does not end.
+	rampTop  = 20 * time.Millisecond
+	rampOver = 10 * time.Minute
+)
+
+// ramp is the rate of a recovery: one delivery in the first second, and in each
+// second twice as many as in the one before.
+type ramp struct {
+	since time.Time
+	// known says that the store has it, so that it ends when it ends there.
+	known bool
+}
+
+func (r *ramp) on(now time.Time) bool { return !r.since.IsZero() && now.Sub(r.since) < rampOver }
+
+// interval returns the time from one delivery to the next, for an endpoint whose
+// limit has that of its own, or 0.
+func (r *ramp) interval(now time.Time, limit time.Duration) time.Duration {
+	if limit == 0 {
+		limit = rampTop
+	}
+	seconds := max(int(now.Sub(r.since)/time.Second), 0)
+	return max(time.Second>>min(seconds, 30), limit)
+}
+
+// risen reports whether the rate has risen as far as it does.
+func (r *ramp) risen(now time.Time, limit time.Duration) bool {
+	return r.interval(now, limit) == r.interval(r.since.Add(rampOver), limit)
+}
+
+// recover begins a recovery. Slots from before are of another rate.
+func (l *Lane) recover(since time.Time, known bool) {
+	if !since.Equal(l.ramp.since) {
+		l.slots = slots{asking: l.slots.asking, keep: l.slots.keep}
+	}
+	l.ramp = ramp{since: since, known: known}
+}
+
+// recovered ends a recovery whose backlog is worked off, and reports whether it
+// has.
+func (l *Lane) recovered(now time.Time) bool {
+	if l.ramp.since.IsZero() || l.Backlog() || l.Queued() > 0 || !l.ramp.risen(now, l.cfg.Interval) {
+		return false
+	}
+	l.ramp = ramp{}
+	return true
+}
