@@ -293,3 +293,21 @@ func TestLimitOutlivesItsProcess(t *testing.T) {
 		want(t, "delivered", second.deliveries(ep.ID)[webhook.DeliveryDelivered], 400)
 	})
 }
+
+// TestLapsedSlotsAreAskedForAgain keeps all workers busy while a lane's slots lapse.
+func TestLapsedSlotsAreAskedForAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil, dispatcher.Config{Slots: 4})
+		limited := w.limitedEndpoint("limited", webhook.RateLimit{PerSecond: 100}, time.Millisecond)
+		w.publish(1, "a.b") // known to answer
+		for i := range 4 {
+			w.endpoint(fmt.Sprint("slow", i), after(time.Second, 200), "slow")
+		}
+		defer w.run()()
+		wait(time.Second)
+		w.publish(40, "slow")
+		w.publish(100, "a.b")
+		wait(2 * time.Minute)
+		want(t, "delivered", w.deliveries(limited.ID)[webhook.DeliveryDelivered], 141)
+	})
+}

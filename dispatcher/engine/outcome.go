@@ -54,10 +54,7 @@ func decide(a send.Answer, s situation) outcome {
 	case webhook.ClassInternal:
 		out.result = lane.Neutral
 	default:
-		out.result = lane.Failed
-		if throttles(a) {
-			out.result = lane.Throttled
-		}
+		out.result = failure(a)
 	}
 	out.gone = a.StatusCode == http.StatusGone
 	wait, more := s.policy.Wait(s.done, s.random)
@@ -79,11 +76,15 @@ func decide(a send.Answer, s situation) outcome {
 	return out
 }
 
-// throttles reports whether an answer may mean that we send too much.
-func throttles(a send.Answer) bool {
+// failure says what an answer that is no success means: it may be that we send too
+// much.
+func failure(a send.Answer) lane.Result {
 	switch a.StatusCode {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return true
+		return lane.Throttled
 	}
-	return a.Class == webhook.ClassTimeout
+	if a.Class == webhook.ClassTimeout {
+		return lane.TimedOut
+	}
+	return lane.Failed
 }

@@ -49,7 +49,7 @@ func TestDecide(t *testing.T) {
 		{"503 that asks for a year", send.Answer{StatusCode: 503, Header: after("31536000")}, 1, outcome{class: webhook.ClassHTTPStatus, status: pending, due: at.Add(24 * time.Hour), result: lane.Throttled}},
 		{"Retry-After counts with 429 and 503 alone", send.Answer{StatusCode: 500, Header: after("3600")}, 1, outcome{class: webhook.ClassHTTPStatus, status: pending, due: at.Add(5 * time.Second), result: lane.Failed}},
 		{"Retry-After that is junk", send.Answer{StatusCode: 429, Header: after("soon")}, 1, outcome{class: webhook.ClassHTTPStatus, status: pending, due: at.Add(5 * time.Second), result: lane.Throttled}},
-		{"timeout throttles", send.Answer{Class: webhook.ClassTimeout}, 1, outcome{class: webhook.ClassTimeout, status: pending, due: at.Add(5 * time.Second), result: lane.Throttled}},
+		{"timeout throttles", send.Answer{Class: webhook.ClassTimeout}, 1, outcome{class: webhook.ClassTimeout, status: pending, due: at.Add(5 * time.Second), result: lane.TimedOut}},
 		{"refused", send.Answer{Class: webhook.ClassConnect}, 1, outcome{class: webhook.ClassConnect, status: pending, due: at.Add(5 * time.Second), result: lane.Failed}},
 		{"a blocked address is tried again", send.Answer{Class: webhook.ClassBlockedAddress}, 1, outcome{class: webhook.ClassBlockedAddress, status: pending, due: at.Add(5 * time.Second), result: lane.Failed}},
 		{"broken off by us", send.Answer{Class: webhook.ClassCanceled}, 10, outcome{class: webhook.ClassCanceled, status: pending, due: at, result: lane.Neutral}},

@@ -71,8 +71,10 @@ const (
 	Succeeded Result = iota
 	// Failed: it did not.
 	Failed
-	// Throttled: it did not, and it may have been too much for it.
+	// Throttled: it did not, and said that it gets too much.
 	Throttled
+	// TimedOut: it did not, and it may have been too much for it.
+	TimedOut
 	// Neutral: the attempt says nothing about the endpoint.
 	Neutral
 )
@@ -118,8 +120,9 @@ type Lane struct {
 	slots    slots
 	// next is how many deliveries the next request has, if they go in batches
 	// and one may go.
-	next int
-	ramp ramp
+	next     int
+	ramp     ramp
+	throttle throttle
 	// lastSuccess and lastFailure are of this process.
 	lastSuccess, lastFailure time.Time
 	// blocked is until when the lane takes nothing in, because it could not be
@@ -288,7 +291,7 @@ func (l *Lane) Ready(now time.Time) bool {
 		return false
 	case l.cfg.Deleted:
 		return true
-	case l.interval(now) > 0 && !l.slots.ready(now, l.cost(l.together())):
+	case l.interval(now) > 0 && !l.slots.ready(now, l.cost(l.together())), !l.throttle.ready(now):
 		return false
 	case !l.breaker.closed():
 		return l.inFlight == 0 && !l.breaker.probing
@@ -325,6 +328,7 @@ func (l *Lane) StartBatch(now time.Time, of Ranks) (probe bool) {
 	for rank, n := range of {
 		l.queued[rank] -= n
 	}
+	l.throttle.start(now)
 	l.inFlight++
 	probe = !l.breaker.closed() && !l.cfg.Deleted
 	l.breaker.probing = probe
@@ -351,6 +355,7 @@ func (l *Lane) FinishBatch(now time.Time, n int, r Result, probe bool) Effect {
 		wasClosed := l.breaker.closed()
 		l.breaker.succeed()
 		l.window.succeed()
+		l.throttle.succeed(now)
 		l.answered, l.timeouts = true, false
 		l.lastSuccess = now
 		if !wasClosed {
@@ -358,14 +363,17 @@ func (l *Lane) FinishBatch(now time.Time, n int, r Result, probe bool) Effect {
 			return Effect{Reopen: true, Notable: true, Begins: true}
 		}
 		return Effect{Ends: l.recovered(now)}
-	case Throttled:
+	case Throttled, TimedOut:
 		l.window.throttle()
-		l.timeouts = true
+		if l.timeouts = true; r == Throttled {
+			l.throttle.complain(now, l.inFlight)
+		}
 	case Failed:
 		l.timeouts = false
 	}
 	l.lastFailure = now
 	if l.breaker.fail(now, probe) || probe {
+		l.throttle = throttle{} // it is not the rate
 		return Effect{Release: l.Queued() > 0, Notable: true}
 	}
 	return Effect{}

@@ -137,7 +137,7 @@ func (l *Lane) burst(now time.Time) int {
 
 // rated bounds the queue of a lane by what its rate lets it send in two seconds.
 func (l *Lane) rated(now time.Time, limit int) int {
-	if interval := l.interval(now); interval > 0 {
+	if interval := max(l.interval(now), l.throttle.interval()); interval > 0 {
 		return min(limit, max(int(2*time.Second/interval), leastQueue))
 	}
 	return limit
@@ -166,6 +166,9 @@ func (l *Lane) slotsNeeded(now time.Time, interval time.Duration) int {
 	need := min(l.Queued(), max(l.startable()-l.inFlight, 0)+soon)
 	if !l.slots.scarce {
 		need = max(need, soon)
+	}
+	if own := l.throttle.interval(); own > interval {
+		return min(need, int(Ahead/own)+1)
 	}
 	return min(need, int(Ahead/interval)+l.burst(now))
 }
@@ -208,16 +211,19 @@ func (l *Lane) NotGranted(now time.Time) {
 }
 
 // Alarm returns when the lane may have something to do by the passing of time alone:
-// use a slot, or ask for some. The zero time is never. A time in the past says that
-// it wants slots now.
+// use a slot, ask for some, or start what a throttle has held up. The zero time is
+// never. A time in the past says that it wants slots now.
 func (l *Lane) Alarm(now time.Time) time.Time {
+	var at time.Time
+	if next := l.throttle.next; l.Queued() > 0 && l.throttle.rate > 0 && next.After(now) {
+		at = next
+	}
 	interval := l.interval(now)
 	if interval == 0 {
-		return time.Time{}
+		return at
 	}
-	var at time.Time
 	if first, ok := l.slots.nth(now, l.cost(l.together())); ok && first.After(now) && l.Queued() > 0 {
-		at = first
+		at = later(at, first) // it takes both
 	}
 	if need := l.slotsNeeded(now, interval); !l.slots.asking && l.short(need) {
 		if again := l.slots.again; at.IsZero() || again.Before(at) {

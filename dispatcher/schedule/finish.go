@@ -48,7 +48,7 @@ func (s *Scheduler) Finish(j *Job, r lane.Result, out *Settling) {
 // counts if it ends a row of failures, and else every ten seconds.
 func (s *Scheduler) healthEffect(l *laneShell, at time.Time, r lane.Result) store.HealthEffect {
 	switch {
-	case r == lane.Failed || r == lane.Throttled:
+	case r == lane.Failed || r == lane.Throttled || r == lane.TimedOut:
 		return store.HealthFailure
 	case r != lane.Succeeded:
 		return store.HealthUnchanged

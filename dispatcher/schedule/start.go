@@ -63,6 +63,7 @@ func (s *Scheduler) start(l *laneShell) *Job {
 	at := clock.Now()
 	some, loose := l.startable(at)
 	if !some || !l.Ready(at) {
+		s.setAlarm(l) // its slot may have lapsed while no worker was free
 		return nil
 	}
 	j := l.queue.take(s.crashes.admits, loose, l.Batch())

@@ -68,7 +68,8 @@
 //
 // -endpoints are spread over tenants of -fanout endpoints each; events go to the
 // tenants in turn. -dark makes a share of the endpoints accept connections and
-// never answer. -history and -backlog are written before the clock starts,
+// never answer. -limit gives each of the others a rate limit: one that is never
+// reached shows what it costs to keep one. -history and -backlog are written before the clock starts,
 // through the store's contract as the dispatcher itself would: -history
 // deliveries that are done, over the healthy endpoints of the run; -backlog
 // deliveries that are parked behind one more endpoint, whose port is closed and

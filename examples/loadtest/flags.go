@@ -24,6 +24,7 @@ type config struct {
 	backlog     int
 	history     int
 	rate        float64
+	limit       float64
 	processes   int
 	publishFrom string
 	json        bool
@@ -63,6 +64,7 @@ func parse(args []string, stderr io.Writer) (config, error) {
 	f.IntVar(&c.backlog, "backlog", 0, "`number` of deliveries that wait for a dead endpoint")
 	f.IntVar(&c.history, "history", 0, "`number` of delivered events that are in the store already")
 	f.Float64Var(&c.rate, "rate", 0, "`events` to publish a second; 0 is as many as possible")
+	f.Float64Var(&c.limit, "limit", 0, "`deliveries` a second that each healthy endpoint allows, 0.01 to 10000; 0 is no limit")
 	f.IntVar(&c.processes, "processes", 1, "`number` of processes that deliver; if several, they are children of this one")
 	f.StringVar(&c.publishFrom, "publish-from", "", "`where` to publish: parent, which does not deliver then, or children; given, one process is a child too (default parent if there are children)")
 	f.BoolVar(&c.json, "json", false, "print one JSON object instead of the table")
@@ -123,6 +125,8 @@ func (c *config) validate() error {
 		return fmt.Errorf("-backlog must be 0 or at least %d: so many attempts must fail until a breaker opens", lane.OpensAfter)
 	case !(c.rate >= 0):
 		return errors.New("-rate must not be negative")
+	case c.limit != 0 && !(c.limit >= 0.01 && c.limit <= 10_000):
+		return errors.New("-limit must be 0, or 0.01 to 10000")
 	case c.timeout <= 0 || c.rawTime < 0:
 		return errors.New("-timeout must be positive, and -raw-time not negative")
 	}

@@ -108,6 +108,8 @@ func (l *load) createEndpoint(ctx context.Context, i int) error {
 	ep := webhook.Endpoint{Tenant: tenant(i / l.c.fanout), URL: l.receiver.url(i)}
 	if l.c.darkEndpoint(i) {
 		ep.URL = l.dark.url(i)
+	} else {
+		ep.RateLimit.PerSecond = l.c.limit
 	}
 	ep, secret, err := l.manage.CreateEndpoint(ctx, ep)
 	if err != nil {
