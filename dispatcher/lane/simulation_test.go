@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -13,8 +14,9 @@ import (
 var seeds = flag.Int("lane.seeds", 500, "how many seeds TestSimulation steps through")
 
 // TestSimulation steps a lane through random lives of its endpoint: publishes,
-// answers, pauses, changes, crashes of the process. There is no goroutine and
-// no clock, so a seed replays exactly.
+// answers, pauses, changes, limits, crashes of the process, and another process
+// that sends to it too. There is no goroutine and no clock, so a seed replays
+// exactly.
 func TestSimulation(t *testing.T) {
 	for seed := range uint64(*seeds) {
 		first, second := newShell(seed), newShell(seed)
@@ -44,6 +46,10 @@ type shell struct {
 	health                            lane.Health
 	alive                             bool // the endpoint answers
 	loadDue                           bool
+	// free is when the next slot of the endpoint's rate is free, and given are
+	// those that the lane has got and may still use.
+	free  time.Time
+	given []time.Time
 }
 
 func newShell(seed uint64) *shell {
@@ -55,7 +61,7 @@ func newShell(seed uint64) *shell {
 // start is a process that begins with what the store knows.
 func (s *shell) start() {
 	s.lane, s.loadDue = new(lane.Lane), true
-	s.queued, s.inFlight, s.probes = 0, 0, nil
+	s.queued, s.inFlight, s.probes, s.given = 0, 0, nil, nil
 }
 
 func (s *shell) note(format string, args ...any) {
@@ -76,7 +82,9 @@ func (s *shell) tail() (text string) {
 // live runs a random life, then heals everything and expects all to arrive.
 func (s *shell) live() error {
 	for range 300 {
-		s.step(s.rnd.IntN(100))
+		if err := s.step(s.rnd.IntN(106)); err != nil {
+			return err
+		}
 		if err := s.check(); err != nil {
 			return err
 		}
@@ -88,8 +96,11 @@ func (s *shell) live() error {
 	for deadline := s.now.Add(2 * time.Hour); s.now.Before(deadline); s.now = s.now.Add(time.Second) {
 		s.load()
 		s.poll()
+		s.slots()
 		for s.lane.Ready(s.now) {
-			s.begin()
+			if err := s.begin(); err != nil {
+				return err
+			}
 		}
 		for s.inFlight > 0 {
 			s.finish(lane.Succeeded)
@@ -105,7 +116,7 @@ func (s *shell) live() error {
 		s.delivered+s.canceled, s.published, s.waiting, s.parked, s.next, s.queued)
 }
 
-func (s *shell) step(what int) {
+func (s *shell) step(what int) error {
 	switch {
 	case what < 30:
 		s.publish(1 + s.rnd.IntN(40))
@@ -113,8 +124,11 @@ func (s *shell) step(what int) {
 		s.poll()
 	case what < 65:
 		for range 1 + s.rnd.IntN(10) {
+			s.slots()
 			if s.lane.Ready(s.now) {
-				s.begin()
+				if err := s.begin(); err != nil {
+					return err
+				}
 			}
 		}
 	case what < 82:
@@ -124,7 +138,11 @@ func (s *shell) step(what int) {
 	case what < 88:
 		s.load()
 	case what < 94:
-		s.now = s.now.Add(time.Duration(s.rnd.IntN(60_000)) * time.Millisecond)
+		most := 60_000
+		if s.rnd.IntN(2) == 0 {
+			most = 150 // about as long as a slot may be used
+		}
+		s.now = s.now.Add(time.Duration(s.rnd.IntN(most)) * time.Millisecond)
 		s.note("time passes")
 	case what < 96:
 		s.alive = !s.alive
@@ -134,10 +152,86 @@ func (s *shell) step(what int) {
 			c.Paused = s.rnd.IntN(2) == 0
 			c.MaxInFlight = 1 + s.rnd.IntN(64)
 			c.StartInFlight = min(8, c.MaxInFlight)
+			c.Interval, c.Burst = 0, 0
+			if s.rnd.IntN(2) == 0 {
+				c.Interval, c.Burst = time.Duration(1+s.rnd.IntN(500))*time.Millisecond, 1+s.rnd.IntN(3)
+			}
 		})
-	default:
+	case what < 100:
 		s.crash()
+	case what < 103:
+		s.compete()
+	default:
+		s.hear()
 	}
+	return nil
+}
+
+// slots asks the store for what the lane wants, as the store gives it, or fails to.
+func (s *shell) slots() {
+	r, ok := s.lane.Slots(s.now)
+	if !ok {
+		return
+	}
+	if s.rnd.IntN(10) == 0 {
+		s.lane.NotGranted(s.now)
+		return
+	}
+	if s.free.Before(s.now) {
+		s.free = s.now
+	}
+	s.given = slices.DeleteFunc(s.given, s.lapsed)
+	first := s.free.Add(-r.Slack)
+	n := 0
+	for ; n < r.Want && !first.Add(time.Duration(n)*r.Interval).After(s.now.Add(lane.Ahead)); n++ {
+		s.free = s.free.Add(r.Interval)
+		at := first.Add(time.Duration(n) * r.Interval)
+		if at.Before(s.now) {
+			at = s.now
+		}
+		s.given = append(s.given, at)
+	}
+	s.lane.Granted(s.now, first, r, n)
+	s.note("granted %d of %d", n, r.Want)
+}
+
+// lapsed reports whether a slot may be used no more.
+func (s *shell) lapsed(at time.Time) bool { return at.Before(s.now.Add(-100 * time.Millisecond)) }
+
+// used takes the slot of a delivery that starts, which there must be.
+func (s *shell) used() error {
+	for i, at := range s.given {
+		if !at.After(s.now) && !s.lapsed(at) {
+			s.given = append(s.given[:i:i], s.given[i+1:]...)
+			return nil
+		}
+	}
+	return fmt.Errorf("a delivery starts without a slot: %v are given", s.given)
+}
+
+// compete is another process that takes slots of the endpoint.
+func (s *shell) compete() {
+	if s.free.Before(s.now) {
+		s.free = s.now
+	}
+	s.free = s.free.Add(time.Duration(s.rnd.IntN(1000)) * time.Millisecond)
+	s.note("another process takes slots until %v", s.free.Sub(s.now))
+}
+
+// hear is another process that finds out about the endpoint, and this one that
+// hears of it.
+func (s *shell) hear() {
+	switch {
+	case !s.alive:
+		s.health.Failures += 1 + s.rnd.IntN(lane.OpensAfter)
+		s.health.LastFailure = s.now
+	case s.health.Failures >= lane.OpensAfter:
+		s.health = lane.Health{LastSuccess: s.now, Recovering: s.now}
+	default:
+		s.health.Failures, s.health.LastSuccess = 0, s.now
+	}
+	s.apply(s.lane.Learn(s.now, s.health))
+	s.note("hear %+v", s.health)
 }
 
 func (s *shell) publish(n int) {
@@ -189,11 +283,17 @@ func (s *shell) gate(next time.Time) {
 	}
 }
 
-func (s *shell) begin() {
+func (s *shell) begin() error {
+	if s.cfg.Interval > 0 && !s.cfg.Deleted {
+		if err := s.used(); err != nil {
+			return err
+		}
+	}
 	s.probes = append(s.probes, s.lane.Start(s.now, normal))
 	s.queued--
 	s.inFlight++
 	s.note("start")
+	return nil
 }
 
 func (s *shell) answer() {
@@ -218,7 +318,7 @@ func (s *shell) finish(r lane.Result) {
 	switch r {
 	case lane.Succeeded:
 		s.delivered++
-		s.health = lane.Health{}
+		s.health = lane.Health{LastSuccess: s.now, Recovering: s.health.Recovering}
 	case lane.Neutral:
 		s.waiting++
 	default:
@@ -226,7 +326,14 @@ func (s *shell) finish(r lane.Result) {
 		s.health.Failures++
 		s.health.LastFailure = s.now
 	}
-	s.apply(s.lane.Finish(s.now, r, probe))
+	e := s.lane.Finish(s.now, r, probe)
+	switch {
+	case e.Begins:
+		s.health.Recovering = s.now
+	case e.Ends:
+		s.health.Recovering = time.Time{}
+	}
+	s.apply(e)
 	s.health.Trips = s.lane.Trips()
 	s.note("finish %d probe %v", r, probe)
 }
@@ -250,7 +357,7 @@ func (s *shell) change(alter func(*lane.Config)) {
 	resumed := s.cfg.Paused
 	alter(&s.cfg)
 	if resumed = resumed && !s.cfg.Paused; resumed {
-		s.health = lane.Health{}
+		s.health = lane.Health{Recovering: s.now}
 	}
 	s.next = s.now
 	s.apply(s.lane.Outdate(s.now, s.cfg))
