@@ -55,6 +55,7 @@ type simulation struct {
 	batches  map[string]string            // batch id → body
 	acked    map[string]webhook.Receipt
 	refused  map[string]bool // by marker, see publish
+	limited  []arrival       // what was sent to the endpoint with a rate limit
 	unknown  map[string]webhook.Event
 }
 
@@ -140,6 +141,9 @@ func (s *simulation) createEndpoints(n int) {
 		if i == n-1 {
 			ep.Batch = webhook.Batch{MaxEvents: 5, MaxWait: 3 * time.Second}
 		}
+		if ep.URL == limitedURL {
+			ep.RateLimit.PerSecond = limitedRate
+		}
 		_, _, err := m.CreateEndpoint(s.t.Context(), ep)
 		if err != nil {
 			s.t.Fatal(err)
@@ -201,7 +205,7 @@ func (s *simulation) send(ctx context.Context, p *process, req *transport.Reques
 	select {
 	case <-p.dead:
 		return nil, &transport.Error{Class: webhook.ClassConnect, Err: errors.New("dead")}
-	case <-time.After(s.between(time.Millisecond, 300*time.Millisecond)):
+	case <-s.travel(req):
 	}
 	s.mu.Lock()
 	what := s.rnd.IntN(100)
@@ -263,6 +267,23 @@ func (s *simulation) eventsIn(id, body string) map[string]string {
 	return events
 }
 
+// travel notes a request to the endpoint with a rate limit, and lets it take its
+// time.
+func (s *simulation) travel(req *transport.Request) <-chan time.Time {
+	if req.URL == limitedURL {
+		s.mu.Lock()
+		s.limited = append(s.limited, arrival{at: time.Now()})
+		s.mu.Unlock()
+	}
+	return time.After(s.between(time.Millisecond, 300*time.Millisecond))
+}
+
+// The endpoint with a rate limit, and how many it takes in a second.
+const (
+	limitedURL  = "https://e1.example/"
+	limitedRate = 3
+)
+
 // publishFor publishes through whatever process there is, for a while. Every
 // event has a key, so that an unknown one can be repeated.
 func (s *simulation) publishFor(d time.Duration, proc func() *process) {
@@ -313,6 +334,9 @@ func (s *simulation) settleDown() {
 
 // check compares the ledger with what arrived and with the store (I1 to I6).
 func (s *simulation) check() {
+	if most := inAnySecond(s.limited); most > limitedRate+1 {
+		s.t.Errorf("%d attempts in a second at an endpoint that takes %d", most, limitedRate)
+	}
 	if len(s.acked) == 0 || s.faults == 0 || s.crashes == 0 && s.faults < 10 {
 		s.t.Logf("a quiet seed: %d acknowledged, %d faults, %d crashes", len(s.acked), s.faults, s.crashes)
 	}

@@ -369,6 +369,7 @@ func (w *life) directory() []step {
 			return err
 		}},
 		{"ChangedEndpoints", 10, func(p *process) error { _, _, err := p.ChangedEndpoints(w.ctx, 0, 10); return err }},
+		{"ChangedHealth", 1, func(p *process) error { _, err := p.ChangedHealth(w.ctx, time.Now(), time.Hour); return err }},
 		{"LatestChange", 1, func(p *process) error { _, err := p.LatestChange(w.ctx); return err }},
 		{"EngineEndpoints", 1, func(p *process) error {
 			found, err := p.EngineEndpoints(w.ctx, []store.Lane{w.ep.lane()})
