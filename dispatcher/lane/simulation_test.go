@@ -196,7 +196,13 @@ func (s *shell) slots() {
 }
 
 // lapsed reports whether a slot may be used no more.
-func (s *shell) lapsed(at time.Time) bool { return at.Before(s.now.Add(-100 * time.Millisecond)) }
+func (s *shell) lapsed(at time.Time) bool {
+	late := 100 * time.Millisecond
+	if s.cfg.Interval <= 10*time.Millisecond { // one is few
+		late = 500 * time.Millisecond
+	}
+	return at.Before(s.now.Add(-late))
+}
 
 // used takes the slot of a delivery that starts, which there must be.
 func (s *shell) used() error {

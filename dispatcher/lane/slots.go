@@ -10,6 +10,10 @@ const (
 	// it, and a second would get more than its rate allows.
 	Ahead  = 200 * time.Millisecond
 	lapses = 100 * time.Millisecond
+	// A few slots of a high rate, of spare of them one at most, may be used up to
+	// keeps late: a second does not notice, and the store is asked less often.
+	keeps = 500 * time.Millisecond
+	spare = 100
 	// askAgain is the least time between two requests of a lane after the first
 	// was not granted in full, and after one that could not be made.
 	askAgain = 20 * time.Millisecond
@@ -32,6 +36,8 @@ type SlotRequest struct {
 type slots struct {
 	grants []grant
 	held   int // slots in all grants
+	// late is how late they may be used, if not as late as all.
+	late time.Duration
 	// asking says that a request is on its way, again is when the next may be
 	// made, and scarce that the last was not granted in full: others want them.
 	asking, scarce bool
@@ -63,7 +69,7 @@ func (s *slots) add(now, first time.Time, step time.Duration, n int) {
 
 // first returns the time of the first slot that has not lapsed, if there is one.
 func (s *slots) first(now time.Time) (time.Time, bool) {
-	for s.held > 0 && !s.keep && s.grants[0].at.Add(lapses).Before(now) {
+	for s.held > 0 && !s.keep && s.grants[0].at.Add(max(s.late, lapses)).Before(now) {
 		s.use(1)
 	}
 	if s.held == 0 {
@@ -163,6 +169,9 @@ func (l *Lane) slotsNeeded(now time.Time, interval time.Duration) int {
 		return l.cost(l.next)
 	}
 	soon := int(time.Duration(l.pace.at(now)) * Ahead / paceOver)
+	if more := int(time.Duration(l.pace.at(now)) * keeps / paceOver); few(more, interval) {
+		soon = more
+	}
 	need := min(l.Queued(), max(l.startable()-l.inFlight, 0)+soon)
 	if !l.slots.scarce {
 		need = max(need, soon)
@@ -198,10 +207,18 @@ func (l *Lane) Slots(now time.Time) (SlotRequest, bool) {
 func (l *Lane) Granted(now, first time.Time, r SlotRequest, n int) {
 	l.slots.asking = false
 	l.slots.add(now, first, r.Interval, n)
+	if l.slots.late = 0; few(l.slots.held, r.Interval) {
+		l.slots.late = keeps
+	}
 	if l.slots.scarce = n < r.Want; l.slots.scarce {
 		next := first.Add(time.Duration(n) * r.Interval)
 		l.slots.again = later(now.Add(askAgain), next.Add(-Ahead/2))
 	}
+}
+
+// few reports whether n slots are few of what a rate allows in a second.
+func few(n int, interval time.Duration) bool {
+	return time.Duration(n)*interval*spare <= time.Second
 }
 
 // NotGranted records that the store could not be asked.
