@@ -17,6 +17,9 @@ const (
 	// limited, and reserveEvery that between two calls of the store for them.
 	tick         = 2 * time.Millisecond
 	reserveEvery = 20 * time.Millisecond
+	// glance is how long the pacer sleeps at most while a lane waits for a time:
+	// the clock may be set back meanwhile.
+	glance = time.Second
 )
 
 // pacer starts what is due at a time of its own, and reserves the slots of lanes
@@ -45,11 +48,17 @@ func (p *pacer) wake() {
 func (p *pacer) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	last := clock.Now()
 	for {
-		next := p.e.sched.Alarm()
+		next, at := p.e.sched.Alarm(), clock.Now()
+		if at.Before(last) {
+			p.e.sched.SetBack()
+			next = p.e.sched.Alarm()
+		}
+		last = at
 		var ring <-chan time.Time
 		if !next.IsZero() {
-			timer.Reset(max(next.Sub(clock.Now()), 0))
+			timer.Reset(min(max(next.Sub(at), 0), glance))
 			ring = timer.C
 		}
 		select {

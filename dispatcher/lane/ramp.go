@@ -20,7 +20,12 @@ type ramp struct {
 	known bool
 }
 
-func (r *ramp) on(now time.Time) bool { return !r.since.IsZero() && now.Sub(r.since) < rampOver }
+func (r *ramp) on(now time.Time) bool {
+	if r.since.Sub(now) > setBack {
+		r.since = now
+	}
+	return !r.since.IsZero() && now.Sub(r.since) < rampOver
+}
 
 // interval returns the time from one delivery to the next, for an endpoint whose
 // limit has that of its own, or 0.

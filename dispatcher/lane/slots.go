@@ -14,6 +14,9 @@ const (
 	// keeps late: a second does not notice, and the store is asked less often.
 	keeps = 500 * time.Millisecond
 	spare = 100
+	// setBack is more than the store takes to answer: what is further away than
+	// it could be, by more than that, is of a clock that was set back since.
+	setBack = 2 * time.Second
 	// askAgain is the least time between two requests of a lane after the first
 	// was not granted in full, and after one that could not be made.
 	askAgain = 20 * time.Millisecond
@@ -69,6 +72,9 @@ func (s *slots) add(now, first time.Time, step time.Duration, n int) {
 
 // first returns the time of the first slot that has not lapsed, if there is one.
 func (s *slots) first(now time.Time) (time.Time, bool) {
+	if s.held > 0 && !s.keep && s.grants[0].at.Sub(now) > Ahead+setBack {
+		s.grants, s.held = nil, 0
+	}
 	for s.held > 0 && !s.keep && s.grants[0].at.Add(max(s.late, lapses)).Before(now) {
 		s.use(1)
 	}
@@ -186,7 +192,7 @@ func (l *Lane) slotsNeeded(now time.Time, interval time.Duration) int {
 // NotGranted takes the answer, and until then it wants nothing more.
 func (l *Lane) Slots(now time.Time) (SlotRequest, bool) {
 	interval := l.interval(now)
-	if interval == 0 || l.slots.asking || now.Before(l.slots.again) {
+	if interval == 0 || l.slots.asking || now.Before(l.askFrom(now, interval)) {
 		return SlotRequest{}, false
 	}
 	l.slots.first(now)
@@ -200,6 +206,14 @@ func (l *Lane) Slots(now time.Time) (SlotRequest, bool) {
 		r.Ahead = time.Duration(need) * interval
 	}
 	return r, true
+}
+
+// askFrom returns when the lane may ask for slots again.
+func (l *Lane) askFrom(now time.Time, interval time.Duration) time.Time {
+	if l.slots.again.Sub(now) > interval+setBack {
+		l.slots.again = time.Time{}
+	}
+	return l.slots.again
 }
 
 // Granted takes n slots, the first at a time, which is when the next one is free if
@@ -232,7 +246,7 @@ func (l *Lane) NotGranted(now time.Time) {
 // never. A time in the past says that it wants slots now.
 func (l *Lane) Alarm(now time.Time) time.Time {
 	var at time.Time
-	if next := l.throttle.next; l.Queued() > 0 && l.throttle.rate > 0 && next.After(now) {
+	if next := l.throttle.next; l.Queued() > 0 && !l.throttle.ready(now) {
 		at = next
 	}
 	interval := l.interval(now)
@@ -243,7 +257,7 @@ func (l *Lane) Alarm(now time.Time) time.Time {
 		at = later(at, first) // it takes both
 	}
 	if need := l.slotsNeeded(now, interval); !l.slots.asking && l.short(need) {
-		if again := l.slots.again; at.IsZero() || again.Before(at) {
+		if again := l.askFrom(now, interval); at.IsZero() || again.Before(at) {
 			at = later(again, time.Unix(0, 1))
 		}
 	}

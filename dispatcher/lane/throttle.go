@@ -19,10 +19,11 @@ const (
 	calm      = 10 * time.Second
 	faster    = 5 * time.Second
 	maxGrowth = 0.25
-	// futile cuts in a row, that the share of complaints has outlived by more
-	// than half, show that the receiver does not complain about the rate. It is
-	// let be then, for as long as unheeded.
+	// futile cuts in a row, after which it complained at a rate below again of
+	// what it had taken before, show that the receiver does not complain about
+	// the rate. It is let be then, for as long as unheeded.
 	futile   = 3
+	again    = 0.95
 	unheeded = time.Minute
 	// forgotten is how long after the last complaint the rate is not limited
 	// any more, and leastRate the slowest that a lane becomes.
@@ -33,10 +34,8 @@ const (
 	// begins is how many complaints in a second it takes to begin: one that
 	// comes now and then is not about the rate.
 	begins = 5
-	// enough is how many results it takes to judge a cut, and rare the share of
-	// complaints that is as good as none.
+	// enough is how many results it takes to judge a cut.
 	enough = 10
-	rare   = 0.1
 )
 
 // throttle is the rate that a receiver seems to take.
@@ -47,10 +46,10 @@ type throttle struct {
 	// complained when the receiver last complained.
 	grown, cut, complained time.Time
 	// skip are the results still to come of what was started before the last
-	// cut; results and complaints are those since, share the part that were
-	// complaints before it.
-	skip, results, complaints int
-	share                     float64
+	// cut, results those since, and taken what the receiver took in the second
+	// before it.
+	skip, results int
+	taken         float64
 	// failed counts futile cuts in a row, until is how long complaints are not
 	// heeded.
 	failed int
@@ -67,7 +66,12 @@ func (t *throttle) interval() time.Duration {
 	return time.Duration(float64(time.Second) / t.rate)
 }
 
-func (t *throttle) ready(now time.Time) bool { return t.rate == 0 || !now.Before(t.next) }
+// ready reports whether a delivery may start. A time that is further away than it
+// could have been set is of a clock that was set back since.
+func (t *throttle) ready(now time.Time) bool {
+	wait := t.next.Sub(now)
+	return t.rate == 0 || wait <= 0 || wait > time.Second+t.interval()
+}
 
 // start places the next start. One that came a little late does not delay those
 // after it.
@@ -80,8 +84,9 @@ func (t *throttle) start(now time.Time) {
 
 // succeed records a success, and lets the rate grow.
 func (t *throttle) succeed(now time.Time) {
+	t.mind(now)
 	t.successes.add(now)
-	t.count(false)
+	t.count()
 	switch {
 	case t.rate == 0:
 	case now.Sub(t.complained) > forgotten:
@@ -106,7 +111,8 @@ func (t *throttle) growth(now time.Time) float64 {
 // complain records that the receiver got too much, while so many others are under
 // way.
 func (t *throttle) complain(now time.Time, inFlight int) {
-	t.count(true)
+	t.mind(now)
+	t.count()
 	t.refused.add(now)
 	t.complained = now
 	if t.rate == 0 && t.refused.last(now) < begins {
@@ -115,8 +121,7 @@ func (t *throttle) complain(now time.Time, inFlight int) {
 	if now.Before(t.until) || t.skip > 0 || t.rate > 0 && (now.Sub(t.cut) < cutEvery || t.results < enough) {
 		return
 	}
-	share := float64(t.complaints) / float64(max(t.results, 1))
-	if t.rate > 0 && share > rare && share > t.share/2 {
+	if t.rate > 0 && t.rate < again*t.taken {
 		t.failed++
 	} else {
 		t.failed = 0
@@ -125,27 +130,29 @@ func (t *throttle) complain(now time.Time, inFlight int) {
 		*t = throttle{until: now.Add(unheeded), successes: t.successes}
 		return
 	}
-	rate := cutTo * float64(t.successes.last(now))
+	t.taken = float64(t.successes.last(now))
+	rate := cutTo * t.taken
 	if t.rate > 0 {
 		rate = min(rate, t.rate)
 	}
 	t.rate = max(rate, leastRate)
-	t.cut, t.grown, t.share = now, now, share
-	t.skip, t.results, t.complaints = inFlight, 0, 0
+	t.cut, t.grown = now, now
+	t.skip, t.results = inFlight, 0
 	t.next = now.Add(t.interval())
 }
 
-func (t *throttle) count(complaint bool) {
+func (t *throttle) count() {
 	if t.skip > 0 {
 		t.skip--
-		return
+	} else {
+		t.results++
 	}
-	t.results++
-	if complaint {
-		t.complaints++
-	}
-	if t.rate == 0 && t.results > 100 { // of late
-		t.results, t.complaints = t.results/2, t.complaints/2
+}
+
+// mind forgets all if the clock was set back.
+func (t *throttle) mind(now time.Time) {
+	if t.cut.After(now) || t.complained.After(now) || t.until.Sub(now) > unheeded {
+		*t = throttle{}
 	}
 }
 
@@ -172,6 +179,9 @@ func (m *meter) last(now time.Time) (n int) {
 
 func (m *meter) roll(now time.Time) {
 	at := now.UnixNano() / tenth
+	if at < m.at { // the clock was set back
+		*m = meter{}
+	}
 	for i := max(m.at, at-10) + 1; i <= at; i++ {
 		m.tenths[i%10] = 0
 	}

@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"container/heap"
+	"slices"
 	"time"
 
 	"github.com/postrider/postrider/dispatcher/clock"
@@ -80,6 +81,17 @@ func (s *Scheduler) Alarm() time.Time {
 		return time.Time{}
 	}
 	return s.alarms.first()
+}
+
+// SetBack is told that the clock was set back: times that lanes wait for are of the
+// clock before.
+func (s *Scheduler) SetBack() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range slices.Clone(s.alarms) {
+		s.list(l)
+	}
+	s.staff()
 }
 
 // Slots is a lane's wish for slots of its rate.
