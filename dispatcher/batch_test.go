@@ -72,6 +72,13 @@ func (d *drawer) receive(_ context.Context, n int, req *transport.Request) (*tra
 	return &transport.Response{StatusCode: status, Body: []byte(strings.Repeat("x", 4000)), Header: http.Header{}}, nil
 }
 
+// requests returns how many events came with each request so far, and when.
+func (d *drawer) requests() ([]int, []time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.sizes), slices.Clone(d.times)
+}
+
 // once checks that n events arrived, each once.
 func (d *drawer) once(n int) {
 	d.t.Helper()
@@ -129,10 +136,12 @@ func TestBatchWaitsNoLongerThanItMay(t *testing.T) {
 		w.publish(1, "a.b")
 		wait(3 * time.Second)
 		w.publish(2, "a.b")
-		want(t, "requests before the wait is over", len(d.sizes), 0)
+		sizes, _ := d.requests()
+		want(t, "requests before the wait is over", len(sizes), 0)
 		wait(3 * time.Second)
-		if !slices.Equal(d.sizes, []int{3}) || d.times[0].Sub(began) != 5*time.Second {
-			t.Errorf("3 events went as %v at %v; want together after the 5 s that the first may wait", d.sizes, d.times)
+		sizes, times := d.requests()
+		if !slices.Equal(sizes, []int{3}) || times[0].Sub(began) != 5*time.Second {
+			t.Errorf("3 events went as %v at %v; want together after the 5 s that the first may wait", sizes, times)
 		}
 		want(t, "what is pending", w.deliveries("")[webhook.DeliveryPending], 0)
 	})

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -142,10 +143,11 @@ func TestWarningsOfTheNextRow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var hook told
 		w := newWorld(t, nil, dispatcher.Config{OnOperational: hook.hook})
-		code := 500
+		var code atomic.Int64
+		code.Store(500)
 		ep := w.create(webhook.Endpoint{Tenant: "acme", URL: "https://bad.example/", AutoPauseAfter: 5},
 			func(ctx context.Context, n int, r *transport.Request) (*transport.Response, error) {
-				return status(code)(ctx, n, r)
+				return status(int(code.Load()))(ctx, n, r)
 			})
 		defer w.run()()
 		fail := func(n int) {
@@ -156,9 +158,9 @@ func TestWarningsOfTheNextRow(t *testing.T) {
 		}
 		fail(4)
 		want(t, "levels of 5 that four failures cross", len(hook.of(webhook.TypeEndpointWarning)), 2)
-		code = 200
+		code.Store(200)
 		time.Sleep(time.Hour)
-		code = 500
+		code.Store(500)
 		fail(3)
 		want(t, "levels crossed after a success and three failures", len(hook.of(webhook.TypeEndpointWarning)), 3)
 		got, err := w.manage.Endpoint(t.Context(), "acme", ep.ID)

@@ -46,6 +46,12 @@ func (c *choosy) receive(context.Context, int, *transport.Request) (*transport.R
 	return &transport.Response{StatusCode: http.StatusOK}, nil
 }
 
+func (c *choosy) counted() (ok, over int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ok, c.over
+}
+
 // TestThrottledEndpoint has a receiver that takes 20 a second, and ten thousand
 // deliveries that are due.
 func TestThrottledEndpoint(t *testing.T) {
@@ -56,7 +62,8 @@ func TestThrottledEndpoint(t *testing.T) {
 		defer w.run()()
 		w.publish(10_000, "a.b")
 		wait(3 * time.Minute)
-		rate, share := float64(c.ok)/120, float64(c.over)/float64(c.ok+c.over)
+		ok, over := c.counted()
+		rate, share := float64(ok)/120, float64(over)/float64(ok+over)
 		t.Logf("%.1f/s, %.1f %% refused", rate, 100*share)
 		if rate < 16 || rate > 20.1 {
 			t.Errorf("settled at %.1f/s; want 16 to 20", rate)

@@ -33,6 +33,7 @@ type world struct {
 type network struct {
 	mu       sync.Mutex
 	handlers map[string]receiver
+	counts   map[string]int // of arrivals, by URL
 	arrivals []arrival
 }
 
@@ -47,12 +48,11 @@ type arrival struct {
 func (n *network) Send(ctx context.Context, req *transport.Request) (*transport.Response, error) {
 	n.mu.Lock()
 	n.arrivals = append(n.arrivals, arrival{req.URL, req.Header.Get("Webhook-Id"), string(req.Body), time.Now()})
-	count := 0
-	for _, a := range n.arrivals {
-		if a.url == req.URL {
-			count++
-		}
+	if n.counts == nil {
+		n.counts = make(map[string]int)
 	}
+	n.counts[req.URL]++
+	count := n.counts[req.URL]
 	h := n.handlers[req.URL]
 	n.mu.Unlock()
 	if h == nil {
