@@ -20,23 +20,50 @@ import (
 // failedWorld is a world with n failed deliveries at an endpoint that has recovered.
 func failedWorld(t *testing.T, st store.Store, cfg dispatcher.Config, n int) (*world, webhook.Endpoint) {
 	t.Helper()
+	if st == nil {
+		st = memstore.New()
+	}
 	w := newWorld(t, st, cfg)
 	ep := w.create(webhook.Endpoint{
 		Tenant: "acme", URL: "https://a.example/", EventTypes: []string{"a.*"}, AutoPauseAfter: -1, MaxInFlight: 4,
 		Retry: webhook.RetryPolicy{MaxAttempts: 1, Initial: time.Second},
-	}, status(500))
-	stop := w.run()
+	}, status(200))
 	w.publish(n/2, "a.even")
 	w.publish(n-n/2, "a.odd")
-	for w.deliveries(ep.ID)[webhook.DeliveryFailed] < n {
-		time.Sleep(time.Hour)
-	}
-	stop()
-	w.net.mu.Lock()
-	defer w.net.mu.Unlock()
-	w.net.handlers[ep.URL] = status(200)
-	w.net.arrivals = nil
+	failAll(t, st, n)
+	time.Sleep(time.Minute) // they are of the past
 	return w, ep
+}
+
+// failAll ends n deliveries that are due as failed, as a process would whose
+// attempts had failed.
+func failAll(t *testing.T, st store.Store, n int) {
+	t.Helper()
+	epoch, err := st.Acquire(t.Context(), time.Now(), store.Process{}, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, _, err := st.Poll(t.Context(), time.Now(), epoch, n, func(store.Waiting) store.Admission { return store.Admission{Lease: true} })
+	if err != nil || len(rows) != n {
+		t.Fatalf("Poll = %d rows, %v; want %d", len(rows), err, n)
+	}
+	s := store.Settlement{Epoch: epoch}
+	for _, c := range rows {
+		s.Items = append(s.Items, store.Settled{
+			Tenant: c.Tenant, Delivery: c.Delivery, Endpoint: c.Endpoint, EventType: "a.even", Claim: c.Claim,
+			Status: webhook.DeliveryFailed, Reason: webhook.ReasonAttemptsUsedUp,
+			Attempt: &webhook.Attempt{
+				ID: webhook.NewID(webhook.PrefixAttempt), Tenant: c.Tenant, DeliveryID: c.Delivery, N: 1, At: time.Now(),
+				Class: webhook.ClassHTTPStatus, StatusCode: 500,
+			},
+		})
+	}
+	if _, err := st.Settle(t.Context(), time.Now(), s); err != nil {
+		t.Fatal(err)
+	}
+	if err := st.Resign(t.Context(), time.Now(), epoch); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (w *world) redeliverMany(r manage.Redelivery) manage.RedeliveryResult {

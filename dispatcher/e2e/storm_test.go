@@ -39,10 +39,12 @@ const (
 	stormNeighbours = 5
 )
 
+var longStorm = os.Getenv("POSTRIDER_FAULTS") == "long"
+
 func TestStorm(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, st store.Store) {
 		s := &storm{t: t, dark: 3 * time.Second, due: 150, each: 10, published: make(map[string]time.Time)}
-		if os.Getenv("POSTRIDER_FAULTS") == "long" {
+		if longStorm {
 			s.dark, s.due, s.each = time.Minute, 1000, 50
 		}
 		s.run(st)
@@ -150,7 +152,8 @@ func (s *storm) judge(back time.Time, baseline, during time.Duration) {
 		}
 	}
 	s.t.Logf("dark for %v: limited endpoint %v; neighbours' p99 %v, %v before", s.dark, counts, during, baseline)
-	if during > max(baseline*3/2, baseline+50*time.Millisecond) {
+	// Beside other tests it would be they that are measured.
+	if longStorm && during > max(baseline*3/2, baseline+50*time.Millisecond) {
 		s.t.Errorf("p99 of the neighbours = %v, and %v before; want at most 1.5 times that", during, baseline)
 	}
 }
