@@ -59,3 +59,14 @@ func (l *Lane) recovered(now time.Time) bool {
 	l.ramp = ramp{}
 	return true
 }
+
+// RecoveryRate returns how many deliveries a second go out to an endpoint that
+// recovers since then, or 0 if its recovery is over or has risen to its limit.
+// interval is that of the limit, or 0 without one.
+func RecoveryRate(now, since time.Time, interval time.Duration) float64 {
+	r := ramp{since: since}
+	if !r.on(now) || interval > 0 && r.risen(now, interval) {
+		return 0
+	}
+	return float64(time.Second) / float64(r.interval(now, interval))
+}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/postrider/postrider/dispatcher/lane"
 	"github.com/postrider/postrider/webhook"
 )
 
@@ -77,8 +78,8 @@ func (f facts) inHand() string {
 		return fmt.Sprintf("a process has it in hand for when %s, which comes before it in its ordering key, is delivered", f.place.Ahead)
 	case f.place.Crashes > 0:
 		return fmt.Sprintf("a process has attempt %d in hand; it goes with few others or alone, because %s with it before", n, f.crashed())
-	case !f.health.RecoveringSince.IsZero():
-		return fmt.Sprintf("a process has attempt %d in hand, which goes out at the rate of an endpoint that recovers since %s", n, instant(f.health.RecoveringSince))
+	case f.recovery() > 0:
+		return fmt.Sprintf("a process has attempt %d in hand, and the endpoint, which recovers since %s, gets %s per second by now", n, instant(f.health.RecoveringSince), number(f.recovery()))
 	case f.endpoint.RateLimit.PerSecond > 0:
 		return fmt.Sprintf("a process has attempt %d in hand, which goes out as soon as %s allows", n, f.rateLimit())
 	case f.endpoint.Batch.MaxEvents > 0 && f.delivery.BatchID == "":
@@ -112,8 +113,8 @@ func (f facts) held() string {
 		return fmt.Sprintf("it is due and goes out again with all others of batch %s", f.delivery.BatchID)
 	case !f.place.Parked:
 		return ""
-	case !f.health.RecoveringSince.IsZero():
-		return fmt.Sprintf("the endpoint recovers since %s and is sent to at a rate that rises from there", instant(f.health.RecoveringSince))
+	case f.recovery() > 0:
+		return fmt.Sprintf("it is due, and the endpoint, which recovers since %s, gets %s per second by now", instant(f.health.RecoveringSince), number(f.recovery()))
 	case f.endpoint.RateLimit.PerSecond > 0:
 		return fmt.Sprintf("it is due, and %s is used up by others%s", f.rateLimit(), f.lookedAt())
 	case f.delivery.Priority == webhook.PriorityLow:
@@ -135,6 +136,11 @@ func (f facts) crashed() string {
 		return "one process ended"
 	}
 	return fmt.Sprintf("%d processes ended", f.place.Crashes)
+}
+
+// recovery returns the rate of a recovery that decides, or 0.
+func (f facts) recovery() float64 {
+	return lane.RecoveryRate(f.now, f.health.RecoveringSince, f.endpoint.RateLimit.Interval())
 }
 
 func (f facts) rateLimit() string {
