@@ -121,6 +121,22 @@ func TestVerifyNoticesAnyChange(t *testing.T) {
 	})
 }
 
+// A digit in place of the padding stands for a byte more, which no signature has.
+func TestVerifyRefusesADigitForThePadding(t *testing.T) {
+	secret := newSecret(t)
+	v, now, body := mustVerifier(t, secret.Reveal()), time.Now(), []byte("x")
+	value, err := signer.Header(t.Context(), "evt_1", now, body, secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, digit := range "A9+/" {
+		longer := strings.TrimSuffix(value, "=") + string(digit)
+		if err := v.Verify(signed("evt_1", strconv.FormatInt(now.Unix(), 10), longer), body); err == nil {
+			t.Errorf("Verify of %s = nil, want an error: the signature has a second form", longer)
+		}
+	}
+}
+
 func flipAt(t *rapid.T, s string, flip byte) string {
 	b := []byte(s)
 	b[rapid.IntRange(0, len(b)-1).Draw(t, "at")] ^= flip

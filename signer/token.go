@@ -55,5 +55,5 @@ func decodeSignature(dst []byte, text string) bool {
 		return false
 	}
 	raw, err := base64.StdEncoding.Strict().DecodeString(text)
-	return err == nil && copy(dst, raw) == len(dst)
+	return err == nil && len(raw) == len(dst) && copy(dst, raw) == len(dst)
 }
