@@ -177,19 +177,32 @@ func TestGoneIsToldOnce(t *testing.T) {
 		var hook told
 		w := newWorld(t, st, dispatcher.Config{OnOperational: hook.hook})
 		other := newWorld(t, st, dispatcher.Config{OnOperational: hook.hook, Transport: w.net})
+		var gone atomic.Bool
 		w.endpoint("gone", func(ctx context.Context, n int, r *transport.Request) (*transport.Response, error) {
+			if !gone.Load() {
+				return status(200)(ctx, n, r)
+			}
 			time.Sleep(time.Second)
 			return status(410)(ctx, n, r)
 		}, "a.b")
 		watcher := w.endpoint("watcher", status(200), "webhook.endpoint.*")
-		w.publish(200, "a.b") // before they run, so that both claim some
 		stop, stopOther := w.run(), other.run()
+		for _, p := range []*world{w, other} { // so that both know that it answers
+			p.publish(10, "a.b")
+			time.Sleep(time.Second)
+		}
+		gone.Store(true)
+		before := len(w.net.to("https://gone.example/"))
+		for range 5 {
+			w.publish(1, "a.b")
+			other.publish(1, "a.b")
+		}
 		time.Sleep(time.Minute)
 		stop()
 		stopOther()
 		want(t, "what the hooks were told", fmt.Sprint(hook.types()), "[webhook.endpoint.gone]")
 		want(t, "operational events at the watcher", fmt.Sprint(typesOf(w.received(watcher.URL))), "[webhook.endpoint.gone]")
-		if n := len(w.net.to("https://gone.example/")); n < 3 {
+		if n := len(w.net.to("https://gone.example/")) - before; n < 3 {
 			t.Errorf("%d attempts were answered with 410; with so few the test proves nothing", n)
 		}
 	})
