@@ -18,7 +18,8 @@ type answer struct {
 
 // newResolver returns a resolver that asks a DNS server of this test, over UDP
 // on loopback. For each name it gives the answers in turn, one for each pair of
-// A and AAAA questions, and the last one for ever.
+// A and AAAA questions, and the last one for ever. "*" is all names that are not in
+// the zone.
 func newResolver(t *testing.T, zone map[string][]answer) *net.Resolver {
 	t.Helper()
 	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -56,7 +57,10 @@ func respond(zone map[string][]answer, asked map[string]int, query []byte) []byt
 		Header:    dnsmessage.Header{ID: msg.ID, Response: true, Authoritative: true, RecursionAvailable: true},
 		Questions: msg.Questions,
 	}
-	answers := zone[q.Name.String()]
+	answers, known := zone[q.Name.String()]
+	if !known {
+		answers = zone["*"]
+	}
 	if len(answers) == 0 {
 		reply.RCode = dnsmessage.RCodeNameError
 	} else {

@@ -12,18 +12,18 @@ import (
 	"testing"
 
 	"github.com/postrider/postrider/dispatcher/transport/guard"
+	"github.com/postrider/postrider/dispatcher/transport/guard/guardtest"
 	"github.com/postrider/postrider/webhook"
 )
 
 // FuzzCheckURL holds CheckURL against rules written down a second time, in
 // another way, and against what net/url and net/http make of its result.
 func FuzzCheckURL(f *testing.F) {
-	for _, table := range []string{"testdata/hostile.txt", "testdata/legitimate.txt"} {
-		for _, line := range lines(f, table) {
-			for _, raw := range quoted(line) {
-				f.Add(raw)
-			}
-		}
+	for _, row := range guardtest.ReadHostile(f, "testdata") {
+		f.Add(row.URL)
+	}
+	for _, row := range guardtest.ReadLegitimate(f, "testdata") {
+		f.Add(row.URL)
 	}
 	guards := map[string]*guard.Guard{
 		"zero":    new(guard.Guard),

@@ -1,17 +1,14 @@
 package guard_test
 
 import (
-	"bufio"
 	"errors"
 	"net/netip"
-	"os"
-	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/postrider/postrider/dispatcher/transport/guard"
+	"github.com/postrider/postrider/dispatcher/transport/guard/guardtest"
 	"github.com/postrider/postrider/webhook"
 )
 
@@ -21,9 +18,8 @@ var messages = map[string]string{
 }
 
 func TestHostileURLs(t *testing.T) {
-	for _, line := range lines(t, "testdata/hostile.txt") {
-		code, _, _ := strings.Cut(line, " ")
-		raw := quoted(line)[0]
+	for _, row := range guardtest.ReadHostile(t, "testdata") {
+		raw, code := row.URL, row.Code
 		normal, err := new(guard.Guard).CheckURL(raw)
 		var invalid *webhook.InvalidError
 		if !errors.As(err, &invalid) {
@@ -38,9 +34,8 @@ func TestHostileURLs(t *testing.T) {
 }
 
 func TestLegitimateURLs(t *testing.T) {
-	for _, line := range lines(t, "testdata/legitimate.txt") {
-		pair := quoted(line)
-		raw, want := pair[0], pair[len(pair)-1]
+	for _, row := range guardtest.ReadLegitimate(t, "testdata") {
+		raw, want := row.URL, row.Normal
 		got, err := new(guard.Guard).CheckURL(raw)
 		if err != nil || got != want {
 			t.Errorf("CheckURL(%q) = %q, %v; want %q: a real receiver would be refused or misread", raw, got, err, want)
@@ -78,41 +73,6 @@ func TestAllowPrivateURLs(t *testing.T) {
 		if got, err := g.CheckURL(raw); err == nil {
 			t.Errorf("CheckURL(%q) with AllowPrivate = %q; want an error: only loopback and private networks are opened", raw, got)
 		}
-	}
-}
-
-// lines returns the lines of a table, without comments.
-func lines(t testing.TB, path string) []string {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	var out []string
-	for sc := bufio.NewScanner(f); sc.Scan(); {
-		if line := sc.Text(); !strings.HasPrefix(line, "#") {
-			out = append(out, line)
-		}
-	}
-	return out
-}
-
-// quoted returns the Go strings in a line of a table.
-func quoted(line string) []string {
-	var out []string
-	for {
-		i := strings.IndexByte(line, '"')
-		if i < 0 {
-			return out
-		}
-		q, err := strconv.QuotedPrefix(line[i:])
-		if err != nil {
-			panic("guard_test: bad table line: " + line)
-		}
-		s, _ := strconv.Unquote(q)
-		out = append(out, s)
-		line = line[i+len(q):]
 	}
 }
 
