@@ -12,8 +12,11 @@
 //
 // The handler runs for genuine requests only. It reads r.Body as usual, and
 // signer.ID(r.Context()) is the id of the event. Webhooks are delivered at
-// least once, so the same id can arrive again: remember the ids that you have
-// handled.
+// least once, so the same id can arrive again: give [VerifierConfig] a
+// [Deduplicator] and each is handled once. [NewMemory] makes one for a single
+// process, package sqldedup one in the receiver's database. A [Router] hands
+// events to handlers by their type, and [AllowList] turns away whoever does not
+// come from the sender's addresses.
 //
 // While the sender rotates a key, give both the new one and the old one, each
 // as an argument of its own. Where there is no http.Handler, call

@@ -20,6 +20,8 @@ const (
 	textRejected   = "Signature verification failed. Check your secret key."
 	textTooLarge   = "Request body too large."
 	textUnreadable = "Request body could not be read."
+	textBusy       = "The same webhook is being handled. Try again later."
+	textLater      = "Webhook cannot be taken now. Try again later."
 )
 
 // Middleware returns a handler that passes genuine webhooks on to next and
@@ -29,6 +31,12 @@ const (
 // again, and finds the id and the timestamp with ID and Timestamp. A webhook
 // that Verify refuses is answered 401 with one fixed text, a body over the
 // limit 413, and one that breaks off 400. OnReject learns the reason.
+//
+// With Duplicates, a webhook that was handled is answered 200 without calling
+// next. Handled is what next returned from with a 2xx; after any other status or
+// a panic the next delivery is passed on. A webhook that is being handled at this
+// moment is answered 409, since that may yet fail, and one is answered 503 if
+// duplicates cannot be told; the sender tries both again.
 func (v *Verifier) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, err := v.readClaim(r.Header) // first: most noise needs no body read
@@ -45,7 +53,12 @@ func (v *Verifier) Middleware(next http.Handler) http.Handler {
 			v.reject(w, r, err)
 			return
 		}
-		next.ServeHTTP(w, verifiedRequest(r, c, body))
+		r = verifiedRequest(r, c, body)
+		if v.duplicates == nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		v.serveOnce(w, r, c.id, next)
 	})
 }
 
@@ -98,18 +111,32 @@ type readError struct{ err error }
 func (e *readError) Error() string { return fmt.Sprintf("read body: %v", e.err) }
 func (e *readError) Unwrap() error { return e.err }
 
-func (v *Verifier) reject(w http.ResponseWriter, r *http.Request, reason error) {
+// tell lets the receiver's log know.
+func (v *Verifier) tell(r *http.Request, reason error) {
 	if v.onReject != nil {
 		v.onReject(r, reason)
 	}
+}
+
+func (v *Verifier) reject(w http.ResponseWriter, r *http.Request, reason error) {
+	v.tell(r, reason)
 	status, text := http.StatusUnauthorized, textRejected
 	var broken *readError
 	switch {
+	case errors.Is(reason, ErrBusy):
+		status, text = http.StatusConflict, textBusy
+	case errors.Is(reason, ErrDeduplicator):
+		status, text = http.StatusServiceUnavailable, textLater
 	case errors.Is(reason, ErrBodyTooLarge):
 		status, text = http.StatusRequestEntityTooLarge, textTooLarge
 	case errors.As(reason, &broken):
 		status, text = http.StatusBadRequest, textUnreadable
 	}
+	refuse(w, status, text)
+}
+
+// refuse answers with a text for people.
+func refuse(w http.ResponseWriter, status int, text string) {
 	h := w.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("X-Content-Type-Options", "nosniff")

@@ -23,11 +23,16 @@ const rejected = "Signature verification failed. Check your secret key."
 // delivery is a request that a sender with this key would make.
 func delivery(t testing.TB, s signer.Signer, at time.Time, body []byte) *http.Request {
 	t.Helper()
-	value, err := signer.Header(t.Context(), "evt_1", at, body, s)
+	return newDelivery(s, at, string(body))
+}
+
+// newDelivery is delivery where there is no test, as in examples. It panics.
+func newDelivery(s signer.Signer, at time.Time, body string) *http.Request {
+	value, err := signer.Header(context.Background(), "evt_1", at, []byte(body), s)
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
-	r := httptest.NewRequest(http.MethodPost, "/hooks", bytes.NewReader(body))
+	r := httptest.NewRequest(http.MethodPost, "/hooks", strings.NewReader(body))
 	r.Header = signed("evt_1", strconv.FormatInt(at.Unix(), 10), value)
 	return r
 }

@@ -72,8 +72,14 @@ type VerifierConfig struct {
 	// Defaults to 1 MiB.
 	MaxBody int64
 
+	// Duplicates lets Middleware pass each webhook on once.
+	// Defaults to nil: every delivery is passed on, repetitions too.
+	Duplicates Deduplicator
+
 	// OnReject is told by Middleware why it turned a request away, before it
 	// answers: one of this package's errors, or the error of reading the body.
+	// It is also told, after the answer, if a webhook was handled and that could
+	// not be remembered (ErrDeduplicator).
 	// It is called from many goroutines at once, and must leave r.Body alone.
 	// Defaults to nil, and then nobody is told.
 	OnReject func(r *http.Request, reason error)
@@ -84,11 +90,12 @@ type VerifierConfig struct {
 // authenticity"). It is safe for concurrent use. The zero Verifier has no keys
 // and refuses everything.
 type Verifier struct {
-	secrets   []Secret
-	publics   []PublicKey
-	tolerance int64 // seconds
-	maxBody   int64
-	onReject  func(*http.Request, error)
+	secrets    []Secret
+	publics    []PublicKey
+	tolerance  int64 // seconds
+	maxBody    int64
+	duplicates Deduplicator
+	onReject   func(*http.Request, error)
 }
 
 // NewVerifier returns a Verifier with all defaults that accepts a signature
@@ -114,11 +121,12 @@ func NewVerifierWith(cfg VerifierConfig) (*Verifier, error) {
 		return nil, err
 	}
 	v := &Verifier{
-		secrets:   append([]Secret(nil), cfg.Secrets...),
-		publics:   append([]PublicKey(nil), cfg.PublicKeys...),
-		tolerance: int64(cfg.Tolerance / time.Second),
-		maxBody:   cfg.MaxBody,
-		onReject:  cfg.OnReject,
+		secrets:    append([]Secret(nil), cfg.Secrets...),
+		publics:    append([]PublicKey(nil), cfg.PublicKeys...),
+		tolerance:  int64(cfg.Tolerance / time.Second),
+		maxBody:    cfg.MaxBody,
+		duplicates: cfg.Duplicates,
+		onReject:   cfg.OnReject,
 	}
 	if cfg.Tolerance == 0 {
 		v.tolerance = int64(defaultTolerance / time.Second)
