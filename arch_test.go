@@ -53,6 +53,7 @@ var rules = map[string]rule{
 	"dispatcher/lane":      {local: []string{"webhook"}},
 	"dispatcher/batch":     {local: []string{"store"}, modules: []string{"github.com/cenkalti/backoff/v4"}},
 	"dispatcher/directory": {local: []string{"webhook", "store", "dispatcher/clock"}, modules: []string{"golang.org/x/sync", "github.com/maypok86/otter/v2"}},
+	"dispatcher/audit":     {local: []string{"webhook"}},
 	"dispatcher/quota":     {local: []string{"webhook", "store", "dispatcher/clock"}},
 	"dispatcher/send": {
 		local:   []string{"signer", "webhook", "store", "dispatcher/clock", "dispatcher/seal", "dispatcher/transport"},
@@ -73,13 +74,13 @@ var rules = map[string]rule{
 	"dispatcher": {
 		local: []string{
 			"signer", "webhook", "webhook/schema", "store", "dispatcher/clock", "dispatcher/entropy", "dispatcher/seal",
-			"dispatcher/transport", "dispatcher/transport/guard", "dispatcher/batch", "dispatcher/directory", "dispatcher/quota", "dispatcher/send",
+			"dispatcher/transport", "dispatcher/transport/guard", "dispatcher/audit", "dispatcher/batch", "dispatcher/directory", "dispatcher/quota", "dispatcher/send",
 			"dispatcher/schedule", "dispatcher/jobs", "dispatcher/engine",
 		},
 		modules: []string{"go.uber.org/zap", "golang.org/x/time", "go.opentelemetry.io/otel"},
 	},
 	"dispatcher/manage": {
-		local:   []string{"signer", "webhook", "webhook/schema", "webhook/catalog", "store", "dispatcher", "dispatcher/clock", "dispatcher/jobs", "dispatcher/quota", "dispatcher/lane", "dispatcher/transport", "dispatcher/transport/guard", "dispatcher/seal"},
+		local:   []string{"signer", "webhook", "webhook/schema", "webhook/catalog", "store", "dispatcher", "dispatcher/audit", "dispatcher/clock", "dispatcher/jobs", "dispatcher/quota", "dispatcher/lane", "dispatcher/transport", "dispatcher/transport/guard", "dispatcher/seal"},
 		modules: []string{"go.uber.org/zap", "golang.org/x/time"},
 	},
 	"dispatcher/httpapi": {

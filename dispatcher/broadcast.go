@@ -149,7 +149,11 @@ func (d *Dispatcher) StartRedelivery(ctx context.Context, tenant string, r jobs.
 		ID: id, Tenant: tenant, Kind: store.JobRedeliver, Spec: spec, Total: int64(total),
 		State: store.JobRunning, CreatedAt: at, UpdatedAt: at,
 	}
-	if err := d.store.CreateJob(ctx, at, j); err != nil {
+	record, err := d.NewAudit(ctx, webhook.AuditRecord{Tenant: tenant, Action: webhook.ActionRedeliveryStarted, Resource: id, After: spec})
+	if err != nil {
+		return store.Job{}, err
+	}
+	if err := d.store.CreateJob(ctx, at, j, record); err != nil {
 		return store.Job{}, err
 	}
 	if s, err := d.shardOf(ctx, tenant); err == nil {

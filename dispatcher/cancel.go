@@ -15,7 +15,7 @@ import (
 // seconds. The outcome says what happened; that there was nothing left to cancel is
 // not an error. Repeating it is safe. Errors are store.ErrNotFound, and the store's.
 func (d *Dispatcher) Cancel(ctx context.Context, tenant, delivery string) (webhook.CancelOutcome, error) {
-	answers, err := d.cancel(ctx, tenant, []string{delivery})
+	answers, err := d.cancel(ctx, tenant, []string{delivery}, webhook.AuditRecord{Action: webhook.ActionDeliveryCanceled, Resource: delivery})
 	if err != nil {
 		return "", err
 	}
@@ -26,7 +26,8 @@ func (d *Dispatcher) Cancel(ctx context.Context, tenant, delivery string) (webho
 }
 
 // CancelEvent is Cancel for all deliveries of an event that are pending, and returns
-// an answer for each. Deliveries that have ended are not among them.
+// an answer for each. Deliveries that have ended are not among them. Of more than
+// 1,000, each thousand is a transaction, with an audit record of its own.
 func (d *Dispatcher) CancelEvent(ctx context.Context, tenant, event string) ([]webhook.Cancellation, error) {
 	if _, err := d.store.Event(ctx, tenant, event); err != nil {
 		return nil, err
@@ -44,7 +45,7 @@ func (d *Dispatcher) CancelEvent(ctx context.Context, tenant, event string) ([]w
 			}
 		}
 		if len(pending) > 0 {
-			answers, err := d.cancel(ctx, tenant, pending)
+			answers, err := d.cancel(ctx, tenant, pending, webhook.AuditRecord{Action: webhook.ActionEventCanceled, Resource: event})
 			if err != nil {
 				return all, err
 			}
@@ -57,13 +58,18 @@ func (d *Dispatcher) CancelEvent(ctx context.Context, tenant, event string) ([]w
 	}
 }
 
-// cancel cancels deliveries and makes this process heed it.
-func (d *Dispatcher) cancel(ctx context.Context, tenant string, deliveries []string) ([]webhook.Cancellation, error) {
+// cancel cancels deliveries, which r says in the audit log, and makes this process
+// heed it.
+func (d *Dispatcher) cancel(ctx context.Context, tenant string, deliveries []string, r webhook.AuditRecord) ([]webhook.Cancellation, error) {
 	s, err := d.shardOf(ctx, tenant)
 	if err != nil {
 		return nil, fmt.Errorf("cancel: %w", err)
 	}
-	found, err := s.store.Cancel(ctx, clock.Now(), tenant, deliveries)
+	r.Tenant = tenant
+	if r, err = d.NewAudit(ctx, r); err != nil {
+		return nil, fmt.Errorf("cancel: %w", err)
+	}
+	found, err := s.store.Cancel(ctx, clock.Now(), tenant, deliveries, r)
 	if err != nil {
 		return nil, err
 	}

@@ -49,8 +49,10 @@ func (d *database) ChangedEndpoints(ctx context.Context, cursor int64, limit int
 	return eps, next, err
 }
 
-func (d *database) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, most int) (store.EndpointRecord, error) {
-	return answer(d, "create endpoint", func() (store.EndpointRecord, error) { return d.memory.CreateEndpoint(ctx, now, ep, secret, most) })
+func (d *database) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, most int, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
+	return answer(d, "create endpoint", func() (store.EndpointRecord, error) {
+		return d.memory.CreateEndpoint(ctx, now, ep, secret, most, audit...)
+	})
 }
 
 func (d *database) Endpoint(ctx context.Context, tenant, id string) (store.EndpointRecord, error) {
@@ -65,8 +67,8 @@ func (d *database) LeaseJobs(ctx context.Context, now time.Time, epoch int64, li
 	return answer(d, "lease jobs", func() ([]store.Job, error) { return d.memory.LeaseJobs(ctx, now, epoch, limit) })
 }
 
-func (d *database) CreateJob(ctx context.Context, now time.Time, job store.Job) error {
-	_, err := answer(d, "create job", func() (any, error) { return nil, d.memory.CreateJob(ctx, now, job) })
+func (d *database) CreateJob(ctx context.Context, now time.Time, job store.Job, audit ...webhook.AuditRecord) error {
+	_, err := answer(d, "create job", func() (any, error) { return nil, d.memory.CreateJob(ctx, now, job, audit...) })
 	return err
 }
 

@@ -3,6 +3,7 @@ package dispatcher
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 
 	"go.uber.org/zap"
@@ -22,7 +23,8 @@ var ErrUnchanged = errors.New("nothing to change")
 // this process heed the change. Errors are those of change, and
 // store.ErrNotFound.
 //
-// An endpoint that is paused or resumed by the change is reported, once.
+// An endpoint that is paused or resumed by the change is reported, once. The audit
+// log has who did it, by webhook.WithActor.
 func (d *Dispatcher) UpdateEndpoint(ctx context.Context, tenant, id string, change func(*store.EndpointRecord) error) (store.EndpointRecord, error) {
 	return d.update(ctx, store.Lane{Tenant: tenant, Endpoint: id}, webhook.Snapshot{}, change)
 }
@@ -42,7 +44,11 @@ func (d *Dispatcher) update(ctx context.Context, key store.Lane, evidence webhoo
 		} else if err != nil {
 			return rec, err
 		}
-		next, err = d.store.UpdateEndpoint(ctx, clock.Now(), next)
+		record, err := d.auditUpdate(ctx, &rec, &next)
+		if err != nil {
+			return rec, fmt.Errorf("update endpoint: %w", err)
+		}
+		next, err = d.store.UpdateEndpoint(ctx, clock.Now(), next, record)
 		if errors.Is(err, store.ErrVersion) && ctx.Err() == nil {
 			continue
 		}
@@ -96,7 +102,7 @@ func (d *Dispatcher) reportStatus(before, after *webhook.Endpoint, evidence webh
 // pause pauses an endpoint on behalf of the engine (see engine.Config).
 func (d *Dispatcher) pause(ctx context.Context, r engine.PauseRequest) error {
 	paused := false
-	_, err := d.update(ctx, r.Lane, r.Evidence, func(ep *store.EndpointRecord) error {
+	_, err := d.update(webhook.WithLibraryActor(ctx), r.Lane, r.Evidence, func(ep *store.EndpointRecord) error {
 		if ep.Status == webhook.EndpointPaused || ep.Revision != r.Revision {
 			return ErrUnchanged
 		}

@@ -114,6 +114,9 @@ type Retention struct {
 	// Statistics is how long the counts of each day are kept.
 	// Defaults to 400 days.
 	Statistics time.Duration
+	// Audit is how long the audit log is kept.
+	// Defaults to 400 days.
+	Audit time.Duration
 }
 
 const (
@@ -148,6 +151,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Retention.Payloads, 30*day)
 	setDefault(&c.Retention.Deliveries, 90*day)
 	setDefault(&c.Retention.Statistics, 400*day)
+	setDefault(&c.Retention.Audit, 400*day)
 	return c
 }
 
@@ -169,7 +173,7 @@ func (c Config) validate() error {
 		return errors.New("dispatcher: Config.DrainTimeout must not be negative")
 	case c.Lease < time.Second:
 		return errors.New("dispatcher: Config.Lease must be at least 1 second")
-	case c.Retention.Payloads < time.Minute || c.Retention.Deliveries < c.Retention.Payloads || c.Retention.Statistics < time.Minute:
+	case c.Retention.Payloads < time.Minute || c.Retention.Deliveries < c.Retention.Payloads || c.Retention.Statistics < time.Minute || c.Retention.Audit < time.Minute:
 		return errors.New("dispatcher: Config.Retention must be at least a minute, and deliveries at least as long as payloads")
 	}
 	for name, defaults := range c.TypeDefaults {

@@ -74,8 +74,8 @@ func (f *faultyStore) Take(ctx context.Context, now time.Time, epoch int64, limi
 	return r, err
 }
 
-func (f *faultyStore) Cancel(ctx context.Context, now time.Time, tenant string, deliveries []string) (r []store.Cancellation, err error) {
-	err = f.do("cancel", func() (err error) { r, err = f.Store.Cancel(ctx, now, tenant, deliveries); return err })
+func (f *faultyStore) Cancel(ctx context.Context, now time.Time, tenant string, deliveries []string, audit ...webhook.AuditRecord) (r []store.Cancellation, err error) {
+	err = f.do("cancel", func() (err error) { r, err = f.Store.Cancel(ctx, now, tenant, deliveries, audit...); return err })
 	return r, err
 }
 
@@ -132,8 +132,8 @@ func (f *faultyStore) TenantEndpoints(ctx context.Context, tenant string, after 
 	return r, rev, err
 }
 
-func (f *faultyStore) CreateJob(ctx context.Context, now time.Time, job store.Job) error {
-	return f.do("create job", func() error { return f.Store.CreateJob(ctx, now, job) })
+func (f *faultyStore) CreateJob(ctx context.Context, now time.Time, job store.Job, audit ...webhook.AuditRecord) error {
+	return f.do("create job", func() error { return f.Store.CreateJob(ctx, now, job, audit...) })
 }
 
 func (f *faultyStore) LeaseJobs(ctx context.Context, now time.Time, epoch int64, limit int) (r []store.Job, err error) {

@@ -55,7 +55,11 @@ func (d *Dispatcher) TestSend(ctx context.Context, tenant, endpoint string, ev w
 // a fresh schedule; its attempts keep their numbers. A delivery that is pending
 // is left as it is. Errors are store.ErrNotFound and store.ErrPayloadGone.
 func (d *Dispatcher) Redeliver(ctx context.Context, tenant, delivery string) error {
-	if err := d.store.Redeliver(ctx, clock.Now(), tenant, delivery); err != nil {
+	r, err := d.NewAudit(ctx, webhook.AuditRecord{Tenant: tenant, Action: webhook.ActionDeliveryRedelivered, Resource: delivery})
+	if err != nil {
+		return fmt.Errorf("redeliver: %w", err)
+	}
+	if err := d.store.Redeliver(ctx, clock.Now(), tenant, delivery, r); err != nil {
 		return err
 	}
 	if s, err := d.shardOf(ctx, tenant); err == nil {

@@ -85,7 +85,7 @@ func (d *Dispatcher) engineConfig(s *shard) engine.Config {
 		Store: s.store, Sealer: d.sealer, Sender: d.sender, Entropy: d.entropy, Log: s.log, Version: Version,
 		Slots: slotsOf(d.cfg.Slots, len(d.shards)), DrainTimeout: d.cfg.DrainTimeout, Lease: d.cfg.Lease,
 		Retention: store.Retention{
-			Payloads: r.Payloads, Deliveries: r.Deliveries, Statistics: r.Statistics, Tombstones: tombstonesFor,
+			Payloads: r.Payloads, Deliveries: r.Deliveries, Statistics: r.Statistics, Audit: r.Audit, Tombstones: tombstonesFor,
 		},
 		TypeDefaults: d.cfg.TypeDefaults,
 		Changed:      func(ep *webhook.Endpoint) { d.changed(s, ep) }, Pause: d.pause, Report: d.Report,

@@ -19,8 +19,9 @@ type Canceling interface {
 	// reason, Poll leases it without asking and says so (see Claimed). A
 	// member of a batch is left as it is, and so is what has ended. Repeating
 	// it is safe. A delivery that is sent again later (see Redeliver) is not
-	// marked any more.
-	Cancel(ctx context.Context, now time.Time, tenant string, deliveries []string) ([]Cancellation, error)
+	// marked any more. The audit records are written if one has ended by it or is
+	// marked that was not before.
+	Cancel(ctx context.Context, now time.Time, tenant string, deliveries []string, audit ...webhook.AuditRecord) ([]Cancellation, error)
 }
 
 // Cancellation is the answer about one delivery.

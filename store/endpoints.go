@@ -26,13 +26,13 @@ func (r EndpointRecord) Clone() EndpointRecord {
 // endpoint a new Revision, which is greater than any revision that the tenant
 // had before, makes it the tenant's revision, and makes the endpoint's lane
 // due, so that the engine judges its parked deliveries anew. All of that is one
-// transaction.
+// transaction, and so are the audit records (see Audit).
 type Endpoints interface {
 	// CreateEndpoint stores a new endpoint with its first secret and returns
 	// it with Revision, Version 1 and times set. If most is not zero and the
 	// tenant has as many endpoints already, it is ErrTooMany, whoever else
 	// creates some at the same time.
-	CreateEndpoint(ctx context.Context, now time.Time, ep EndpointRecord, secret SecretRecord, most int) (EndpointRecord, error)
+	CreateEndpoint(ctx context.Context, now time.Time, ep EndpointRecord, secret SecretRecord, most int, audit ...webhook.AuditRecord) (EndpointRecord, error)
 
 	// UpdateEndpoint replaces the configuration if ep.Version is the present
 	// version, and returns it with the next Version. An endpoint that was
@@ -40,12 +40,12 @@ type Endpoints interface {
 	// and its recovery begins, by the store's clock.
 	// ErrVersion if the version is not current; ErrNotFound also for deleted
 	// endpoints.
-	UpdateEndpoint(ctx context.Context, now time.Time, ep EndpointRecord) (EndpointRecord, error)
+	UpdateEndpoint(ctx context.Context, now time.Time, ep EndpointRecord, audit ...webhook.AuditRecord) (EndpointRecord, error)
 
 	// DeleteEndpoint leaves a tombstone, which only Directory shows, and
 	// removes the secrets. Pending deliveries stay for the engine to cancel.
 	// ErrNotFound if there is none, or it was deleted before.
-	DeleteEndpoint(ctx context.Context, now time.Time, tenant, id string) error
+	DeleteEndpoint(ctx context.Context, now time.Time, tenant, id string, audit ...webhook.AuditRecord) error
 
 	// Endpoint returns one endpoint; ErrNotFound also for deleted ones.
 	Endpoint(ctx context.Context, tenant, id string) (EndpointRecord, error)
@@ -118,5 +118,5 @@ type Secrets interface {
 	// too, for the endpoint's signature scheme becomes the secret's and an
 	// update from before must not undo that. ErrNotFound if the endpoint is
 	// unknown or deleted.
-	RotateSecret(ctx context.Context, now time.Time, secret SecretRecord, oldUntil time.Time) error
+	RotateSecret(ctx context.Context, now time.Time, secret SecretRecord, oldUntil time.Time, audit ...webhook.AuditRecord) error
 }

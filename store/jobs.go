@@ -13,15 +13,15 @@ import (
 // cursor and does its share of the work in one transaction, and so is done once.
 type Jobs interface {
 	// CreateJob stores a job that is running and that nobody works on. A job of
-	// that tenant and id must not be there.
-	CreateJob(ctx context.Context, now time.Time, job Job) error
+	// that tenant and id must not be there. See Audit for the records.
+	CreateJob(ctx context.Context, now time.Time, job Job, audit ...webhook.AuditRecord) error
 
 	// Job returns one job. ErrNotFound.
 	Job(ctx context.Context, tenant, id string) (Job, error)
 
 	// CancelJob ends a job that is running; what it has done stays done. That it
 	// has ended already is not an error. ErrNotFound.
-	CancelJob(ctx context.Context, now time.Time, tenant, id string) error
+	CancelJob(ctx context.Context, now time.Time, tenant, id string, audit ...webhook.AuditRecord) error
 
 	// LeaseJobs returns the running jobs that epoch works on, and gives it those
 	// that nobody works on, or somebody who has no valid lease, at most limit in

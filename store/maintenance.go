@@ -34,6 +34,8 @@ type Retention struct {
 	Deliveries time.Duration
 	// Statistics bounds the statistics by day.
 	Statistics time.Duration
+	// Audit bounds the audit log.
+	Audit time.Duration
 	// Tombstones bounds what is left of deleted endpoints.
 	Tombstones time.Duration
 }
@@ -47,6 +49,8 @@ type Pruned struct {
 	ExpiredDeliveries []webhook.Delivery
 	// Jobs counts the jobs that had ended.
 	Jobs int
+	// Audit counts records of the audit log.
+	Audit int
 	// More says that there is more to remove.
 	More bool
 }
@@ -62,6 +66,7 @@ func (p *Pruned) Add(q Pruned) {
 	p.Endpoints += q.Endpoints
 	p.Expired += q.Expired
 	p.Jobs += q.Jobs
+	p.Audit += q.Audit
 	p.ExpiredDeliveries = append(p.ExpiredDeliveries, q.ExpiredDeliveries...)
 	p.More = p.More || q.More
 }

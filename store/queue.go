@@ -42,8 +42,8 @@ type Queue interface {
 	// number of claims, so that a settle from before finds another fence. It
 	// keeps its place in the order of events, and loses its batch. A
 	// delivery that is pending is left as it is, which is not an error.
-	// ErrNotFound; ErrPayloadGone.
-	Redeliver(ctx context.Context, now time.Time, tenant, delivery string) error
+	// ErrNotFound; ErrPayloadGone. See Audit for the records.
+	Redeliver(ctx context.Context, now time.Time, tenant, delivery string, audit ...webhook.AuditRecord) error
 }
 
 // Waiting is a row that is due and asks to be admitted.

@@ -25,6 +25,7 @@ type Store interface {
 	Statistics
 	Maintenance
 	Settings
+	Audit
 }
 
 // Volatile marks a store that keeps nothing when the process ends. Secrets in it

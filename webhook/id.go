@@ -22,6 +22,8 @@ const (
 	PrefixBatch    Prefix = "bat_"
 	PrefixJob      Prefix = "job_"
 	PrefixSecret   Prefix = "sec_"
+	PrefixAudit    Prefix = "aud_"
+	PrefixIncident Prefix = "inc_"
 )
 
 // NewID returns a fresh id: the prefix and a ULID of now with 80 random bits

@@ -63,16 +63,18 @@ func (s *tap) EngineEndpoints(ctx context.Context, keys []store.Lane) ([]store.E
 	return tapped(s, "EngineEndpoints", func() ([]store.EngineEndpoint, error) { return s.Store.EngineEndpoints(ctx, keys) })
 }
 
-func (s *tap) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, most int) (store.EndpointRecord, error) {
-	return tapped(s, "CreateEndpoint", func() (store.EndpointRecord, error) { return s.Store.CreateEndpoint(ctx, now, ep, secret, most) })
+func (s *tap) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, most int, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
+	return tapped(s, "CreateEndpoint", func() (store.EndpointRecord, error) {
+		return s.Store.CreateEndpoint(ctx, now, ep, secret, most, audit...)
+	})
 }
 
-func (s *tap) UpdateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord) (store.EndpointRecord, error) {
-	return tapped(s, "UpdateEndpoint", func() (store.EndpointRecord, error) { return s.Store.UpdateEndpoint(ctx, now, ep) })
+func (s *tap) UpdateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
+	return tapped(s, "UpdateEndpoint", func() (store.EndpointRecord, error) { return s.Store.UpdateEndpoint(ctx, now, ep, audit...) })
 }
 
-func (s *tap) DeleteEndpoint(ctx context.Context, now time.Time, tenant, id string) error {
-	return tapped0(s, "DeleteEndpoint", func() error { return s.Store.DeleteEndpoint(ctx, now, tenant, id) })
+func (s *tap) DeleteEndpoint(ctx context.Context, now time.Time, tenant, id string, audit ...webhook.AuditRecord) error {
+	return tapped0(s, "DeleteEndpoint", func() error { return s.Store.DeleteEndpoint(ctx, now, tenant, id, audit...) })
 }
 
 func (s *tap) Endpoint(ctx context.Context, tenant, id string) (store.EndpointRecord, error) {
@@ -87,8 +89,8 @@ func (s *tap) Secrets(ctx context.Context, tenant, endpoint string) ([]store.Sec
 	return tapped(s, "Secrets", func() ([]store.SecretRecord, error) { return s.Store.Secrets(ctx, tenant, endpoint) })
 }
 
-func (s *tap) RotateSecret(ctx context.Context, now time.Time, secret store.SecretRecord, oldUntil time.Time) error {
-	return tapped0(s, "RotateSecret", func() error { return s.Store.RotateSecret(ctx, now, secret, oldUntil) })
+func (s *tap) RotateSecret(ctx context.Context, now time.Time, secret store.SecretRecord, oldUntil time.Time, audit ...webhook.AuditRecord) error {
+	return tapped0(s, "RotateSecret", func() error { return s.Store.RotateSecret(ctx, now, secret, oldUntil, audit...) })
 }
 
 func (s *tap) Acquire(ctx context.Context, now time.Time, p store.Process, ttl time.Duration) (int64, error) {
@@ -123,16 +125,16 @@ func (s *tap) Settle(ctx context.Context, now time.Time, st store.Settlement) (s
 	return tapped(s, "Settle", func() (store.SettleResult, error) { return s.Store.Settle(ctx, now, st) })
 }
 
-func (s *tap) Cancel(ctx context.Context, now time.Time, tenant string, deliveries []string) ([]store.Cancellation, error) {
-	return tapped(s, "Cancel", func() ([]store.Cancellation, error) { return s.Store.Cancel(ctx, now, tenant, deliveries) })
+func (s *tap) Cancel(ctx context.Context, now time.Time, tenant string, deliveries []string, audit ...webhook.AuditRecord) ([]store.Cancellation, error) {
+	return tapped(s, "Cancel", func() ([]store.Cancellation, error) { return s.Store.Cancel(ctx, now, tenant, deliveries, audit...) })
 }
 
 func (s *tap) ReserveQuota(ctx context.Context, now time.Time, req store.QuotaRequest) (int64, error) {
 	return tapped(s, "ReserveQuota", func() (int64, error) { return s.Store.ReserveQuota(ctx, now, req) })
 }
 
-func (s *tap) Redeliver(ctx context.Context, now time.Time, tenant, delivery string) error {
-	return tapped0(s, "Redeliver", func() error { return s.Store.Redeliver(ctx, now, tenant, delivery) })
+func (s *tap) Redeliver(ctx context.Context, now time.Time, tenant, delivery string, audit ...webhook.AuditRecord) error {
+	return tapped0(s, "Redeliver", func() error { return s.Store.Redeliver(ctx, now, tenant, delivery, audit...) })
 }
 
 func (s *tap) Take(ctx context.Context, now time.Time, epoch int64, limit int, asking []store.Lane, turn func(store.Lane) store.Turn) ([]store.Claimed, error) {

@@ -16,6 +16,12 @@
 // can be read. Custom headers may be credentials too: their values go in and
 // never come out, and [Hidden] stands in their place.
 //
+// # Audit log
+//
+// Every change is in the audit log ([Manager.Audit]), stored in the transaction of the
+// change, with the actor that [webhook.WithActor] has put into the context of the
+// call.
+//
 // # Delivery control
 //
 // When and how deliveries go out is a matter of an endpoint's fields, which

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/postrider/postrider/dispatcher"
+	"github.com/postrider/postrider/dispatcher/audit"
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/webhook"
 )
@@ -64,7 +65,12 @@ func (m *Manager) create(ctx context.Context, ep webhook.Endpoint, key signingKe
 	if err != nil {
 		return webhook.Endpoint{}, Secret{}, fmt.Errorf("create endpoint: %w", err)
 	}
-	rec, err = m.store.CreateEndpoint(ctx, now(), rec, sealed, max(limits.Endpoints, 0))
+	record := webhook.AuditRecord{Tenant: ep.Tenant, Action: webhook.ActionEndpointCreated, Resource: ep.ID}
+	_, record.After = audit.Diff(nil, &ep)
+	if record, err = m.d.NewAudit(ctx, record); err != nil {
+		return webhook.Endpoint{}, Secret{}, fmt.Errorf("create endpoint: %w", err)
+	}
+	rec, err = m.store.CreateEndpoint(ctx, now(), rec, sealed, max(limits.Endpoints, 0), record)
 	if errors.Is(err, store.ErrTooMany) {
 		err = &webhook.QuotaError{Limit: webhook.LimitEndpoints}
 	}
@@ -114,10 +120,20 @@ func (m *Manager) Endpoints(ctx context.Context, tenant string, page store.Page)
 // its pending deliveries are canceled, attempts under way aside. Its history
 // stays. The error is store.ErrNotFound, also after its deletion.
 func (m *Manager) DeleteEndpoint(ctx context.Context, tenant, id string) error {
-	if err := known(webhook.PrefixEndpoint, tenant, id); err != nil {
+	rec, err := m.record(ctx, tenant, id)
+	if err != nil {
 		return err
 	}
-	if err := m.store.DeleteEndpoint(ctx, now(), tenant, id); err != nil {
+	before, err := m.d.OpenHeaders(ctx, rec)
+	if err != nil { // a key that was lost must not keep an endpoint alive
+		before = rec.Endpoint
+	}
+	record := webhook.AuditRecord{Tenant: tenant, Action: webhook.ActionEndpointDeleted, Resource: id}
+	record.Before, _ = audit.Diff(&before, nil)
+	if record, err = m.d.NewAudit(ctx, record); err != nil {
+		return fmt.Errorf("delete endpoint: %w", err)
+	}
+	if err := m.store.DeleteEndpoint(ctx, now(), tenant, id, record); err != nil {
 		return err
 	}
 	m.announce(ctx, tenant, id)

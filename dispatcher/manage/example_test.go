@@ -105,6 +105,28 @@ func ExampleManager_RotateSecret() {
 	// the new one: false ends: true
 }
 
+func ExampleManager_Audit() {
+	m, _ := newManager()
+	// Where the host knows who is calling:
+	ctx := webhook.WithActor(context.Background(), webhook.Actor{Name: "ada@acme.example", Address: "192.0.2.7"})
+	ep, _, err := m.CreateEndpoint(ctx, webhook.Endpoint{Tenant: "acme", URL: "https://acme.example/hooks?key=s3cret"})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	records, err := m.Audit(ctx, "acme", store.AuditFilter{Resource: ep.ID}, store.Page{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, r := range records {
+		fmt.Println(r.Actor.Name, r.Action)
+		fmt.Println(string(r.After))
+	}
+	// Output:
+	// ada@acme.example endpoint.created
+	// {"auto_pause_after":100,"event_types":["*"],"method":"POST","on_paused":"hold","signature":"v1","status":"active","timeout_seconds":15,"url":"https://acme.example/hooks?key=***"}
+}
+
 func ExampleManager_TestEndpoint() {
 	ctx := context.Background()
 	m, _ := newManager()

@@ -17,33 +17,38 @@ type faultyStore struct {
 	createFails, rotateFails, engineFails error
 	// beforeUpdate runs once, before an update; afterRotate after a rotation.
 	beforeUpdate, afterRotate func()
+	// fault is asked before and after each call that changes something; an error is
+	// what the call answers.
+	fault func(call string, done bool) error
 	// earlier is what Delivery returns of a delivery that has moved on since.
 	earlier webhook.Delivery
 }
 
-func (s *faultyStore) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, most int) (store.EndpointRecord, error) {
+func (s *faultyStore) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, most int, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
 	if s.createFails != nil {
 		return store.EndpointRecord{}, s.createFails
 	}
-	return s.Store.CreateEndpoint(ctx, now, ep, secret, most)
+	return change(s, "CreateEndpoint", func() (store.EndpointRecord, error) {
+		return s.Store.CreateEndpoint(ctx, now, ep, secret, most, audit...)
+	})
 }
 
-func (s *faultyStore) UpdateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord) (store.EndpointRecord, error) {
+func (s *faultyStore) UpdateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
 	if f := s.beforeUpdate; f != nil {
 		s.beforeUpdate = nil
 		f()
 	}
-	return s.Store.UpdateEndpoint(ctx, now, ep)
+	return change(s, "UpdateEndpoint", func() (store.EndpointRecord, error) { return s.Store.UpdateEndpoint(ctx, now, ep, audit...) })
 }
 
-func (s *faultyStore) RotateSecret(ctx context.Context, now time.Time, secret store.SecretRecord, oldUntil time.Time) error {
+func (s *faultyStore) RotateSecret(ctx context.Context, now time.Time, secret store.SecretRecord, oldUntil time.Time, audit ...webhook.AuditRecord) error {
 	if s.rotateFails != nil {
 		return s.rotateFails
 	}
 	if s.afterRotate != nil {
 		defer s.afterRotate()
 	}
-	return s.Store.RotateSecret(ctx, now, secret, oldUntil)
+	return change0(s, "RotateSecret", func() error { return s.Store.RotateSecret(ctx, now, secret, oldUntil, audit...) })
 }
 
 func (s *faultyStore) EngineEndpoints(ctx context.Context, keys []store.Lane) ([]store.EngineEndpoint, error) {
@@ -68,11 +73,11 @@ func (s *faultyStore) Endpoint(ctx context.Context, tenant, id string) (store.En
 	return s.Store.Endpoint(ctx, tenant, id)
 }
 
-func (s *faultyStore) DeleteEndpoint(ctx context.Context, now time.Time, tenant, id string) error {
+func (s *faultyStore) DeleteEndpoint(ctx context.Context, now time.Time, tenant, id string, audit ...webhook.AuditRecord) error {
 	if err := badText(tenant, id); err != nil {
 		return err
 	}
-	return s.Store.DeleteEndpoint(ctx, now, tenant, id)
+	return change0(s, "DeleteEndpoint", func() error { return s.Store.DeleteEndpoint(ctx, now, tenant, id, audit...) })
 }
 
 func (s *faultyStore) ListEndpoints(ctx context.Context, tenant string, page store.Page) ([]store.EndpointRecord, error) {
@@ -113,18 +118,52 @@ func (s *faultyStore) ListDeliveries(ctx context.Context, tenant string, filter 
 	return s.Store.ListDeliveries(ctx, tenant, filter, page)
 }
 
-func (s *faultyStore) Cancel(ctx context.Context, now time.Time, tenant string, deliveries []string) ([]store.Cancellation, error) {
+func (s *faultyStore) Cancel(ctx context.Context, now time.Time, tenant string, deliveries []string, audit ...webhook.AuditRecord) ([]store.Cancellation, error) {
 	if err := badText(append(deliveries, tenant)...); err != nil {
 		return nil, err
 	}
-	return s.Store.Cancel(ctx, now, tenant, deliveries)
+	return change(s, "Cancel", func() ([]store.Cancellation, error) { return s.Store.Cancel(ctx, now, tenant, deliveries, audit...) })
 }
 
-func (s *faultyStore) Redeliver(ctx context.Context, now time.Time, tenant, delivery string) error {
+func (s *faultyStore) Redeliver(ctx context.Context, now time.Time, tenant, delivery string, audit ...webhook.AuditRecord) error {
 	if err := badText(tenant, delivery); err != nil {
 		return err
 	}
-	return s.Store.Redeliver(ctx, now, tenant, delivery)
+	return change0(s, "Redeliver", func() error { return s.Store.Redeliver(ctx, now, tenant, delivery, audit...) })
+}
+
+// change makes a call that changes something, or fails.
+func change[T any](s *faultyStore, name string, call func() (T, error)) (v T, err error) {
+	if s.fault == nil {
+		return call()
+	}
+	if err := s.fault(name, false); err != nil {
+		return v, err
+	}
+	if v, err = call(); err != nil {
+		return v, err
+	}
+	return v, s.fault(name, true)
+}
+
+// change0 is change for a call without an answer.
+func change0(s *faultyStore, name string, call func() error) error {
+	return second(change(s, name, func() (any, error) { return nil, call() }))
+}
+
+func (s *faultyStore) CreateJob(ctx context.Context, now time.Time, job store.Job, audit ...webhook.AuditRecord) error {
+	return change0(s, "CreateJob", func() error { return s.Store.CreateJob(ctx, now, job, audit...) })
+}
+
+func (s *faultyStore) CancelJob(ctx context.Context, now time.Time, tenant, id string, audit ...webhook.AuditRecord) error {
+	return change0(s, "CancelJob", func() error { return s.Store.CancelJob(ctx, now, tenant, id, audit...) })
+}
+
+func (s *faultyStore) ListAudit(ctx context.Context, tenant string, filter store.AuditFilter, page store.Page) ([]webhook.AuditRecord, error) {
+	if err := badText(tenant, string(filter.Action), filter.Actor, filter.Resource, page.After); err != nil {
+		return nil, err
+	}
+	return s.Store.ListAudit(ctx, tenant, filter, page)
 }
 
 // badText is what PostgreSQL says to text that it does not take.

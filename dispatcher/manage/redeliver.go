@@ -199,5 +199,9 @@ func (m *Manager) CancelJob(ctx context.Context, tenant, id string) error {
 	if _, err := m.Job(ctx, tenant, id); err != nil {
 		return err
 	}
-	return m.store.CancelJob(ctx, now(), tenant, id)
+	record, err := m.d.NewAudit(ctx, webhook.AuditRecord{Tenant: tenant, Action: webhook.ActionRedeliveryCanceled, Resource: id})
+	if err != nil {
+		return fmt.Errorf("cancel job: %w", err)
+	}
+	return m.store.CancelJob(ctx, now(), tenant, id, record)
 }

@@ -68,7 +68,11 @@ func (m *Manager) RotateSecret(ctx context.Context, tenant, endpoint string, r R
 		return Secret{}, fmt.Errorf("rotate secret: %w", err)
 	}
 	overlap := max(cmp.Or(r.Overlap, defaultOverlap), 0)
-	if err := m.store.RotateSecret(ctx, at, sealed, at.Add(overlap)); err != nil {
+	record, err := m.auditRotation(ctx, sealed, present, at.Add(overlap))
+	if err != nil {
+		return Secret{}, fmt.Errorf("rotate secret: %w", err)
+	}
+	if err := m.store.RotateSecret(ctx, at, sealed, at.Add(overlap), record); err != nil {
 		return Secret{}, err
 	}
 	m.announce(ctx, tenant, endpoint)
@@ -77,6 +81,20 @@ func (m *Manager) RotateSecret(ctx context.Context, tenant, endpoint string, r R
 		Snapshot: webhook.Snapshot{SecretID: sealed.ID}.Of(&rec.Endpoint),
 	})
 	return key.shown, nil
+}
+
+// auditRotation returns the record of a rotation: of either secret its fingerprint.
+func (m *Manager) auditRotation(ctx context.Context, next store.SecretRecord, present []store.SecretRecord, until time.Time) (webhook.AuditRecord, error) {
+	of := func(s store.SecretRecord) map[string]any {
+		return map[string]any{"secret_id": s.ID, "scheme": s.Scheme, "fingerprint": s.Fingerprint}
+	}
+	var before any
+	after := of(next)
+	if len(present) > 0 {
+		before = of(present[0])
+		after["old_until"] = instant(until)
+	}
+	return m.audit(ctx, webhook.AuditRecord{Tenant: next.Tenant, Action: webhook.ActionSecretRotated, Resource: next.Endpoint}, before, after)
 }
 
 // key returns the new key of a rotation, or every field at fault.

@@ -1,118 +1,111 @@
 package manage_test
 
 import (
-	"context"
 	"errors"
+	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
 
-	"github.com/postrider/postrider/dispatcher/manage"
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/webhook"
 )
 
-// byID is every method that takes an id, called for a tenant. A new one belongs
-// here.
-var byID = []struct {
-	name   string
-	prefix webhook.Prefix
-	call   func(ctx context.Context, m *manage.Manager, tenant, id string) error
-}{
-	{"Endpoint", webhook.PrefixEndpoint, func(ctx context.Context, m *manage.Manager, tenant, id string) error {
-		return second(m.Endpoint(ctx, tenant, id))
-	}},
-	{"UpdateEndpoint", webhook.PrefixEndpoint, func(ctx context.Context, m *manage.Manager, tenant, id string) error {
-		return second(m.UpdateEndpoint(ctx, tenant, id, func(ep *webhook.Endpoint) error {
-			ep.Description += "."
-			return nil
-		}))
-	}},
-	{"Pause", webhook.PrefixEndpoint, func(ctx context.Context, m *manage.Manager, tenant, id string) error {
-		return second(m.Pause(ctx, tenant, id))
-	}},
-	{"Resume", webhook.PrefixEndpoint, func(ctx context.Context, m *manage.Manager, tenant, id string) error {
-		return second(m.Resume(ctx, tenant, id))
-	}},
-	{"RotateSecret", webhook.PrefixEndpoint, func(ctx context.Context, m *manage.Manager, tenant, id string) error {
-		return second(m.RotateSecret(ctx, tenant, id, manage.Rotation{}))
-	}},
-	{"Secrets", webhook.PrefixEndpoint, func(ctx context.Context, m *manage.Manager, tenant, id string) error {
-		return second(m.Secrets(ctx, tenant, id))
-	}},
-	{"TestEndpoint", webhook.PrefixEndpoint, func(ctx context.Context, m *manage.Manager, tenant, id string) error {
-		return second(m.TestEndpoint(ctx, tenant, id, manage.Test{}))
-	}},
-	{"Health", webhook.PrefixEndpoint, func(ctx context.Context, m *manage.Manager, tenant, id string) error {
-		return second(m.Health(ctx, tenant, id))
-	}},
-	{"Advice", webhook.PrefixEndpoint, func(ctx context.Context, m *manage.Manager, tenant, id string) error {
-		return second(m.Advice(ctx, tenant, id))
-	}},
-	{"Event", webhook.PrefixEvent, func(ctx context.Context, m *manage.Manager, tenant, id string) error {
-		return second(m.Event(ctx, tenant, id))
-	}},
-	{"Delivery", webhook.PrefixDelivery, func(ctx context.Context, m *manage.Manager, tenant, id string) error {
-		return second(m.Delivery(ctx, tenant, id))
-	}},
-	{"Attempts", webhook.PrefixDelivery, func(ctx context.Context, m *manage.Manager, tenant, id string) error {
-		return second(m.Attempts(ctx, tenant, id))
-	}},
-	{"Why", webhook.PrefixDelivery, func(ctx context.Context, m *manage.Manager, tenant, id string) error {
-		return second(m.Why(ctx, tenant, id))
-	}},
-	{"Redeliver", webhook.PrefixDelivery, func(ctx context.Context, m *manage.Manager, tenant, id string) error {
-		return m.Redeliver(ctx, tenant, id)
-	}},
-	// The last one, because it succeeds once.
-	{"DeleteEndpoint", webhook.PrefixEndpoint, func(ctx context.Context, m *manage.Manager, tenant, id string) error {
-		return m.DeleteEndpoint(ctx, tenant, id)
-	}},
-}
-
 func second[T any](_ T, err error) error { return err }
 
+// strangers returns texts that are no id of acme's, and tenants that are not acme, with
+// acme's own ids.
+func (m method) strangers(id string) map[string][2]string {
+	return map[string][2]string{
+		"an unknown id":             {acme, webhook.NewID(m.takes)},
+		"an unknown tenant":         {"nobody", id},
+		"no id":                     {acme, ""},
+		"an id of another kind":     {acme, webhook.NewID(webhook.PrefixAttempt)},
+		"an id with a NUL":          {acme, id + "\x00"},
+		"an id that is not UTF-8":   {acme, id[:len(id)-1] + "\xff"},
+		"a long id":                 {acme, strings.Repeat("x", 1<<20)},
+		"an id in lower case":       {acme, strings.ToLower(id)},
+		"a tenant with a NUL":       {acme + "\x00", id},
+		"a tenant that is no UTF-8": {acme + "\xff", id},
+	}
+}
+
+// TestTenantsAreSeparate calls every method with ids of another tenant: the answer is
+// the one for an id that nobody has, and nothing changes.
 func TestTenantsAreSeparate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		stop := w.run()
-		defer stop()
-		ep := w.endpoint()
-		d := w.publish()
-		own := map[webhook.Prefix]string{webhook.PrefixEndpoint: ep.ID, webhook.PrefixEvent: d.EventID, webhook.PrefixDelivery: d.ID}
-		before := w.record(ep.ID)
-		for _, method := range byID {
-			foreign := method.call(t.Context(), w.Manager, globex, own[method.prefix])
-			for name, err := range map[string]error{
-				"a foreign id":              foreign,
-				"an unknown id":             method.call(t.Context(), w.Manager, acme, webhook.NewID(method.prefix)),
-				"an unknown tenant":         method.call(t.Context(), w.Manager, "nobody", own[method.prefix]),
-				"no id":                     method.call(t.Context(), w.Manager, acme, ""),
-				"an id of another kind":     method.call(t.Context(), w.Manager, acme, webhook.NewID(webhook.PrefixAttempt)),
-				"an id with a NUL":          method.call(t.Context(), w.Manager, acme, own[method.prefix]+"\x00"),
-				"an id that is not UTF-8":   method.call(t.Context(), w.Manager, acme, own[method.prefix][:len(own[method.prefix])-1]+"\xff"),
-				"a long id":                 method.call(t.Context(), w.Manager, acme, strings.Repeat("x", 1<<20)),
-				"an id in lower case":       method.call(t.Context(), w.Manager, acme, strings.ToLower(own[method.prefix])),
-				"a tenant with a NUL":       method.call(t.Context(), w.Manager, acme+"\x00", own[method.prefix]),
-				"a tenant that is no UTF-8": method.call(t.Context(), w.Manager, acme+"\xff", own[method.prefix]),
-			} {
-				if !errors.Is(err, store.ErrNotFound) {
-					t.Errorf("%s of %s: error %v; want ErrNotFound", method.name, name, err)
+	for _, m := range methods {
+		t.Run(m.name+" "+string(m.takes), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, id := prepared(t, m)
+				before := w.everything()
+				if m.takes == "" {
+					w.wantNothingFor(m)
+				} else {
+					w.wantUnknown(m, id)
 				}
-			}
-			if unknown := method.call(t.Context(), w.Manager, acme, webhook.NewID(method.prefix)); unknown.Error() != foreign.Error() {
-				t.Errorf("%s of a foreign id: error %q; want the words for an unknown one, %q", method.name, foreign, unknown)
-			}
+				if after := w.everything(); before != after {
+					t.Errorf("%s by other tenants changed\n%s to\n%s", m.name, before, after)
+				}
+				if _, err := m.call(t.Context(), w.Manager, acme, id); err != nil {
+					t.Errorf("%s of the tenant's own: %v", m.name, err)
+				}
+			})
+		})
+	}
+}
+
+// wantUnknown calls a method with acme's id for another tenant, and compares what it
+// answers with what it says of ids that nobody has.
+func (w *world) wantUnknown(m method, id string) {
+	w.t.Helper()
+	ctx := w.t.Context()
+	foreign, foreignErr := m.call(ctx, w.Manager, globex, id)
+	unknown, unknownErr := m.call(ctx, w.Manager, globex, webhook.NewID(m.takes))
+	if fmt.Sprint(foreignErr) != fmt.Sprint(unknownErr) || !reflect.DeepEqual(foreign, unknown) {
+		w.t.Errorf("%s of a foreign id = %v, %v; want what an unknown one gets, %v, %v", m.name, foreign, foreignErr, unknown, unknownErr)
+	}
+	calls := m.strangers(id)
+	calls["a foreign id"] = [2]string{globex, id}
+	for name, c := range calls {
+		got, err := m.call(ctx, w.Manager, c[0], c[1])
+		switch {
+		case m.finds && err != nil && !errors.Is(err, webhook.ErrInvalid), !m.finds && !errors.Is(err, store.ErrNotFound):
+			w.t.Errorf("%s of %s: error %v; want what an unknown id gets", m.name, name, err)
+		case err == nil && !reflect.DeepEqual(got, unknown):
+			w.t.Errorf("%s of %s = %v; want nothing, as an unknown id gets, %v", m.name, name, got, unknown)
 		}
-		if after := w.record(ep.ID); after.Version != before.Version {
-			t.Errorf("version after another tenant's attempts = %d; want %d", after.Version, before.Version)
+	}
+}
+
+// wantNothingFor calls a method that is about all that a tenant has for tenants that
+// have nothing.
+func (w *world) wantNothingFor(m method) {
+	w.t.Helper()
+	for _, tenant := range []string{globex, "", acme + "\x00", "\xff"} {
+		got, err := m.call(w.t.Context(), w.Manager, tenant, "")
+		if err != nil && !errors.Is(err, webhook.ErrInvalid) {
+			w.t.Errorf("%s of tenant %q: %v", m.name, tenant, err)
 		}
-		for _, method := range byID {
-			if err := method.call(t.Context(), w.Manager, acme, own[method.prefix]); err != nil {
-				t.Errorf("%s of the tenant's own: %v", method.name, err)
-			}
+		if text := fmt.Sprintf("%+v", got); strings.Contains(text, acme) {
+			w.t.Errorf("%s of tenant %q = %s; want nothing of another's", m.name, tenant, text)
 		}
-	})
+	}
+}
+
+// everything returns what can be read of acme.
+func (w *world) everything() string {
+	w.t.Helper()
+	var b strings.Builder
+	for _, m := range methods {
+		if m.action != "" || m.takes != "" {
+			continue
+		}
+		all, err := m.call(w.t.Context(), w.Manager, acme, "")
+		w.must(err, m.name)
+		fmt.Fprintf(&b, "%s: %+v\n", m.name, all)
+	}
+	return b.String()
 }
 
 func TestListsAreSeparate(t *testing.T) {

@@ -9,18 +9,24 @@ import (
 )
 
 // Cancel implements store.Canceling.
-func (s *Store) Cancel(ctx context.Context, now time.Time, tenant string, deliveries []string) ([]store.Cancellation, error) {
-	if err := s.begin(ctx, "cancel"); err != nil {
+func (s *Store) Cancel(ctx context.Context, now time.Time, tenant string, deliveries []string, audit ...webhook.AuditRecord) ([]store.Cancellation, error) {
+	if err := s.beginChange(ctx, "cancel", audit); err != nil {
 		return nil, err
 	}
 	defer s.mu.Unlock()
 	var answers []store.Cancellation
+	changed := false
 	for _, id := range deliveries {
 		if d := s.delivery(tenant, id); d != nil {
 			answer := store.Cancellation{Cancellation: webhook.Cancellation{DeliveryID: id}}
+			marked := d.row != nil && d.row.canceled
 			answer.Outcome, answer.Claim = s.cancel(instant(now), d)
 			answers = append(answers, answer)
+			changed = changed || answer.Outcome == webhook.CancelDone || answer.Outcome == webhook.CancelRequested && !marked
 		}
+	}
+	if changed {
+		s.audit(now, audit)
 	}
 	return answers, nil
 }

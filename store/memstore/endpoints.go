@@ -22,8 +22,8 @@ type endpoint struct {
 func (ep *endpoint) id() string { return ep.ID }
 
 // CreateEndpoint implements store.Endpoints.
-func (s *Store) CreateEndpoint(ctx context.Context, now time.Time, rec store.EndpointRecord, secret store.SecretRecord, most int) (store.EndpointRecord, error) {
-	if err := s.begin(ctx, "create endpoint"); err != nil {
+func (s *Store) CreateEndpoint(ctx context.Context, now time.Time, rec store.EndpointRecord, secret store.SecretRecord, most int, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
+	if err := s.beginChange(ctx, "create endpoint", audit); err != nil {
 		return store.EndpointRecord{}, err
 	}
 	defer s.mu.Unlock()
@@ -44,6 +44,7 @@ func (s *Store) CreateEndpoint(ctx context.Context, now time.Time, rec store.End
 	s.endpoints[key] = ep
 	s.tenant(ep.Tenant).endpoints.add(ep)
 	s.changed(ep, now)
+	s.audit(now, audit)
 	return ep.Clone(), nil
 }
 
@@ -71,8 +72,8 @@ func (s *Store) live(tenant, id string) (*endpoint, error) {
 }
 
 // UpdateEndpoint implements store.Endpoints.
-func (s *Store) UpdateEndpoint(ctx context.Context, now time.Time, rec store.EndpointRecord) (store.EndpointRecord, error) {
-	if err := s.begin(ctx, "update endpoint"); err != nil {
+func (s *Store) UpdateEndpoint(ctx context.Context, now time.Time, rec store.EndpointRecord, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
+	if err := s.beginChange(ctx, "update endpoint", audit); err != nil {
 		return store.EndpointRecord{}, err
 	}
 	defer s.mu.Unlock()
@@ -91,12 +92,13 @@ func (s *Store) UpdateEndpoint(ctx context.Context, now time.Time, rec store.End
 	ep.EndpointRecord = rec.Clone()
 	ep.Revision, ep.CreatedAt, ep.DeletedAt = old.Revision, old.CreatedAt, time.Time{}
 	s.changed(ep, instant(now))
+	s.audit(now, audit)
 	return ep.Clone(), nil
 }
 
 // DeleteEndpoint implements store.Endpoints.
-func (s *Store) DeleteEndpoint(ctx context.Context, now time.Time, tenant, id string) error {
-	if err := s.begin(ctx, "delete endpoint"); err != nil {
+func (s *Store) DeleteEndpoint(ctx context.Context, now time.Time, tenant, id string, audit ...webhook.AuditRecord) error {
+	if err := s.beginChange(ctx, "delete endpoint", audit); err != nil {
 		return err
 	}
 	defer s.mu.Unlock()
@@ -108,6 +110,7 @@ func (s *Store) DeleteEndpoint(ctx context.Context, now time.Time, tenant, id st
 	ep.DeletedAt, ep.secrets = now, nil
 	s.deleted.push(ep)
 	s.changed(ep, now)
+	s.audit(now, audit)
 	return nil
 }
 

@@ -28,8 +28,8 @@ func (j *job) clone() store.Job {
 }
 
 // CreateJob implements store.Jobs.
-func (s *Store) CreateJob(ctx context.Context, now time.Time, j store.Job) error {
-	if err := s.begin(ctx, "create job"); err != nil {
+func (s *Store) CreateJob(ctx context.Context, now time.Time, j store.Job, audit ...webhook.AuditRecord) error {
+	if err := s.beginChange(ctx, "create job", audit); err != nil {
 		return err
 	}
 	defer s.mu.Unlock()
@@ -42,6 +42,7 @@ func (s *Store) CreateJob(ctx context.Context, now time.Time, j store.Job) error
 	stored.State, stored.Cursor, stored.Done, stored.Skipped = store.JobRunning, "", 0, 0
 	stored.CreatedAt, stored.UpdatedAt = instant(now), instant(now)
 	s.jobs[key] = stored
+	s.audit(now, audit)
 	return nil
 }
 
@@ -59,8 +60,8 @@ func (s *Store) Job(ctx context.Context, tenant, id string) (store.Job, error) {
 }
 
 // CancelJob implements store.Jobs.
-func (s *Store) CancelJob(ctx context.Context, now time.Time, tenant, id string) error {
-	if err := s.begin(ctx, "cancel job"); err != nil {
+func (s *Store) CancelJob(ctx context.Context, now time.Time, tenant, id string, audit ...webhook.AuditRecord) error {
+	if err := s.beginChange(ctx, "cancel job", audit); err != nil {
 		return err
 	}
 	defer s.mu.Unlock()
@@ -70,6 +71,7 @@ func (s *Store) CancelJob(ctx context.Context, now time.Time, tenant, id string)
 	}
 	if j.State == store.JobRunning {
 		j.State, j.UpdatedAt = store.JobCanceled, instant(now)
+		s.audit(now, audit)
 	}
 	return nil
 }

@@ -137,8 +137,8 @@ func (s *Store) settle(now time.Time, r *row, it *store.Settled) {
 }
 
 // Redeliver implements store.Queue.
-func (s *Store) Redeliver(ctx context.Context, now time.Time, tenant, delivery string) error {
-	if err := s.begin(ctx, "redeliver"); err != nil {
+func (s *Store) Redeliver(ctx context.Context, now time.Time, tenant, delivery string, audit ...webhook.AuditRecord) error {
+	if err := s.beginChange(ctx, "redeliver", audit); err != nil {
 		return err
 	}
 	defer s.mu.Unlock()
@@ -152,6 +152,7 @@ func (s *Store) Redeliver(ctx context.Context, now time.Time, tenant, delivery s
 		return fmt.Errorf("redeliver: %w", store.ErrPayloadGone)
 	}
 	s.redeliver(instant(now), d)
+	s.audit(now, audit)
 	return nil
 }
 

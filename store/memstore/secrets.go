@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
 )
 
 func cloneSecret(secret store.SecretRecord) store.SecretRecord {
@@ -37,8 +38,8 @@ func (s *Store) Secrets(ctx context.Context, tenant, endpoint string) ([]store.S
 }
 
 // RotateSecret implements store.Secrets.
-func (s *Store) RotateSecret(ctx context.Context, now time.Time, secret store.SecretRecord, oldUntil time.Time) error {
-	if err := s.begin(ctx, "rotate secret"); err != nil {
+func (s *Store) RotateSecret(ctx context.Context, now time.Time, secret store.SecretRecord, oldUntil time.Time, audit ...webhook.AuditRecord) error {
+	if err := s.beginChange(ctx, "rotate secret", audit); err != nil {
 		return err
 	}
 	defer s.mu.Unlock()
@@ -60,5 +61,6 @@ func (s *Store) RotateSecret(ctx context.Context, now time.Time, secret store.Se
 	}
 	ep.secrets, ep.Signature = rotated, secret.Scheme
 	s.changed(ep, now)
+	s.audit(now, audit)
 	return nil
 }

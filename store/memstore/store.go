@@ -38,6 +38,7 @@ type Store struct {
 	keys      heap[*key]
 	minutes   heap[*minute]
 	deleted   fifo[*endpoint] // tombstones
+	audited   fifo[*auditRecord]
 	series    map[scope]*series
 
 	changes changelog                 // of the endpoints of all tenants
@@ -86,6 +87,7 @@ type tenant struct {
 	events     ordered[*event]
 	deliveries ordered[*delivery]
 	endpoints  ordered[*endpoint]
+	audit      ordered[*auditRecord]
 	// byEndpoint has the deliveries of endpoints, also of unknown ones.
 	byEndpoint map[string]*history
 	keys       map[string]*key

@@ -13,8 +13,8 @@ import (
 // Cancel implements store.Canceling. It locks what is in the queue first: what a
 // row says then holds until the end. What is not there has ended, or is on its way
 // back from there and is looked for again.
-func (s *Store) Cancel(ctx context.Context, _ time.Time, tenant string, deliveries []string) ([]store.Cancellation, error) {
-	c := cancellation{tenant: tenant, answers: make(map[string]store.Cancellation, len(deliveries))}
+func (s *Store) Cancel(ctx context.Context, _ time.Time, tenant string, deliveries []string, audit ...webhook.AuditRecord) ([]store.Cancellation, error) {
+	c := cancellation{tenant: tenant, audit: audit, answers: make(map[string]store.Cancellation, len(deliveries))}
 	rest := slices.Compact(slices.Sorted(slices.Values(deliveries)))
 	for pass := 0; pass < cancelPasses && len(rest) > 0; pass++ {
 		if err := s.cancel(ctx, &c, rest); err != nil {
@@ -40,6 +40,8 @@ type cancellation struct {
 	tenant       string
 	answers      map[string]store.Cancellation
 	free, leased []string
+	// audit are the records that go with it, unless they were written already.
+	audit []webhook.AuditRecord
 }
 
 func (c *cancellation) answer(id string, outcome webhook.CancelOutcome, claim int64) {
@@ -70,13 +72,22 @@ func (s *Store) cancel(ctx context.Context, c *cancellation, deliveries []string
 	if len(c.leased) > 0 {
 		steps = append(steps, step{text: markRows, args: c.args(c.leased)})
 	}
-	return t.commit(ctx, steps...)
+	audited := len(c.free)+len(c.leased) > 0
+	if audited && len(c.audit) > 0 {
+		steps = append(steps, step{text: insertAudit, args: auditArgs(c.audit)})
+	}
+	err = t.commit(ctx, steps...)
+	if err == nil && audited {
+		c.audit = nil
+	}
+	return err
 }
 
 func (c *cancellation) scanRow(r row) error {
 	var id, batch string
 	var owner, claim int64
-	if err := r.Scan(&id, &owner, &claim, &batch); err != nil {
+	var marked bool
+	if err := r.Scan(&id, &owner, &claim, &batch, &marked); err != nil {
 		return err
 	}
 	switch {
@@ -86,7 +97,9 @@ func (c *cancellation) scanRow(r row) error {
 		c.free = append(c.free, id)
 		c.answer(id, webhook.CancelDone, 0)
 	default:
-		c.leased = append(c.leased, id)
+		if !marked {
+			c.leased = append(c.leased, id)
+		}
 		c.answer(id, webhook.CancelRequested, claim)
 	}
 	return nil
@@ -94,10 +107,10 @@ func (c *cancellation) scanRow(r row) error {
 
 // lockRows locks rows of the queue in the order in which they are given.
 const lockRows = `
-	SELECT r.delivery, r.owner, r.claims, r.batch
+	SELECT r.delivery, r.owner, r.claims, r.batch, r.marked
 	FROM unnest($1::text[], $2::text[]) c (tenant, delivery)
 	CROSS JOIN LATERAL (
-		SELECT q.delivery, q.owner, q.claims, coalesce(q.batch, '') AS batch
+		SELECT q.delivery, q.owner, q.claims, coalesce(q.batch, '') AS batch, q.canceled <> 0 AS marked
 		FROM postrider.queue q
 		WHERE q.tenant = c.tenant
 		AND q.delivery = c.delivery

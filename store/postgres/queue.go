@@ -213,10 +213,10 @@ func scanHeld(r row) (h store.Held, err error) {
 
 // Redeliver implements store.Queue. The delivery's row goes back from what has
 // ended to the queue.
-func (s *Store) Redeliver(ctx context.Context, _ time.Time, tenant, delivery string) error {
+func (s *Store) Redeliver(ctx context.Context, _ time.Time, tenant, delivery string, audit ...webhook.AuditRecord) error {
 	for {
 		again := false
-		if err := s.query(ctx, redeliver, []any{tenant, delivery}, func(row) error { again = true; return nil }); err != nil {
+		if err := s.query(ctx, redeliver, append([]any{tenant, delivery}, auditArgs(audit)...), func(row) error { again = true; return nil }); err != nil {
 			return fmt.Errorf("redeliver: %w", committing(err))
 		}
 		if again {
@@ -248,6 +248,8 @@ const redeliver = `
 		AND d.id = $2
 		AND EXISTS (SELECT FROM postrider.payloads p WHERE p.tenant = d.tenant AND p.event = d.event)
 		RETURNING d.*
+	), audited AS (` + insertAuditAfterTwo + `
+		WHERE EXISTS (SELECT FROM ended)
 	)
 	INSERT INTO postrider.queue (tenant, delivery, endpoint, event, seq, owner, claims, due, created_at, updated_at,
 		attempts, base, crashes, parked, started, prio, okey)

@@ -8,15 +8,16 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
 )
 
 // CreateJob implements store.Jobs. A job is on the shard of its tenant.
-func (s *Store) CreateJob(ctx context.Context, now time.Time, job store.Job) error {
+func (s *Store) CreateJob(ctx context.Context, now time.Time, job store.Job, audit ...webhook.AuditRecord) error {
 	sh, err := s.place(ctx, job.Tenant)
 	if err != nil {
 		return fmt.Errorf("create job: %w", err)
 	}
-	return sh.CreateJob(ctx, now, job)
+	return sh.CreateJob(ctx, now, job, audit...)
 }
 
 // Job implements store.Jobs.
@@ -29,12 +30,12 @@ func (s *Store) Job(ctx context.Context, tenant, id string) (store.Job, error) {
 }
 
 // CancelJob implements store.Jobs.
-func (s *Store) CancelJob(ctx context.Context, now time.Time, tenant, id string) error {
+func (s *Store) CancelJob(ctx context.Context, now time.Time, tenant, id string, audit ...webhook.AuditRecord) error {
 	sh, err := s.at(ctx, tenant)
 	if err != nil {
 		return fmt.Errorf("cancel job: %w", err)
 	}
-	return sh.CancelJob(ctx, now, tenant, id)
+	return sh.CancelJob(ctx, now, tenant, id, audit...)
 }
 
 // LeaseJobs implements store.Jobs. Those of one shard are leased in one

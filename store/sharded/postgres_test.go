@@ -155,24 +155,24 @@ func (s timed) Settle(ctx context.Context, now time.Time, st store.Settlement) (
 	return s.Store.Settle(ctx, now, st)
 }
 
-func (s timed) Cancel(ctx context.Context, now time.Time, tenant string, deliveries []string) ([]store.Cancellation, error) {
+func (s timed) Cancel(ctx context.Context, now time.Time, tenant string, deliveries []string, audit ...webhook.AuditRecord) ([]store.Cancellation, error) {
 	s.pair.set(s.t, now)
-	return s.Store.Cancel(ctx, now, tenant, deliveries)
+	return s.Store.Cancel(ctx, now, tenant, deliveries, audit...)
 }
 
-func (s timed) Redeliver(ctx context.Context, now time.Time, tenant, delivery string) error {
+func (s timed) Redeliver(ctx context.Context, now time.Time, tenant, delivery string, audit ...webhook.AuditRecord) error {
 	s.pair.set(s.t, now)
-	return s.Store.Redeliver(ctx, now, tenant, delivery)
+	return s.Store.Redeliver(ctx, now, tenant, delivery, audit...)
 }
 
-func (s timed) CreateJob(ctx context.Context, now time.Time, job store.Job) error {
+func (s timed) CreateJob(ctx context.Context, now time.Time, job store.Job, audit ...webhook.AuditRecord) error {
 	s.pair.set(s.t, now)
-	return s.Store.CreateJob(ctx, now, job)
+	return s.Store.CreateJob(ctx, now, job, audit...)
 }
 
-func (s timed) CancelJob(ctx context.Context, now time.Time, tenant, id string) error {
+func (s timed) CancelJob(ctx context.Context, now time.Time, tenant, id string, audit ...webhook.AuditRecord) error {
 	s.pair.set(s.t, now)
-	return s.Store.CancelJob(ctx, now, tenant, id)
+	return s.Store.CancelJob(ctx, now, tenant, id, audit...)
 }
 
 func (s timed) LeaseJobs(ctx context.Context, now time.Time, epoch int64, limit int) ([]store.Job, error) {
@@ -210,24 +210,24 @@ func (s timed) Reap(ctx context.Context, now time.Time, epoch int64, ttl time.Du
 	return s.Store.Reap(ctx, now, epoch, ttl, limit)
 }
 
-func (s timed) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, most int) (store.EndpointRecord, error) {
+func (s timed) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, most int, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
 	s.pair.set(s.t, now)
-	return s.Store.CreateEndpoint(ctx, now, ep, secret, most)
+	return s.Store.CreateEndpoint(ctx, now, ep, secret, most, audit...)
 }
 
-func (s timed) UpdateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord) (store.EndpointRecord, error) {
+func (s timed) UpdateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
 	s.pair.set(s.t, now)
-	return s.Store.UpdateEndpoint(ctx, now, ep)
+	return s.Store.UpdateEndpoint(ctx, now, ep, audit...)
 }
 
-func (s timed) DeleteEndpoint(ctx context.Context, now time.Time, tenant, id string) error {
+func (s timed) DeleteEndpoint(ctx context.Context, now time.Time, tenant, id string, audit ...webhook.AuditRecord) error {
 	s.pair.set(s.t, now)
-	return s.Store.DeleteEndpoint(ctx, now, tenant, id)
+	return s.Store.DeleteEndpoint(ctx, now, tenant, id, audit...)
 }
 
-func (s timed) RotateSecret(ctx context.Context, now time.Time, secret store.SecretRecord, oldUntil time.Time) error {
+func (s timed) RotateSecret(ctx context.Context, now time.Time, secret store.SecretRecord, oldUntil time.Time, audit ...webhook.AuditRecord) error {
 	s.pair.set(s.t, now)
-	return s.Store.RotateSecret(ctx, now, secret, oldUntil)
+	return s.Store.RotateSecret(ctx, now, secret, oldUntil, audit...)
 }
 
 func (s timed) Prune(ctx context.Context, now time.Time, r store.Retention, limit int) (store.Pruned, error) {

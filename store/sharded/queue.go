@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
 )
 
 // Poll implements store.Queue. Rows of several shards are looked at in the order
@@ -153,10 +154,10 @@ func (sh *shard) settle(ctx context.Context, now time.Time, part store.Settlemen
 }
 
 // Redeliver implements store.Queue.
-func (s *Store) Redeliver(ctx context.Context, now time.Time, tenant, delivery string) error {
+func (s *Store) Redeliver(ctx context.Context, now time.Time, tenant, delivery string, audit ...webhook.AuditRecord) error {
 	sh, err := s.at(ctx, tenant)
 	if err != nil {
 		return fmt.Errorf("redeliver: %w", err)
 	}
-	return sh.Redeliver(ctx, now, tenant, delivery)
+	return sh.Redeliver(ctx, now, tenant, delivery, audit...)
 }

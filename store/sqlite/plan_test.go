@@ -279,6 +279,11 @@ func readEverything(t *testing.T, st *Store, ep store.EndpointRecord, event stor
 			return err
 		},
 		func() error { _, err := st.Setting(ctx, "name", []byte("value")); return err },
+		func() error { _, err := st.ListAudit(ctx, "acme", store.AuditFilter{}, store.Page{}); return err },
+		func() error {
+			_, err := st.ListAudit(ctx, "acme", store.AuditFilter{Resource: ep.ID, Actor: "a", From: now, To: now}, store.Page{})
+			return err
+		},
 	} {
 		if err := read(); err != nil {
 			t.Fatalf("read %d = %v", i, err)

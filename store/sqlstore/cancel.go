@@ -10,10 +10,11 @@ import (
 )
 
 // Cancel implements store.Canceling.
-func (s *Store) Cancel(ctx context.Context, now time.Time, tenant string, deliveries []string) ([]store.Cancellation, error) {
+func (s *Store) Cancel(ctx context.Context, now time.Time, tenant string, deliveries []string, audit ...webhook.AuditRecord) ([]store.Cancellation, error) {
 	var answers []store.Cancellation
 	err := s.db.Write(ctx, func(ctx context.Context, c Conn) error {
 		answers = nil
+		changed := false
 		now, err := s.now(ctx, c, now)
 		if err != nil {
 			return err
@@ -24,15 +25,20 @@ func (s *Store) Cancel(ctx context.Context, now time.Time, tenant string, delive
 		}
 		for _, id := range deliveries {
 			answer := store.Cancellation{Cancellation: webhook.Cancellation{DeliveryID: id}}
-			answer.Outcome, answer.Claim, err = cancel(ctx, c, now, owners, tenant, id)
+			var did bool
+			answer.Outcome, answer.Claim, did, err = cancel(ctx, c, now, owners, tenant, id)
 			if err != nil {
 				return err
 			}
+			changed = changed || did
 			if answer.Outcome != "" {
 				answers = append(answers, answer)
 			}
 		}
-		return nil
+		if !changed {
+			return nil
+		}
+		return WriteAudit(ctx, c, now, audit)
 	})
 	if err != nil {
 		return nil, wrap("cancel", err)
@@ -40,8 +46,9 @@ func (s *Store) Cancel(ctx context.Context, now time.Time, tenant string, delive
 	return answers, nil
 }
 
-// cancel returns no outcome for a delivery that the tenant does not have.
-func cancel(ctx context.Context, c Conn, now time.Time, owners []int64, tenant, delivery string) (webhook.CancelOutcome, int64, error) {
+// cancel returns no outcome for a delivery that the tenant does not have. It reports
+// whether it changed anything.
+func cancel(ctx context.Context, c Conn, now time.Time, owners []int64, tenant, delivery string) (_ webhook.CancelOutcome, claim int64, changed bool, err error) {
 	var status string
 	found, err := queryOne(ctx, c, `
 		SELECT status
@@ -50,36 +57,38 @@ func cancel(ctx context.Context, c Conn, now time.Time, owners []int64, tenant, 
 		AND id = ?`, []any{tenant, delivery}, &status)
 	switch {
 	case err != nil || !found:
-		return "", 0, err
+		return "", 0, false, err
 	case status != string(webhook.DeliveryPending):
-		return webhook.CancelEnded, 0, nil
+		return webhook.CancelEnded, 0, false, nil
 	}
 	for _, owner := range owners {
-		var claim int64
+		var marked bool
 		var batch string
 		found, err := queryOne(ctx, c, `
-			SELECT claims, batch
+			SELECT claims, batch, canceled
 			FROM postrider_queue
 			WHERE owner = ?
-			AND delivery = ?`, []any{owner, delivery}, &claim, &batch)
+			AND delivery = ?`, []any{owner, delivery}, &claim, &batch, &marked)
 		switch {
 		case err != nil:
-			return "", 0, err
+			return "", 0, false, err
 		case !found:
 		case batch != "":
-			return webhook.CancelBound, 0, nil
+			return webhook.CancelBound, 0, false, nil
 		case owner == 0:
-			return webhook.CancelDone, 0, cancelFree(ctx, c, now, tenant, delivery)
+			return webhook.CancelDone, 0, true, cancelFree(ctx, c, now, tenant, delivery)
+		case marked:
+			return webhook.CancelRequested, claim, false, nil
 		default:
 			_, err := c.Exec(ctx, `
 				UPDATE postrider_queue
 				SET canceled = 1
 				WHERE owner = ?
 				AND delivery = ?`, owner, delivery)
-			return webhook.CancelRequested, claim, err
+			return webhook.CancelRequested, claim, true, err
 		}
 	}
-	return "", 0, nil
+	return "", 0, false, nil
 }
 
 // cancelFree ends a delivery that nobody has.

@@ -60,7 +60,7 @@ func liveEndpoint(ctx context.Context, c Conn, tenant, id string) (store.Endpoin
 }
 
 // CreateEndpoint implements store.Endpoints.
-func (s *Store) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, most int) (store.EndpointRecord, error) {
+func (s *Store) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, most int, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
 	ep = ep.Clone()
 	err := s.db.Write(ctx, func(ctx context.Context, c Conn) error {
 		now, err := s.now(ctx, c, now)
@@ -97,7 +97,10 @@ func (s *Store) CreateEndpoint(ctx context.Context, now time.Time, ep store.Endp
 			VALUES (?, ?, ?, ?)`, ep.Tenant, ep.ID, int64(empty), ep.Revision); err != nil {
 			return err
 		}
-		return insertSecret(ctx, c, secret)
+		if err := insertSecret(ctx, c, secret); err != nil {
+			return err
+		}
+		return WriteAudit(ctx, c, now, audit)
 	})
 	if err != nil {
 		return store.EndpointRecord{}, fmt.Errorf("create endpoint: %w", err)
@@ -120,7 +123,7 @@ func nextRevision(ctx context.Context, c Conn, tenant string) (int64, error) {
 }
 
 // UpdateEndpoint implements store.Endpoints.
-func (s *Store) UpdateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord) (store.EndpointRecord, error) {
+func (s *Store) UpdateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
 	ep = ep.Clone()
 	err := s.db.Write(ctx, func(ctx context.Context, c Conn) error {
 		now, err := s.now(ctx, c, now)
@@ -141,6 +144,9 @@ func (s *Store) UpdateEndpoint(ctx context.Context, now time.Time, ep store.Endp
 		ep.Headers, ep.CreatedAt, ep.DeletedAt = nil, old.CreatedAt, time.Time{}
 		ep.Revision = revision
 		if err := changeEndpoint(ctx, c, now, &ep); err != nil {
+			return err
+		}
+		if err := WriteAudit(ctx, c, now, audit); err != nil {
 			return err
 		}
 		if old.Status != webhook.EndpointPaused || ep.Status != webhook.EndpointActive {
@@ -190,7 +196,7 @@ func changeEndpoint(ctx context.Context, c Conn, now time.Time, ep *store.Endpoi
 }
 
 // DeleteEndpoint implements store.Endpoints.
-func (s *Store) DeleteEndpoint(ctx context.Context, now time.Time, tenant, id string) error {
+func (s *Store) DeleteEndpoint(ctx context.Context, now time.Time, tenant, id string, audit ...webhook.AuditRecord) error {
 	err := s.db.Write(ctx, func(ctx context.Context, c Conn) error {
 		now, err := s.now(ctx, c, now)
 		if err != nil {
@@ -211,7 +217,10 @@ func (s *Store) DeleteEndpoint(ctx context.Context, now time.Time, tenant, id st
 			return err
 		}
 		ep.DeletedAt, ep.Revision = now, revision
-		return changeEndpoint(ctx, c, now, &ep)
+		if err := changeEndpoint(ctx, c, now, &ep); err != nil {
+			return err
+		}
+		return WriteAudit(ctx, c, now, audit)
 	})
 	return wrap("delete endpoint", err)
 }

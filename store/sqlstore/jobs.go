@@ -20,7 +20,7 @@ func scanJob(r Row, j *store.Job, more ...any) error {
 }
 
 // CreateJob implements store.Jobs.
-func (s *Store) CreateJob(ctx context.Context, now time.Time, j store.Job) error {
+func (s *Store) CreateJob(ctx context.Context, now time.Time, j store.Job, audit ...webhook.AuditRecord) error {
 	if j.Spec == nil {
 		j.Spec = []byte{}
 	}
@@ -29,11 +29,13 @@ func (s *Store) CreateJob(ctx context.Context, now time.Time, j store.Job) error
 		if err != nil {
 			return err
 		}
-		_, err = c.Exec(ctx, `
+		if _, err = c.Exec(ctx, `
 			INSERT INTO postrider_jobs (tenant, id, kind, spec, state, owner, cursor, total, done, skipped, created_at, updated_at)
 			VALUES (?, ?, ?, ?, 'running', 0, '', ?, 0, 0, ?, ?)`,
-			j.Tenant, j.ID, string(j.Kind), j.Spec, j.Total, now.UnixMicro(), now.UnixMicro())
-		return err
+			j.Tenant, j.ID, string(j.Kind), j.Spec, j.Total, now.UnixMicro(), now.UnixMicro()); err != nil {
+			return err
+		}
+		return WriteAudit(ctx, c, now, audit)
 	}))
 }
 
@@ -61,7 +63,7 @@ func (s *Store) Job(ctx context.Context, tenant, id string) (store.Job, error) {
 }
 
 // CancelJob implements store.Jobs.
-func (s *Store) CancelJob(ctx context.Context, now time.Time, tenant, id string) error {
+func (s *Store) CancelJob(ctx context.Context, now time.Time, tenant, id string, audit ...webhook.AuditRecord) error {
 	return wrap("cancel job", s.db.Write(ctx, func(ctx context.Context, c Conn) error {
 		now, err := s.now(ctx, c, now)
 		if err != nil {
@@ -73,8 +75,11 @@ func (s *Store) CancelJob(ctx context.Context, now time.Time, tenant, id string)
 			WHERE tenant = ?
 			AND id = ?
 			AND state = 'running'`, now.UnixMicro(), tenant, id)
-		if err != nil || n > 0 {
+		if err != nil {
 			return err
+		}
+		if n > 0 {
+			return WriteAudit(ctx, c, now, audit)
 		}
 		var state string
 		found, err := queryOne(ctx, c, `
@@ -227,7 +232,7 @@ func (s *Store) redeliverMany(ctx context.Context, c Conn, now time.Time, step s
 		if !found || status == string(webhook.DeliveryPending) || step.Status != "" && status != string(step.Status) {
 			continue
 		}
-		err = redeliver(ctx, c, now.UnixMicro(), step.Tenant, id)
+		_, err = redeliver(ctx, c, now.UnixMicro(), step.Tenant, id)
 		if errors.Is(err, store.ErrPayloadGone) {
 			continue
 		}
@@ -262,32 +267,20 @@ func lowerPriority(ctx context.Context, c Conn, tenant, delivery string) error {
 
 // jobs removes jobs that ended before the cutoff.
 func (p *pruning) jobs(ctx context.Context, cutoff time.Time) error {
-	var ended []store.EventKey // the names of jobs
-	err := p.store.db.Read(ctx, func(ctx context.Context, c Conn) error {
-		return c.Query(ctx, `
+	return p.byID(ctx, oldRows{
+		before: cutoff,
+		find: `
 			SELECT tenant, id
-			FROM postrider_jobs`+p.store.index("postrider_jobs_ended")+`
+			FROM postrider_jobs` + p.store.index("postrider_jobs_ended") + `
 			WHERE state <> 'running'
 			AND updated_at < ?
 			ORDER BY updated_at
-			LIMIT ?`, []any{cutoff.UnixMicro(), p.limit}, func(r Row) error {
-			var key store.EventKey
-			err := r.Scan(&key.Tenant, &key.ID)
-			ended = append(ended, key)
-			return err
-		})
-	})
-	if err != nil {
-		return err
-	}
-	p.reached(len(ended))
-	return p.inSteps(ctx, len(ended), func(ctx context.Context, c Conn, done *store.Pruned, i int) error {
-		n, err := c.Exec(ctx, `
+			LIMIT ?`,
+		remove: `
 			DELETE FROM postrider_jobs
 			WHERE tenant = ?
 			AND id = ?
-			AND state <> 'running'`, ended[i].Tenant, ended[i].ID)
-		done.Jobs += int(n)
-		return err
+			AND state <> 'running'`,
+		count: func(done *store.Pruned) *int { return &done.Jobs },
 	})
 }

@@ -26,6 +26,7 @@ func (s *Store) Prune(ctx context.Context, now time.Time, r store.Retention, lim
 		func(ctx context.Context) error { return p.tombstones(ctx, now.Add(-r.Tombstones)) },
 		func(ctx context.Context) error { return p.quotas(ctx, now.Add(-r.Statistics)) },
 		func(ctx context.Context) error { return p.jobs(ctx, now.Add(-r.Payloads)) },
+		func(ctx context.Context) error { return p.audit(ctx, now.Add(-r.Audit)) },
 		func(ctx context.Context) error { return p.deadLetters(ctx, r.Deliveries) },
 		func(ctx context.Context) error { return p.expired(ctx, r) },
 	} {
@@ -84,6 +85,39 @@ func (p *pruning) inSteps(ctx context.Context, n int, remove func(ctx context.Co
 		at, p.done = next, done
 	}
 	return nil
+}
+
+// oldRows says how to remove rows of a table, whose key is tenant and id, that are
+// from before a time.
+type oldRows struct {
+	before time.Time
+	// find returns tenants and ids; its arguments are the time and a limit.
+	find string
+	// remove has the arguments tenant and id.
+	remove string
+	count  func(*store.Pruned) *int
+}
+
+// byID removes old rows one by one.
+func (p *pruning) byID(ctx context.Context, rows oldRows) error {
+	var old []store.EventKey
+	err := p.store.db.Read(ctx, func(ctx context.Context, c Conn) error {
+		return c.Query(ctx, rows.find, []any{rows.before.UnixMicro(), p.limit}, func(r Row) error {
+			var key store.EventKey
+			err := r.Scan(&key.Tenant, &key.ID)
+			old = append(old, key)
+			return err
+		})
+	})
+	if err != nil {
+		return err
+	}
+	p.reached(len(old))
+	return p.inSteps(ctx, len(old), func(ctx context.Context, c Conn, done *store.Pruned, i int) error {
+		n, err := c.Exec(ctx, rows.remove, old[i].Tenant, old[i].ID)
+		*rows.count(done) += int(n)
+		return err
+	})
 }
 
 // keys removes idempotency keys that have expired, in the order of their use.

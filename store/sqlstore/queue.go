@@ -181,18 +181,23 @@ func (s *Store) Start(ctx context.Context, epoch int64, rows []store.Held) ([]st
 }
 
 // Redeliver implements store.Queue.
-func (s *Store) Redeliver(ctx context.Context, now time.Time, tenant, delivery string) error {
+func (s *Store) Redeliver(ctx context.Context, now time.Time, tenant, delivery string, audit ...webhook.AuditRecord) error {
 	err := s.db.Write(ctx, func(ctx context.Context, c Conn) error {
 		now, err := s.now(ctx, c, now)
 		if err != nil {
 			return err
 		}
-		return redeliver(ctx, c, now.UnixMicro(), tenant, delivery)
+		moved, err := redeliver(ctx, c, now.UnixMicro(), tenant, delivery)
+		if err != nil || !moved {
+			return err
+		}
+		return WriteAudit(ctx, c, now, audit)
 	})
 	return wrap("redeliver", err)
 }
 
-func redeliver(ctx context.Context, c Conn, now int64, tenant, delivery string) error {
+// redeliver reports whether the delivery had ended and is pending now.
+func redeliver(ctx context.Context, c Conn, now int64, tenant, delivery string) (moved bool, err error) {
 	var endpoint, event, status, okey string
 	var attempts, claims, seq, prio int64
 	found, err := queryOne(ctx, c, `
@@ -202,11 +207,11 @@ func redeliver(ctx context.Context, c Conn, now int64, tenant, delivery string) 
 		AND id = ?`, []any{tenant, delivery}, &endpoint, &event, &status, &attempts, &claims, &prio, &okey)
 	switch {
 	case err != nil:
-		return err
+		return false, err
 	case !found:
-		return store.ErrNotFound
+		return false, store.ErrNotFound
 	case status == string(webhook.DeliveryPending):
-		return nil
+		return false, nil
 	}
 	if found, err = queryOne(ctx, c, `
 		SELECT p.seq
@@ -214,21 +219,21 @@ func redeliver(ctx context.Context, c Conn, now int64, tenant, delivery string) 
 		JOIN postrider_payloads p ON p.seq = e.seq
 		WHERE e.tenant = ?
 		AND e.id = ?`, []any{tenant, event}, &seq); err != nil {
-		return err
+		return false, err
 	}
 	if !found {
-		return store.ErrPayloadGone
+		return false, store.ErrPayloadGone
 	}
 	if _, err := c.Exec(ctx, `
 		INSERT INTO postrider_queue (owner, delivery, claims, parked, due, seq, tenant, endpoint, event, attempts, base, crashes, started, prio, okey)
 		VALUES (0, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?)`,
 		delivery, claims, now, seq, tenant, endpoint, event, attempts, attempts, prio, okey); err != nil {
-		return err
+		return false, err
 	}
 	_, err = c.Exec(ctx, `
 		UPDATE postrider_deliveries
 		SET status = 'pending', reason = NULL, batch = NULL, next_at = ?, updated_at = ?
 		WHERE tenant = ?
 		AND id = ?`, now, now, tenant, delivery)
-	return err
+	return err == nil, err
 }

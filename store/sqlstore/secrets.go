@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
 )
 
 // Secrets implements store.Secrets.
@@ -58,7 +59,7 @@ func insertSecret(ctx context.Context, c Conn, sec store.SecretRecord) error {
 }
 
 // RotateSecret implements store.Secrets.
-func (s *Store) RotateSecret(ctx context.Context, now time.Time, secret store.SecretRecord, oldUntil time.Time) error {
+func (s *Store) RotateSecret(ctx context.Context, now time.Time, secret store.SecretRecord, oldUntil time.Time, audit ...webhook.AuditRecord) error {
 	overlap := oldUntil.Sub(now)
 	err := s.db.Write(ctx, func(ctx context.Context, c Conn) error {
 		now, err := s.now(ctx, c, now)
@@ -94,7 +95,10 @@ func (s *Store) RotateSecret(ctx context.Context, now time.Time, secret store.Se
 			return err
 		}
 		ep.Signature, ep.Revision = secret.Scheme, revision
-		return changeEndpoint(ctx, c, now, &ep)
+		if err := changeEndpoint(ctx, c, now, &ep); err != nil {
+			return err
+		}
+		return WriteAudit(ctx, c, now, audit)
 	})
 	return wrap("rotate secret", err)
 }

@@ -153,6 +153,18 @@ var faults = map[string]struct {
 		wrap:     each(func(st store.Store) store.Store { return &anyWorker{st} }),
 		caughtBy: []string{"Jobs/OneProcessHasIt", "Jobs/TheDeadLoseIt"},
 	},
+	"audit records are forgotten": {
+		wrap:     each(func(st store.Store) store.Store { return &unaudited{st} }),
+		caughtBy: []string{"Audit/EveryChangeOnce"},
+	},
+	"audit records are not part of the change": {
+		wrap:     each(func(st store.Store) store.Store { return &auditsApart{st} }),
+		caughtBy: []string{"Audit/NoChangeNoRecord", "Audit/RefusedWritesNone"},
+	},
+	"audit records are everybody's": {
+		wrap:     each(func(st store.Store) store.Store { return &auditOfAll{st} }),
+		caughtBy: []string{"Audit/TenantsAreSeparate"},
+	},
 	"lists go one way": {
 		wrap:     each(func(st store.Store) store.Store { return &turnsBack{st} }),
 		caughtBy: []string{"Deliveries/ListOldestFirst"},

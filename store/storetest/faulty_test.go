@@ -80,7 +80,7 @@ func (s *sendsSkipped) Publish(ctx context.Context, now time.Time, pubs []store.
 // forgetsMarks cancels what nobody has, and only says so of the rest.
 type forgetsMarks struct{ store.Store }
 
-func (s *forgetsMarks) Cancel(ctx context.Context, now time.Time, tenant string, deliveries []string) ([]store.Cancellation, error) {
+func (s *forgetsMarks) Cancel(ctx context.Context, now time.Time, tenant string, deliveries []string, audit ...webhook.AuditRecord) ([]store.Cancellation, error) {
 	var answers []store.Cancellation
 	for _, id := range deliveries {
 		leased := false
@@ -101,7 +101,7 @@ func (s *forgetsMarks) Cancel(ctx context.Context, now time.Time, tenant string,
 		if leased {
 			continue
 		}
-		own, err := s.Store.Cancel(ctx, now, tenant, []string{id})
+		own, err := s.Store.Cancel(ctx, now, tenant, []string{id}, audit...)
 		if err != nil {
 			return nil, err
 		}
@@ -113,10 +113,10 @@ func (s *forgetsMarks) Cancel(ctx context.Context, now time.Time, tenant string,
 // cancelsForAll looks deliveries up by their id alone.
 type cancelsForAll struct{ store.Store }
 
-func (s *cancelsForAll) Cancel(ctx context.Context, now time.Time, tenant string, deliveries []string) ([]store.Cancellation, error) {
+func (s *cancelsForAll) Cancel(ctx context.Context, now time.Time, tenant string, deliveries []string, audit ...webhook.AuditRecord) ([]store.Cancellation, error) {
 	var answers []store.Cancellation
 	for _, t := range []string{tenant, "globex", ""} {
-		own, err := s.Store.Cancel(ctx, now, t, deliveries)
+		own, err := s.Store.Cancel(ctx, now, t, deliveries, audit...)
 		if err != nil {
 			return nil, err
 		}
@@ -157,9 +157,9 @@ type countsBefore struct {
 	all     chan struct{}
 }
 
-func (s *countsBefore) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, most int) (store.EndpointRecord, error) {
+func (s *countsBefore) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, most int, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
 	if most == 0 {
-		return s.Store.CreateEndpoint(ctx, now, ep, secret, 0)
+		return s.Store.CreateEndpoint(ctx, now, ep, secret, 0, audit...)
 	}
 	n, err := s.CountEndpoints(ctx, ep.Tenant)
 	if err != nil {
@@ -181,7 +181,7 @@ func (s *countsBefore) CreateEndpoint(ctx context.Context, now time.Time, ep sto
 	if n >= most {
 		return store.EndpointRecord{}, store.ErrTooMany
 	}
-	return s.Store.CreateEndpoint(ctx, now, ep, secret, 0)
+	return s.Store.CreateEndpoint(ctx, now, ep, secret, 0, audit...)
 }
 
 // oneByOne has no transaction around a batch.
@@ -370,9 +370,9 @@ func (s *hastyCursor) ChangedEndpoints(ctx context.Context, cursor int64, limit 
 // lastUpdateWins does not compare versions.
 type lastUpdateWins struct{ store.Store }
 
-func (s *lastUpdateWins) UpdateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord) (store.EndpointRecord, error) {
+func (s *lastUpdateWins) UpdateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
 	for {
-		got, err := s.Store.UpdateEndpoint(ctx, now, ep)
+		got, err := s.Store.UpdateEndpoint(ctx, now, ep, audit...)
 		if !errors.Is(err, store.ErrVersion) {
 			return got, err
 		}
@@ -511,20 +511,20 @@ func (s *turnsBack) ListDeliveries(ctx context.Context, tenant string, filter st
 // removes those of every endpoint.
 type keepsDeadLetters struct{ store.Store }
 
-func (s *keepsDeadLetters) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, most int) (store.EndpointRecord, error) {
+func (s *keepsDeadLetters) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, most int, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
 	retain := ep.DeadLetter.Retain
 	ep.DeadLetter.Retain = 0
-	ep, err := s.Store.CreateEndpoint(ctx, now, ep, secret, most)
+	ep, err := s.Store.CreateEndpoint(ctx, now, ep, secret, most, audit...)
 	ep.DeadLetter.Retain = retain
 	return ep, err
 }
 
 type eagerDead struct{ store.Store }
 
-func (s *eagerDead) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, most int) (store.EndpointRecord, error) {
+func (s *eagerDead) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, most int, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
 	retain := ep.DeadLetter.Retain
 	ep.DeadLetter.Retain = time.Hour
-	ep, err := s.Store.CreateEndpoint(ctx, now, ep, secret, most)
+	ep, err := s.Store.CreateEndpoint(ctx, now, ep, secret, most, audit...)
 	ep.DeadLetter.Retain = retain
 	return ep, err
 }
@@ -574,8 +574,8 @@ func (s *deaf) ReserveQuota(ctx context.Context, now time.Time, req store.QuotaR
 	return s.Store.ReserveQuota(context.WithoutCancel(ctx), now, req)
 }
 
-func (s *deaf) CreateJob(ctx context.Context, now time.Time, job store.Job) error {
-	return s.Store.CreateJob(context.WithoutCancel(ctx), now, job)
+func (s *deaf) CreateJob(ctx context.Context, now time.Time, job store.Job, audit ...webhook.AuditRecord) error {
+	return s.Store.CreateJob(context.WithoutCancel(ctx), now, job, audit...)
 }
 
 func (s *deaf) AdvanceJob(ctx context.Context, now time.Time, epoch int64, step store.JobStep) error {

@@ -82,6 +82,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		role{"Statistics", statisticsCases},
 		role{"Maintenance", maintenanceCases},
 		role{"Settings", settingCases},
+		role{"Audit", auditCases},
 	)
 }
 

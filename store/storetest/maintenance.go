@@ -33,6 +33,7 @@ var retention = store.Retention{
 	Payloads:   24 * time.Hour,
 	Deliveries: 72 * time.Hour,
 	Statistics: 480 * time.Hour,
+	Audit:      480 * time.Hour,
 	Tombstones: 48 * time.Hour,
 }
 

@@ -44,6 +44,10 @@ func plain(v any) any {
 		v.CreatedAt, v.UpdatedAt = utc(v.CreatedAt), utc(v.UpdatedAt)
 		v.Spec = nonNil(v.Spec)
 		return v
+	case webhook.AuditRecord:
+		v.At = utc(v.At)
+		v.Before, v.After = nonNil(v.Before), nonNil(v.After)
+		return v
 	case store.SecretRecord:
 		v.CreatedAt, v.Until = utc(v.CreatedAt), utc(v.Until)
 		v.Sealed = nonNil(v.Sealed)

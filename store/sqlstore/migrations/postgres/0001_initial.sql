@@ -240,6 +240,22 @@ CREATE TABLE postrider.jobs (
 CREATE INDEX jobs_open ON postrider.jobs (created_at, id, tenant) WHERE state = 'running';
 CREATE INDEX jobs_ended ON postrider.jobs (updated_at) WHERE state <> 'running';
 
+-- Who changed what; was and became are JSON.
+CREATE TABLE postrider.audit (
+	tenant   text COLLATE "C" NOT NULL,
+	id       text COLLATE "C" NOT NULL,
+	at       bigint NOT NULL,
+	action   text NOT NULL,
+	actor    text NOT NULL,
+	address  text,
+	resource text COLLATE "C" NOT NULL,
+	was      text,
+	became   text,
+	PRIMARY KEY (tenant, id)
+);
+CREATE INDEX audit_resource ON postrider.audit (tenant, resource, id);
+CREATE INDEX audit_at ON postrider.audit (at);
+
 -- since is when the lease began to be valid without a gap.
 CREATE TABLE postrider.processes (
 	epoch      bigint NOT NULL PRIMARY KEY,

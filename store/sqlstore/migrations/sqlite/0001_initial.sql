@@ -219,6 +219,22 @@ CREATE TABLE postrider_jobs (
 CREATE INDEX postrider_jobs_open ON postrider_jobs (created_at, id, tenant) WHERE state = 'running';
 CREATE INDEX postrider_jobs_ended ON postrider_jobs (updated_at) WHERE state <> 'running';
 
+-- Who changed what; was and became are JSON.
+CREATE TABLE postrider_audit (
+	tenant   TEXT    NOT NULL,
+	id       TEXT    NOT NULL,
+	at       INTEGER NOT NULL,
+	action   TEXT    NOT NULL,
+	actor    TEXT    NOT NULL,
+	address  TEXT,
+	resource TEXT    NOT NULL,
+	was      TEXT,
+	became   TEXT,
+	PRIMARY KEY (tenant, id)
+) WITHOUT ROWID;
+CREATE INDEX postrider_audit_resource ON postrider_audit (tenant, resource, id);
+CREATE INDEX postrider_audit_at ON postrider_audit (at);
+
 -- since is when the lease began to be valid without a gap.
 CREATE TABLE postrider_processes (
 	epoch      INTEGER PRIMARY KEY,

@@ -1,0 +1,253 @@
+package manage_test
+
+import (
+	"context"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/postrider/postrider/dispatcher/manage"
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
+)
+
+// own are ids of things that a tenant has.
+type own map[webhook.Prefix]string
+
+// method is a way to call a method of Manager for a tenant. All methods are on the
+// list of methods; a new one belongs there, or TestMethodsAreListed fails.
+type method struct {
+	name string
+	// takes is the kind of the id that the call is about; "" if it is about all that
+	// the tenant has.
+	takes webhook.Prefix
+	// finds says that an id of nobody's is no error, but finds nothing.
+	finds bool
+	call  func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error)
+	// action is what the audit log says of a call that changes something; "" for a
+	// method that reads.
+	action webhook.AuditAction
+	// prepare makes acme's world such that the call for the id that it returns
+	// changes something. Nil if any will do.
+	prepare func(w *world) (id string)
+}
+
+// answer makes one value of what a method returns. A secret prints as ***, and is
+// another one each time.
+func answer(v any, err error) (any, error) {
+	if _, ok := v.(manage.Secret); ok {
+		v = nil
+	}
+	return v, err
+}
+
+func no(err error) (any, error) { return nil, err }
+
+func created(ep webhook.Endpoint, _ manage.Secret, err error) (any, error) {
+	return webhook.Endpoint{URL: ep.URL, Tenant: ep.Tenant}, err
+}
+
+// methods has every method of Manager at least once.
+var methods = []method{
+	{name: "Endpoint", takes: webhook.PrefixEndpoint, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+		return answer(m.Endpoint(ctx, tenant, id))
+	}},
+	{name: "Secrets", takes: webhook.PrefixEndpoint, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+		return answer(m.Secrets(ctx, tenant, id))
+	}},
+	{name: "Health", takes: webhook.PrefixEndpoint, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+		return answer(m.Health(ctx, tenant, id))
+	}},
+	{name: "Advice", takes: webhook.PrefixEndpoint, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+		return answer(m.Advice(ctx, tenant, id))
+	}},
+	{name: "Event", takes: webhook.PrefixEvent, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+		return answer(m.Event(ctx, tenant, id))
+	}},
+	{name: "Delivery", takes: webhook.PrefixDelivery, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+		return answer(m.Delivery(ctx, tenant, id))
+	}},
+	{name: "Attempts", takes: webhook.PrefixDelivery, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+		return answer(m.Attempts(ctx, tenant, id))
+	}},
+	{name: "Why", takes: webhook.PrefixDelivery, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+		return answer(m.Why(ctx, tenant, id))
+	}},
+	{name: "Job", takes: webhook.PrefixJob, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+		return answer(m.Job(ctx, tenant, id))
+	}},
+	{name: "Deliveries", takes: webhook.PrefixEndpoint, finds: true, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+		return answer(m.Deliveries(ctx, tenant, store.DeliveryFilter{Endpoint: ofNobody(id)}, store.Page{}))
+	}},
+	{name: "Deliveries", takes: webhook.PrefixEvent, finds: true, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+		return answer(m.Deliveries(ctx, tenant, store.DeliveryFilter{Event: ofNobody(id)}, store.Page{}))
+	}},
+	{name: "Audit", takes: webhook.PrefixEndpoint, finds: true, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+		return answer(m.Audit(ctx, tenant, store.AuditFilter{Resource: ofNobody(id)}, store.Page{}))
+	}},
+	{name: "Deliveries", call: func(ctx context.Context, m *manage.Manager, tenant, _ string) (any, error) {
+		return answer(m.Deliveries(ctx, tenant, store.DeliveryFilter{}, store.Page{}))
+	}},
+	{name: "Endpoints", call: func(ctx context.Context, m *manage.Manager, tenant, _ string) (any, error) {
+		return answer(m.Endpoints(ctx, tenant, store.Page{}))
+	}},
+	{name: "Events", call: func(ctx context.Context, m *manage.Manager, tenant, _ string) (any, error) {
+		return answer(m.Events(ctx, tenant, store.Page{}))
+	}},
+	{name: "Audit", call: func(ctx context.Context, m *manage.Manager, tenant, _ string) (any, error) {
+		return answer(m.Audit(ctx, tenant, store.AuditFilter{}, store.Page{}))
+	}},
+	{name: "Labels", call: func(ctx context.Context, m *manage.Manager, tenant, _ string) (any, error) {
+		return answer(m.Labels(ctx, tenant))
+	}},
+	{name: "Limits", call: func(ctx context.Context, m *manage.Manager, tenant, _ string) (any, error) {
+		return answer(m.Limits(ctx, tenant))
+	}},
+	{
+		name: "UpdateEndpoint", takes: webhook.PrefixEndpoint, action: webhook.ActionEndpointUpdated,
+		call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+			return answer(m.UpdateEndpoint(ctx, tenant, id, func(ep *webhook.Endpoint) error {
+				ep.Description = "changed"
+				return nil
+			}))
+		},
+	},
+	{
+		name: "Pause", takes: webhook.PrefixEndpoint, action: webhook.ActionEndpointPaused,
+		call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+			return answer(m.Pause(ctx, tenant, id))
+		},
+	},
+	{
+		name: "Resume", takes: webhook.PrefixEndpoint, action: webhook.ActionEndpointResumed,
+		prepare: func(w *world) string { return w.pausedBy(webhook.PausedByHand) },
+		call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+			return answer(m.Resume(ctx, tenant, id))
+		},
+	},
+	{
+		name: "TestEndpoint", takes: webhook.PrefixEndpoint, action: webhook.ActionEndpointResumed,
+		prepare: func(w *world) string { return w.pausedBy(webhook.PausedByGone) },
+		call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+			return answer(m.TestEndpoint(ctx, tenant, id, manage.Test{}))
+		},
+	},
+	{
+		name: "RotateSecret", takes: webhook.PrefixEndpoint, action: webhook.ActionSecretRotated,
+		call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+			return answer(m.RotateSecret(ctx, tenant, id, manage.Rotation{}))
+		},
+	},
+	{
+		name: "Cancel", takes: webhook.PrefixDelivery, action: webhook.ActionDeliveryCanceled,
+		prepare: func(w *world) string { return w.publish().ID },
+		call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+			return answer(m.Cancel(ctx, tenant, id))
+		},
+	},
+	{
+		name: "CancelEvent", takes: webhook.PrefixEvent, action: webhook.ActionEventCanceled,
+		prepare: func(w *world) string { return w.publish().EventID },
+		call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+			return answer(m.CancelEvent(ctx, tenant, id))
+		},
+	},
+	{
+		name: "Redeliver", takes: webhook.PrefixDelivery, action: webhook.ActionDeliveryRedelivered,
+		prepare: func(w *world) string { return w.ended() },
+		call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+			return no(m.Redeliver(ctx, tenant, id))
+		},
+	},
+	{
+		name: "RedeliverMany", takes: webhook.PrefixDelivery, finds: true, action: webhook.ActionRedeliveryStarted,
+		prepare: func(w *world) string { return w.ended() },
+		call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+			result, err := m.RedeliverMany(ctx, tenant, manage.Redelivery{Deliveries: []string{id}})
+			return result.Matched, err
+		},
+	},
+	{
+		name: "CancelJob", takes: webhook.PrefixJob, action: webhook.ActionRedeliveryCanceled,
+		prepare: func(w *world) string { return w.job() },
+		call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+			return no(m.CancelJob(ctx, tenant, id))
+		},
+	},
+	{
+		name: "CreateEndpoint", action: webhook.ActionEndpointCreated,
+		call: func(ctx context.Context, m *manage.Manager, tenant, _ string) (any, error) {
+			return created(m.CreateEndpoint(ctx, webhook.Endpoint{Tenant: tenant, URL: "https://own.example/"}))
+		},
+	},
+	{
+		name: "ImportEndpoint", action: webhook.ActionEndpointCreated,
+		call: func(ctx context.Context, m *manage.Manager, tenant, _ string) (any, error) {
+			return created(m.ImportEndpoint(ctx, webhook.Endpoint{Tenant: tenant, URL: "https://own.example/"}, ownSecret))
+		},
+	},
+	// The last one of those that take an endpoint, because it succeeds once.
+	{
+		name: "DeleteEndpoint", takes: webhook.PrefixEndpoint, action: webhook.ActionEndpointDeleted,
+		call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+			return no(m.DeleteEndpoint(ctx, tenant, id))
+		},
+	},
+}
+
+// ownSecret is a made-up secret of 24 bytes.
+const ownSecret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"
+
+// ofNobody returns the id for a filter, where "" would be none.
+func ofNobody(id string) string {
+	if id == "" {
+		return webhook.NewID(webhook.PrefixAttempt)
+	}
+	return id
+}
+
+// pausedBy creates an endpoint that was paused.
+func (w *world) pausedBy(cause webhook.PauseCause) string {
+	w.t.Helper()
+	ep := w.endpoint()
+	_, err := w.d.UpdateEndpoint(w.t.Context(), acme, ep.ID, func(rec *store.EndpointRecord) error {
+		rec.Status, rec.PauseCause = webhook.EndpointPaused, cause
+		return nil
+	})
+	w.must(err, "UpdateEndpoint")
+	return ep.ID
+}
+
+// ended returns a delivery of acme's that has ended.
+func (w *world) ended() string {
+	w.t.Helper()
+	d := w.publish()
+	_, err := w.store.Cancel(w.t.Context(), time.Now(), acme, []string{d.ID})
+	w.must(err, "Cancel")
+	return d.ID
+}
+
+// job returns a job of acme's that is running.
+func (w *world) job() string {
+	w.t.Helper()
+	result, err := w.RedeliverMany(w.t.Context(), acme, manage.Redelivery{Deliveries: []string{w.ended()}})
+	w.must(err, "RedeliverMany")
+	return result.Job
+}
+
+func TestMethodsAreListed(t *testing.T) {
+	t.Parallel()
+	listed := make(map[string]bool)
+	for _, m := range methods {
+		listed[m.name] = true
+	}
+	for m := range reflect.TypeFor[*manage.Manager]().Methods() {
+		if !listed[m.Name] {
+			t.Errorf("Manager.%s is not on the list of methods: nothing tells whether tenants are separate there and the audit log has it", m.Name)
+		}
+		delete(listed, m.Name)
+	}
+	for name := range listed {
+		t.Errorf("%s is on the list of methods, and Manager has none", name)
+	}
+}
