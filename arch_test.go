@@ -56,7 +56,7 @@ var rules = map[string]rule{
 	"dispatcher/audit":     {local: []string{"webhook"}},
 	"dispatcher/quota":     {local: []string{"webhook", "store", "dispatcher/clock"}},
 	"dispatcher/send": {
-		local:   []string{"signer", "webhook", "store", "dispatcher/clock", "dispatcher/seal", "dispatcher/transport"},
+		local:   []string{"signer", "webhook", "store", "dispatcher/clock", "dispatcher/seal", "dispatcher/transport", "dispatcher/transport/guard"},
 		modules: []string{"go.uber.org/zap", "go.opentelemetry.io/otel"},
 	},
 	"dispatcher/schedule": {local: []string{"webhook", "store", "dispatcher/clock", "dispatcher/lane", "dispatcher/send"}},

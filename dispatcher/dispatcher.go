@@ -47,6 +47,12 @@ type Config struct {
 	// judges URLs also when Transport is set.
 	// Defaults to https, public addresses and the system's certificates.
 	HTTP transport.HTTPConfig
+	// TenantList narrows where deliveries of a tenant may go to less than
+	// HTTP.Guard lets through. It is asked when an endpoint is created or changed
+	// and at every attempt, and what it says counts at once; so it must answer
+	// from memory. A nil list narrows nothing.
+	// Defaults to none.
+	TenantList func(tenant string) *guard.List
 	// Transport sends the deliveries.
 	// Defaults to HTTP behind an address guard.
 	Transport transport.Transport
@@ -246,7 +252,7 @@ func New(st store.Store, cfg Config) (*Dispatcher, error) {
 			return nil, err
 		}
 	}
-	d.sender = send.NewSender(cfg.Transport, userAgent, d.log)
+	d.sender = send.NewSender(cfg.Transport, cfg.TenantList, userAgent, d.log)
 	if d.entropy, err = entropy.New(cfg.Entropy); err != nil {
 		return nil, fmt.Errorf("read entropy: %w", err)
 	}
@@ -287,7 +293,18 @@ func (d *Dispatcher) Retention() Retention { return d.cfg.Retention }
 // NewID returns a fresh id from the dispatcher's source of entropy.
 func (d *Dispatcher) NewID(p webhook.Prefix) (string, error) { return d.entropy.ID(p) }
 
-// CheckURL returns the normal form of a receiver's URL, or a
-// *webhook.InvalidError if it is not one, or its address is not allowed. It is
-// the same judgement that every connection is put to.
-func (d *Dispatcher) CheckURL(raw string) (string, error) { return d.guard.CheckURL(raw) }
+// CheckURL returns the normal form of an endpoint's URL, or a
+// *webhook.InvalidError if it is not one, or its address is not allowed, also by
+// the lists of the tenant and of the endpoint itself. It is the same judgement that
+// every connection is put to. Lists that are not valid are Endpoint.Validate's to
+// refuse.
+func (d *Dispatcher) CheckURL(ep webhook.Endpoint) (string, error) {
+	var scope guard.Scope
+	if d.cfg.TenantList != nil {
+		scope.Tenant = d.cfg.TenantList(ep.Tenant)
+	}
+	if list, err := guard.NewRanges(ep.AllowedIPs, ep.DeniedIPs); err == nil {
+		scope.Endpoint = list
+	}
+	return d.guard.CheckURLWithin(ep.URL, scope)
+}

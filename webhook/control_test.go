@@ -2,6 +2,7 @@ package webhook_test
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +40,11 @@ func TestEndpointControlIsValidated(t *testing.T) {
 		{"no status", func(ep *webhook.Endpoint) { ep.SuccessStatuses = []int{99} }, "success_statuses"},
 		{"half a day", func(ep *webhook.Endpoint) { ep.DeadLetter.Retain = 12 * time.Hour }, "dead_letter.retain_days"},
 		{"an empty source", func(ep *webhook.Endpoint) { ep.Sources = []string{""} }, "sources"},
+		{"an allowed IP that is none", func(ep *webhook.Endpoint) { ep.AllowedIPs = []string{"10.0.0.0/8", "a.example"} }, "allowed_ips"},
+		{"a denied range with host bits", func(ep *webhook.Endpoint) { ep.DeniedIPs = []string{"10.1.0.0/8"} }, "denied_ips"},
+		{"an IP with a zone", func(ep *webhook.Endpoint) { ep.DeniedIPs = []string{"fe80::1%eth0"} }, "denied_ips"},
+		{"an IPv4 address in IPv6", func(ep *webhook.Endpoint) { ep.AllowedIPs = []string{"::ffff:10.0.0.1"} }, "allowed_ips"},
+		{"many allowed IPs", func(ep *webhook.Endpoint) { ep.AllowedIPs = slices.Repeat([]string{"8.8.8.8"}, 101) }, "allowed_ips"},
 		{"many sources", func(ep *webhook.Endpoint) { ep.Sources = make([]string, 11) }, "sources"},
 	} {
 		ep := validEndpoint()

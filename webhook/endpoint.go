@@ -57,6 +57,11 @@ type Endpoint struct {
 	EventTypes []string
 	// Sources are those whose events are sent. At most 10; none means all.
 	Sources []string
+	// AllowedIPs are all the addresses that the receiver may have, and DeniedIPs
+	// those that it may not have, within what the host allows: addresses and
+	// ranges in CIDR notation, at most 100 of each. Denied wins. None allowed
+	// means all.
+	AllowedIPs, DeniedIPs []string
 	// Method is POST, PUT or PATCH. Defaults to POST.
 	Method string
 	// Headers are sent with every delivery. At most 20 of 4 KiB each; names
@@ -184,6 +189,7 @@ func (ep Endpoint) Validate() error {
 	inv.text("description", ep.Description, maxDescriptionLen)
 	ep.validateLabels(&inv)
 	ep.validatePatterns(&inv)
+	ep.validateIPs(&inv)
 	inv.Fields = append(inv.Fields, CheckHeaders(ep.Headers)...)
 	if ep.Timeout != 0 && (ep.Timeout < MinTimeout || ep.Timeout > MaxTimeout) {
 		inv.Add("timeout_seconds", CodeInvalidField, "Must be 1 to 60 seconds.")
@@ -245,6 +251,7 @@ func (ep Endpoint) Clone() Endpoint {
 	ep.Labels = slices.Clone(ep.Labels)
 	ep.EventTypes = slices.Clone(ep.EventTypes)
 	ep.Sources = slices.Clone(ep.Sources)
+	ep.AllowedIPs, ep.DeniedIPs = slices.Clone(ep.AllowedIPs), slices.Clone(ep.DeniedIPs)
 	ep.SuccessStatuses = slices.Clone(ep.SuccessStatuses)
 	ep.Headers = maps.Clone(ep.Headers)
 	ep.Retry.Schedule = slices.Clone(ep.Retry.Schedule)

@@ -13,7 +13,6 @@ import (
 	"github.com/postrider/postrider/dispatcher"
 	"github.com/postrider/postrider/dispatcher/manage"
 	"github.com/postrider/postrider/dispatcher/seal"
-	"github.com/postrider/postrider/dispatcher/transport"
 	"github.com/postrider/postrider/dispatcher/transport/guard"
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/store/sqlite"
@@ -71,7 +70,7 @@ func local(cfg dispatcher.Config) dispatcher.Config {
 	if cfg.Keyring == nil && !cfg.AllowPlaintextSecrets {
 		cfg.Keyring = keyring()
 	}
-	cfg.HTTP = transport.HTTPConfig{Guard: guard.Config{AllowHTTP: true, AllowPrivate: true}}
+	cfg.HTTP.Guard = guard.Config{AllowHTTP: true, AllowPrivate: true}
 	return cfg
 }
 

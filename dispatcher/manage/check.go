@@ -59,7 +59,7 @@ func (m *Manager) changedEndpoint(before, ep webhook.Endpoint) (webhook.Endpoint
 // fault, that of the URL first.
 func (m *Manager) check(ep *webhook.Endpoint) *webhook.InvalidError {
 	inv := new(webhook.InvalidError)
-	normal, urlErr := m.d.CheckURL(ep.URL)
+	normal, urlErr := m.d.CheckURL(*ep)
 	if urlErr == nil {
 		ep.URL = normal
 	}

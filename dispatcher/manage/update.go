@@ -102,6 +102,12 @@ func plain(ep webhook.Endpoint) webhook.Endpoint {
 	if len(ep.Sources) == 0 {
 		ep.Sources = nil
 	}
+	if len(ep.AllowedIPs) == 0 {
+		ep.AllowedIPs = nil
+	}
+	if len(ep.DeniedIPs) == 0 {
+		ep.DeniedIPs = nil
+	}
 	if len(ep.SuccessStatuses) == 0 {
 		ep.SuccessStatuses = nil
 	}

@@ -41,13 +41,15 @@ func TestUpdateEndpointUnchanged(t *testing.T) {
 	ep, _, err := w.CreateEndpoint(t.Context(), ep)
 	w.must(err, "CreateEndpoint")
 	for name, change := range map[string]func(*webhook.Endpoint){
-		"nothing":             func(*webhook.Endpoint) {},
-		"what was read":       func(e *webhook.Endpoint) { *e = ep.Clone() },
-		"another spelling":    func(e *webhook.Endpoint) { e.URL = "https://ACME.example:443/hooks" },
-		"defaults":            func(e *webhook.Endpoint) { e.Timeout, e.AutoPauseAfter, e.Status, e.Signature = 0, 0, "", "" },
-		"the same header":     func(e *webhook.Endpoint) { e.Headers = map[string]string{"X-Key": "canary"} },
-		"empty for nil":       func(e *webhook.Endpoint) { e.Labels, e.Metadata = []string{}, map[string]string{} },
-		"empty for none":      func(e *webhook.Endpoint) { e.Sources, e.SuccessStatuses = []string{}, []int{} },
+		"nothing":          func(*webhook.Endpoint) {},
+		"what was read":    func(e *webhook.Endpoint) { *e = ep.Clone() },
+		"another spelling": func(e *webhook.Endpoint) { e.URL = "https://ACME.example:443/hooks" },
+		"defaults":         func(e *webhook.Endpoint) { e.Timeout, e.AutoPauseAfter, e.Status, e.Signature = 0, 0, "", "" },
+		"the same header":  func(e *webhook.Endpoint) { e.Headers = map[string]string{"X-Key": "canary"} },
+		"empty for nil":    func(e *webhook.Endpoint) { e.Labels, e.Metadata = []string{}, map[string]string{} },
+		"empty for none": func(e *webhook.Endpoint) {
+			e.Sources, e.SuccessStatuses, e.AllowedIPs, e.DeniedIPs = []string{}, []int{}, []string{}, []string{}
+		},
 		"control defaults":    func(e *webhook.Endpoint) { e.Method, e.OnPaused = "", "" },
 		"another time zone":   func(e *webhook.Endpoint) { e.CreatedAt = e.CreatedAt.In(time.FixedZone("", 3600)) },
 		"an update to before": func(e *webhook.Endpoint) { e.Description = "x"; e.Description = "" },

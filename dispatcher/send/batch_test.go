@@ -23,7 +23,7 @@ func TestBatchIsAnArrayOfEnvelopes(t *testing.T) {
 	s := send.NewSender(transport.TransportFunc(func(_ context.Context, req *transport.Request) (*transport.Response, error) {
 		got = req
 		return &transport.Response{StatusCode: 200}, nil
-	}), "test", zap.NewNop())
+	}), nil, "test", zap.NewNop())
 	s.Send(t.Context(), route(t, nil), send.NewBatch("bat_1", messages), time.Second)
 	const want = `[{"id":"evt_1","type":"a.b","timestamp":"2026-03-01T12:00:00.000000Z","data":{"n": 1}},` +
 		`{"id":"evt_2","type":"c","timestamp":"2026-03-01T12:00:00.000000Z","data":[]}]`

@@ -2,10 +2,12 @@ package send
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/postrider/postrider/dispatcher/seal"
+	"github.com/postrider/postrider/dispatcher/transport/guard"
 	"github.com/postrider/postrider/signer"
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/webhook"
@@ -20,6 +22,8 @@ type Route struct {
 	Endpoint webhook.Endpoint
 	signers  []routeSigner
 	echo     echo
+	// list narrows where requests may go, or is nil.
+	list *guard.List
 }
 
 // routeSigner is a signer with the time at which it stops signing; zero for the
@@ -42,6 +46,9 @@ func NewRoute(ctx context.Context, sealer seal.Sealer, ep store.EngineEndpoint) 
 		return nil, err
 	}
 	r.echo = newEcho(r.Endpoint.Headers)
+	if r.list, err = guard.NewRanges(ep.AllowedIPs, ep.DeniedIPs); err != nil {
+		return nil, fmt.Errorf("read lists of %s: %w", ep.ID, err)
+	}
 	for _, rec := range ep.Secrets {
 		s, err := openSecret(ctx, sealer, rec)
 		if err != nil {

@@ -26,7 +26,7 @@ func TestMessageFrame(t *testing.T) {
 	s := send.NewSender(transport.TransportFunc(func(_ context.Context, req *transport.Request) (*transport.Response, error) {
 		body = req.Body
 		return &transport.Response{StatusCode: 200}, nil
-	}), "Test/1", zap.NewNop())
+	}), nil, "Test/1", zap.NewNop())
 	s.Send(t.Context(), route(t, nil), msg, time.Second)
 	const want = `{"type":"user.created","timestamp":"2026-03-01T11:00:00.120000Z","data":{"id": 1}}`
 	if string(body) != want {
@@ -65,7 +65,7 @@ func TestOwnHeadersAreSentAndNotKept(t *testing.T) {
 	s := send.NewSender(transport.TransportFunc(func(_ context.Context, req *transport.Request) (*transport.Response, error) {
 		sent = req.Header.Get("Authorization")
 		return &transport.Response{StatusCode: 200}, nil
-	}), "Test/1", zap.NewNop())
+	}), nil, "Test/1", zap.NewNop())
 	msg := send.NewMessage(&webhook.Event{ID: "evt_1", Type: "a", Data: json.RawMessage(`1`)})
 	x := s.Send(t.Context(), route(t, map[string]string{"authorization": "Bearer s3cret"}), msg, time.Second)
 	if sent != "Bearer s3cret" {
@@ -87,7 +87,7 @@ func TestOwnHeadersAreSentAndNotKept(t *testing.T) {
 func TestPanicOfATransportIsAnAnswer(t *testing.T) {
 	s := send.NewSender(transport.TransportFunc(func(context.Context, *transport.Request) (*transport.Response, error) {
 		panic("boom")
-	}), "Test/1", zap.NewNop())
+	}), nil, "Test/1", zap.NewNop())
 	msg := send.NewMessage(&webhook.Event{ID: "evt_1", Type: "a", Data: json.RawMessage(`1`)})
 	x := s.Send(t.Context(), route(t, nil), msg, time.Second)
 	if x.Class != webhook.ClassInternal || x.Attempt.Class != webhook.ClassInternal {

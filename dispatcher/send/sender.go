@@ -7,12 +7,14 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/postrider/postrider/dispatcher/clock"
 	"github.com/postrider/postrider/dispatcher/transport"
+	"github.com/postrider/postrider/dispatcher/transport/guard"
 	"github.com/postrider/postrider/signer"
 	"github.com/postrider/postrider/webhook"
 )
@@ -20,14 +22,21 @@ import (
 // Sender makes attempts. It is safe for concurrent use.
 type Sender struct {
 	transport transport.Transport
-	userAgent string
-	log       *zap.Logger
+	// tenantList narrows where a tenant's requests may go.
+	tenantList func(tenant string) *guard.List
+	userAgent  string
+	log        *zap.Logger
+	complained atomic.Int64
 }
 
-// NewSender returns a sender over a transport. userAgent is what receivers see
+// NewSender returns a sender over a transport. tenantList tells, at each attempt,
+// what narrows a tenant's requests; nil for nothing. userAgent is what receivers see
 // in the header of that name.
-func NewSender(t transport.Transport, userAgent string, log *zap.Logger) *Sender {
-	return &Sender{transport: t, userAgent: userAgent, log: log}
+func NewSender(t transport.Transport, tenantList func(tenant string) *guard.List, userAgent string, log *zap.Logger) *Sender {
+	if tenantList == nil {
+		tenantList = func(string) *guard.List { return nil }
+	}
+	return &Sender{transport: t, tenantList: tenantList, userAgent: userAgent, log: log}
 }
 
 // Exchange is one request and what came of it.
@@ -70,9 +79,11 @@ func (s *Sender) Send(ctx context.Context, r *Route, msg *Message, timeout time.
 	defer cancel()
 	resp, err := s.transport.Send(ctx, &transport.Request{
 		URL: r.Endpoint.URL, Method: r.Endpoint.Method, Header: header, Body: msg.body,
+		Scope: guard.Scope{Tenant: s.tenantList(r.Endpoint.Tenant), Endpoint: r.list},
 	})
 	if err != nil {
 		x.failed(err)
+		s.complain(err)
 		return x
 	}
 	x.responded(resp, r)
@@ -93,6 +104,19 @@ func (s *Sender) sign(ctx context.Context, header http.Header, r *Route, msg *Me
 	header["Webhook-Timestamp"] = values[3:4:4]
 	header["Webhook-Signature"] = values[4:5:5]
 	return nil
+}
+
+// complain logs what went wrong on our side, once a second at most: an egress proxy
+// that is down fails all attempts.
+func (s *Sender) complain(err error) {
+	failure, ok := errors.AsType[*transport.Error](err)
+	if !ok || failure.Class != webhook.ClassInternal {
+		return
+	}
+	now, last := clock.Now().Unix(), s.complained.Load()
+	if now != last && s.complained.CompareAndSwap(last, now) {
+		s.log.Error("an attempt failed on this side; others within the second are not reported", zap.Error(failure.Err))
+	}
 }
 
 func (x *Exchange) failed(err error) {

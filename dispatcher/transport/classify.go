@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -30,10 +31,16 @@ func classify(ended error, at stage, err error) (webhook.ErrorClass, error) {
 	switch {
 	case errors.Is(err, guard.ErrBlocked):
 		return webhook.ClassBlockedAddress, guard.ErrBlocked
+	case errors.Is(ended, context.Canceled):
+		return webhook.ClassCanceled, context.Canceled
+	case errors.Is(err, errProxy) || at == stageProxy:
+		return webhook.ClassInternal, proxyReason(err)
 	case errors.Is(ended, context.DeadlineExceeded):
 		return webhook.ClassTimeout, context.DeadlineExceeded
 	case ended != nil:
 		return webhook.ClassCanceled, context.Canceled
+	case errors.Is(err, errUnreachable):
+		return webhook.ClassConnect, errUnreachable
 	case errors.As(err, &dns):
 		return webhook.ClassDNS, dnsReason(dns)
 	case timedOut(err):
@@ -50,6 +57,15 @@ func classify(ended error, at stage, err error) (webhook.ErrorClass, error) {
 		return webhook.ClassProtocol, protocolReason(err)
 	}
 	return webhook.ClassConnect, connectReason(err)
+}
+
+// proxyReason is for the host's log: the proxy is its own, and what it said is safe
+// to repeat as far as connect and dial keep it.
+func proxyReason(err error) error {
+	if errors.Is(err, errProxy) {
+		return err
+	}
+	return fmt.Errorf("%w: did not answer in time", errProxy)
 }
 
 func timedOut(err error) bool {

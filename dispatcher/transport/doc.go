@@ -6,7 +6,9 @@
 // servers, chosen by strangers, so it trusts nothing:
 //
 //   - Where: each connection passes the guard of package guard after DNS, in
-//     the dialler. Proxies named by the environment are ignored, redirects are
+//     the dialler, with the lists of the request's scope; connections are not
+//     shared between scopes. Proxies named by the environment are ignored, and one
+//     that the host names is asked for addresses that have passed. Redirects are
 //     never followed, and TLS 1.2 with a verified certificate is the least.
 //   - How long: the context's deadline covers the whole attempt, from DNS to
 //     the last byte of the body. Nothing extends it.
@@ -37,7 +39,8 @@
 //	timeout          the deadline, or 5 s to connect, or 5 s of TLS handshake
 //	protocol_error   an answer that is not HTTP, header over the cap, 101
 //	canceled         the context was canceled
-//	internal         the request could not be made at all
+//	internal         the request could not be made at all, or the host's own
+//	                 proxy failed
 //
 // Package transporttest checks that an implementation keeps these promises.
 package transport

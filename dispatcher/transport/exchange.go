@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/postrider/postrider/dispatcher/transport/guard"
 	"github.com/postrider/postrider/webhook"
 )
 
@@ -22,6 +23,7 @@ import (
 // pooling of exchanges.
 type exchange struct {
 	start time.Time
+	to    guard.Destination
 
 	mu      sync.Mutex
 	stage   stage
@@ -37,6 +39,7 @@ type stage int
 const (
 	stageNone   stage = iota
 	stageDial         // resolving and connecting
+	stageProxy        // connecting to the proxy
 	stageTLS          // shaking hands
 	stageSend         // a connection is ready; the request is on its way
 	stageAnswer       // the first byte of the response has come
@@ -48,14 +51,13 @@ type exchangeKey struct{}
 func (x *exchange) request(ctx context.Context, req *Request, u *url.URL) *http.Request {
 	ctx = context.WithValue(ctx, exchangeKey{}, x)
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		TLSHandshakeStart:    x.tlsStart,
-		TLSHandshakeDone:     x.tlsDone,
 		GotConn:              x.gotConn,
 		GotFirstResponseByte: x.firstByte,
 	})
 	out := http.Request{
 		Method:        req.Method,
-		URL:           u,
+		URL:           pooled(u, req.Scope),
+		Host:          u.Host,
 		Header:        req.Header,
 		ContentLength: int64(len(req.Body)),
 		// Exactly this type, or net/http sends the header in a packet of its
@@ -113,14 +115,20 @@ func (x *exchange) dial(ctx context.Context, connect func(context.Context) (net.
 	start := time.Now()
 	var dns time.Duration
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		DNSDone: func(httptrace.DNSDoneInfo) { dns = time.Since(start) },
+		DNSDone: func(httptrace.DNSDoneInfo) {
+			x.mu.Lock()
+			defer x.mu.Unlock()
+			if x.stage == stageDial { // the name of a proxy is none of the attempt's
+				dns = time.Since(start)
+			}
+		},
 	})
 	conn, err := connect(ctx)
-	took := time.Since(start) - dns
 
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.stage == stageDial {
+	took := time.Since(start) - dns
+	if x.stage == stageDial || x.stage == stageProxy {
 		x.timings.DNS = dns
 		x.timings.Connect = took
 		if conn != nil {
@@ -128,6 +136,20 @@ func (x *exchange) dial(ctx context.Context, connect func(context.Context) (net.
 		}
 	}
 	return conn, err
+}
+
+// atProxy says that the exchange is connecting to the proxy, or no longer.
+func (x *exchange) atProxy(yes bool) {
+	if x == nil {
+		return
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if yes && x.stage == stageDial {
+		x.stage = stageProxy
+	} else if !yes && x.stage == stageProxy {
+		x.stage = stageDial
+	}
 }
 
 func (x *exchange) tlsStart() {
@@ -139,7 +161,7 @@ func (x *exchange) tlsStart() {
 	}
 }
 
-func (x *exchange) tlsDone(tls.ConnectionState, error) {
+func (x *exchange) tlsDone() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.stage == stageTLS {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"syscall"
+
+	"github.com/postrider/postrider/dispatcher/transport/guard"
 )
 
 var errRecorded = errors.New("recorded, not dialled")
@@ -11,12 +13,14 @@ var errRecorded = errors.New("recorded, not dialled")
 // RecordDials makes h connect to nothing: record is told each address that has
 // passed the guard instead. It must be called before the first Send.
 func (h *HTTP) RecordDials(record func(address string)) {
-	judge := h.dialer.ControlContext
-	h.dialer.ControlContext = func(ctx context.Context, network, address string, c syscall.RawConn) error {
-		if err := judge(ctx, network, address, c); err != nil {
-			return err
+	judge := h.control
+	h.control = func(to guard.Destination) func(context.Context, string, string, syscall.RawConn) error {
+		return func(ctx context.Context, network, address string, c syscall.RawConn) error {
+			if err := judge(to)(ctx, network, address, c); err != nil {
+				return err
+			}
+			record(address)
+			return errRecorded
 		}
-		record(address)
-		return errRecorded
 	}
 }

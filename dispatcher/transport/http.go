@@ -7,6 +7,8 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/url"
+	"syscall"
 	"time"
 
 	"github.com/postrider/postrider/dispatcher/transport/guard"
@@ -38,42 +40,64 @@ type HTTPConfig struct {
 	// Resolver looks names up.
 	// Defaults to net.DefaultResolver.
 	Resolver *net.Resolver
+	// Proxy is the egress proxy through which all connections are made, by
+	// CONNECT: http or https, with user and password if it wants them. It is
+	// asked for addresses that were resolved here and have passed the guard. The
+	// proxies that the environment names are ignored.
+	// Defaults to none.
+	Proxy *url.URL
+	// ProxyTrusted leaves it to Proxy to resolve names and to keep deliveries out
+	// of your networks, for where only the proxy can resolve: it must then refuse
+	// every address that package guard denies, with status 403, also if a public
+	// name resolves to it. Literal addresses are still judged here, and names
+	// are still resolved here where lists of ranges apply to them.
+	// Defaults to false.
+	ProxyTrusted bool
 }
 
 // HTTP is the Transport that speaks HTTP/1.1 and HTTP/2. Connections are shared
-// by all deliveries to a host and kept for 90 seconds, 64 per host and 1,024 in
-// all. Create it with NewHTTP.
+// by all deliveries to a host that the same lists narrow, and kept for 90 seconds,
+// 64 per host and 1,024 in all. Create it with NewHTTP.
 type HTTP struct {
 	guard  *guard.Guard
 	dialer net.Dialer
-	rt     *http.Transport
+	// control makes the dialler's last question; it is guard.Control.
+	control func(guard.Destination) func(context.Context, string, string, syscall.RawConn) error
+	proxy   *proxy // or nil
+	tls     *tls.Config
+	rt      *http.Transport
 }
 
 var _ Transport = (*HTTP)(nil)
 
-// NewHTTP returns an HTTP transport, or the error of guard.New.
+// NewHTTP returns an HTTP transport, or the error of guard.New, or one about the
+// proxy's URL.
 func NewHTTP(cfg HTTPConfig) (*HTTP, error) {
 	g, err := guard.New(cfg.Guard)
 	if err != nil {
 		return nil, err
 	}
-	h := &HTTP{guard: g}
-	h.dialer = net.Dialer{Timeout: connectTimeout, Resolver: cfg.Resolver, ControlContext: g.Control}
+	h := &HTTP{guard: g, control: g.Control}
+	if h.proxy, err = newProxy(cfg); err != nil {
+		return nil, err
+	}
+	h.dialer = net.Dialer{Timeout: connectTimeout, Resolver: cfg.Resolver}
+	h.tls = &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		RootCAs:            cfg.RootCAs,
+		ClientSessionCache: tls.NewLRUClientSessionCache(tlsSessions),
+		NextProtos:         []string{"h2", "http/1.1"},
+	}
 	h.rt = &http.Transport{
 		Proxy:                  nil, // the environment must not choose where deliveries go
 		DialContext:            h.dial,
+		DialTLSContext:         h.dialTLS,
 		DisableCompression:     true,
 		ForceAttemptHTTP2:      true,
-		TLSHandshakeTimeout:    tlsTimeout,
 		MaxIdleConns:           maxIdle,
 		MaxIdleConnsPerHost:    maxIdlePerHost,
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: MaxHeaderRead,
-		TLSClientConfig: &tls.Config{
-			MinVersion:         tls.VersionTLS12,
-			RootCAs:            cfg.RootCAs,
-			ClientSessionCache: tls.NewLRUClientSessionCache(tlsSessions),
-		},
 		HTTP2: &http.HTTP2Config{
 			// Without pings a connection that died silently would time out
 			// every delivery to its host for as long as TCP takes to notice.
@@ -100,7 +124,7 @@ func (h *HTTP) CloseIdleConnections() { h.rt.CloseIdleConnections() }
 // that an endpoint can have, webhook.MaxTimeout.
 func (h *HTTP) Send(ctx context.Context, req *Request) (*Response, error) {
 	x := &exchange{start: time.Now()}
-	u, err := h.guard.ParseURL(req.URL)
+	u, err := h.guard.ParseURL(req.URL, req.Scope)
 	if err != nil {
 		// It passed when the endpoint was created: the guard has been
 		// tightened since, and fails closed.
@@ -111,6 +135,7 @@ func (h *HTTP) Send(ctx context.Context, req *Request) (*Response, error) {
 		ctx, cancel = context.WithTimeout(ctx, webhook.MaxTimeout)
 		defer cancel()
 	}
+	x.to = guard.Destination{Host: u.Hostname(), Scope: req.Scope}
 	resp, err := h.rt.RoundTrip(x.request(ctx, req, u))
 	if err != nil {
 		return nil, x.classify(ctx, err)
@@ -136,24 +161,3 @@ func (h *HTTP) Send(ctx context.Context, req *Request) (*Response, error) {
 }
 
 var errSwitched = errors.New("receiver switched protocols")
-
-// dial connects for http.Transport, past the guard, and records what it took
-// for the exchange that asked for the connection.
-func (h *HTTP) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return nil, err
-	}
-	if h.guard.Public() && net.ParseIP(host) == nil {
-		// The dot keeps the resolver's search list out: below a search domain
-		// a public name could mean a machine inside.
-		addr = net.JoinHostPort(host+".", port)
-	}
-	x, _ := ctx.Value(exchangeKey{}).(*exchange)
-	if x == nil {
-		return h.dialer.DialContext(ctx, network, addr)
-	}
-	return x.dial(ctx, func(ctx context.Context) (net.Conn, error) {
-		return h.dialer.DialContext(ctx, network, addr)
-	})
-}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/postrider/postrider/dispatcher/transport/guard"
 	"github.com/postrider/postrider/webhook"
 )
 
@@ -59,6 +60,8 @@ type Request struct {
 	// Body is sent byte for byte. It must not be changed, not even after Send
 	// returned: a receiver may answer while it is still being written.
 	Body []byte
+	// Scope narrows where the request may go.
+	Scope guard.Scope
 }
 
 // Response is what a receiver answered.

@@ -37,6 +37,8 @@ type endpointConfig struct {
 	SuccessStatuses  []int             `json:"success_statuses,omitempty"`
 	DeadRetain       time.Duration     `json:"dead_retain,omitempty"`
 	DeadQuiet        bool              `json:"dead_quiet,omitempty"`
+	AllowedIPs       []string          `json:"allowed_ips,omitempty"`
+	DeniedIPs        []string          `json:"denied_ips,omitempty"`
 }
 
 type retryConfig struct {
@@ -59,6 +61,7 @@ func encodeConfig(ep *webhook.Endpoint) (string, error) {
 		Ordered: ep.Order.Enabled, OrderFailure: string(ep.Order.OnFailure),
 		Priority: string(ep.Priority), OnPaused: string(ep.OnPaused), SuccessStatuses: ep.SuccessStatuses,
 		DeadRetain: ep.DeadLetter.Retain, DeadQuiet: ep.DeadLetter.Quiet,
+		AllowedIPs: ep.AllowedIPs, DeniedIPs: ep.DeniedIPs,
 	}
 	r := retryConfig(ep.Retry)
 	if len(r.Schedule) > 0 || r.Initial != 0 || r.Multiplier != 0 || r.MaxInterval != 0 || r.MaxAttempts != 0 || r.Jitter != 0 {
@@ -84,6 +87,7 @@ func decodeConfig(text string, ep *webhook.Endpoint) error {
 	ep.Order = webhook.Order{Enabled: c.Ordered, OnFailure: webhook.OnOrderFailure(c.OrderFailure)}
 	ep.Priority, ep.OnPaused = webhook.Priority(c.Priority), webhook.OnPaused(c.OnPaused)
 	ep.SuccessStatuses = c.SuccessStatuses
+	ep.AllowedIPs, ep.DeniedIPs = c.AllowedIPs, c.DeniedIPs
 	ep.DeadLetter = webhook.DeadLetter{Retain: c.DeadRetain, Quiet: c.DeadQuiet}
 	if c.Retry != nil {
 		ep.Retry = webhook.RetryPolicy(*c.Retry)

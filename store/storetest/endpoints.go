@@ -32,6 +32,7 @@ func endpointCreateKeepsAll(w *world) {
 	rec.Signature, rec.DiscardResponses = webhook.SchemeV1a, true
 	rec.Metadata = map[string]string{"plan": "gold"}
 	rec.Status, rec.PauseCause, rec.StatusReason = webhook.EndpointPaused, webhook.PausedByHand, "Webhook paused by hand."
+	rec.AllowedIPs, rec.DeniedIPs = []string{"192.0.2.0/24", "2001:db8::7"}, []string{"192.0.2.9"}
 	rec.Sealed = []byte{0, 1, 0xff, 0xfe}
 
 	got, err := w.store.CreateEndpoint(w.ctx, w.now, rec, w.newSecret(acme, rec.ID), 0)

@@ -7,28 +7,33 @@ import "net/netip"
 // its updates), multicast, every IPv6 range that carries an IPv4 address inside,
 // every address with a zone, all of IPv6 outside global unicast (2000::/3), and
 // the metadata services of clouds. An IPv4-mapped address is judged as the IPv4
-// address that it is.
+// address that it is. Config opens some of it. What lists say is Allowed's to ask.
 func (g *Guard) AllowedAddr(addr netip.Addr) bool {
 	if !addr.IsValid() || addr.Zone() != "" {
 		return false
 	}
-	addr = addr.Unmap()
-	for _, p := range g.cfg.NAT64 {
-		if p.Contains(addr) {
-			return g.allowed4(embedded4(p, addr))
-		}
-	}
-	if addr.Is4() {
+	if addr = g.inner(addr.Unmap()); addr.Is4() {
 		return g.allowed4(addr)
 	}
 	return g.allowed6(addr)
 }
 
+// inner returns the IPv4 address that addr carries by a NAT64 prefix of the site,
+// or addr.
+func (g *Guard) inner(addr netip.Addr) netip.Addr {
+	for _, p := range g.cfg.NAT64 {
+		if p.Contains(addr) {
+			return embedded4(p, addr)
+		}
+	}
+	return addr
+}
+
 func (g *Guard) allowed4(addr netip.Addr) bool {
 	switch {
-	case within(addr, metadata):
+	case within(addr, closed):
 		return false
-	case g.cfg.AllowPrivate && within(addr, private):
+	case g.cfg.AllowPrivate && within(addr, private), within(addr, g.open.prefixes):
 		return true
 	}
 	return !within(addr, special4)
@@ -36,9 +41,9 @@ func (g *Guard) allowed4(addr netip.Addr) bool {
 
 func (g *Guard) allowed6(addr netip.Addr) bool {
 	switch {
-	case within(addr, metadata), isatap(addr):
+	case within(addr, closed) && !addr.IsLoopback(), isatap(addr):
 		return false
-	case g.cfg.AllowPrivate && within(addr, private):
+	case g.cfg.AllowPrivate && within(addr, private), within(addr, g.open.prefixes):
 		return true
 	}
 	return globalUnicast.Contains(addr) && !within(addr, special6)
@@ -103,14 +108,29 @@ var private = []netip.Prefix{
 	netip.MustParsePrefix("fc00::/7"),
 }
 
-// metadata holds the services that hand credentials to whoever asks from inside
-// a cloud, where they are not within 169.254.0.0/16 or fe80::/10 anyway. No
-// configuration opens them.
-var metadata = []netip.Prefix{
+// closed is what no configuration opens: the services that hand credentials to
+// whoever asks from inside a cloud, addresses that mean this machine or link or many
+// machines at once, and IPv6 ranges whose addresses carry an IPv4 address, which
+// nobody would judge.
+var closed = []netip.Prefix{
 	netip.MustParsePrefix("168.63.129.16/32"),   // Azure, a public address
 	netip.MustParsePrefix("100.100.100.200/32"), // Alibaba Cloud, in the shared address space
 	netip.MustParsePrefix("fd00:ec2::/32"),      // AWS, unique local
 	netip.MustParsePrefix("fd20:ce::254/128"),   // Google Cloud, unique local
+
+	netip.MustParsePrefix("0.0.0.0/8"),
+	netip.MustParsePrefix("169.254.0.0/16"), // most metadata services
+	netip.MustParsePrefix("224.0.0.0/4"),
+	netip.MustParsePrefix("240.0.0.0/4"),
+	netip.MustParsePrefix("fe80::/10"),
+	netip.MustParsePrefix("ff00::/8"),
+
+	netip.MustParsePrefix("::/96"),           // IPv4-compatible, RFC 4291; "::1" is an exception
+	netip.MustParsePrefix("::ffff:0:0:0/96"), // SIIT, RFC 2765
+	netip.MustParsePrefix("64:ff9b::/96"),    // NAT64, RFC 6052
+	netip.MustParsePrefix("64:ff9b:1::/48"),  // NAT64 of a site, RFC 8215
+	netip.MustParsePrefix("2001::/32"),       // Teredo, RFC 4380
+	netip.MustParsePrefix("2002::/16"),       // 6to4, RFC 3056
 }
 
 // isatap reports whether the interface id is one of ISATAP (RFC 5214 section

@@ -135,7 +135,7 @@ func TestNAT64(t *testing.T) {
 
 func TestControlFailsClosed(t *testing.T) {
 	g := new(guard.Guard)
-	if err := g.Control(t.Context(), "tcp4", "8.8.8.8:443", nil); err != nil {
+	if err := g.Control(guard.Destination{})(t.Context(), "tcp4", "8.8.8.8:443", nil); err != nil {
 		t.Errorf("Control(tcp4 8.8.8.8:443) = %v; want nil", err)
 	}
 	for _, c := range [][2]string{
@@ -151,7 +151,7 @@ func TestControlFailsClosed(t *testing.T) {
 		{"", "8.8.8.8:443"},
 		{"ip4:1", "8.8.8.8"},
 	} {
-		if err := g.Control(t.Context(), c[0], c[1], nil); !errors.Is(err, guard.ErrBlocked) {
+		if err := g.Control(guard.Destination{})(t.Context(), c[0], c[1], nil); !errors.Is(err, guard.ErrBlocked) {
 			t.Errorf("Control(%s, %s) = %v; want ErrBlocked", c[0], c[1], err)
 		}
 	}

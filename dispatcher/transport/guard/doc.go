@@ -11,6 +11,11 @@
 //     address of every connection, after DNS and before the first packet, so
 //     rebinding, mixed answers, CNAMEs and AAAA-only names change nothing.
 //
+// Beside the table of what nobody may reach there are lists of ranges and domains
+// ([List]): the host's own, in [Config], and in a [Scope] those of the tenant and
+// the endpoint that a request is made for, which can only narrow. They are judged in
+// both places too.
+//
 // Both use the same rules, [Guard.AllowedAddr] for addresses, and one parser:
 // [Guard.ParseURL] returns the URL in normal form, and only that is stored and
 // dialled, so there is no second reading of a URL to disagree with the first.

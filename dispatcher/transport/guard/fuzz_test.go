@@ -87,7 +87,7 @@ var errNotDialled = errors.New("not dialled")
 
 // agree fails if net/url or net/http would go elsewhere than ParseURL says.
 func agree(t *testing.T, g *guard.Guard, normal string) {
-	ours, err := g.ParseURL(normal)
+	ours, err := g.ParseURL(normal, guard.Scope{})
 	if err != nil {
 		t.Fatalf("ParseURL(%q) = %v", normal, err)
 	}

@@ -11,7 +11,7 @@ import (
 // domain name, or a dotted IPv4 address. Internationalised names are mapped
 // first and judged as ASCII, so that circled digits and ideographic full stops
 // are seen as what a resolver would make of them.
-func (g *Guard) name(host string) (string, error) {
+func (g *Guard) name(host string, scope Scope) (string, error) {
 	host, ok := ascii(host)
 	if !ok {
 		return "", errInvalid()
@@ -26,12 +26,15 @@ func (g *Guard) name(host string) (string, error) {
 		if err != nil {
 			return "", errInvalid()
 		}
-		if !g.AllowedAddr(addr) {
+		if !g.Allowed(Destination{host, scope}, addr) {
 			return "", errNotAllowed()
 		}
 		return host, nil
 	}
-	if g.Public() && (dot < 0 || specialTLD[host[dot+1:]]) {
+	if g.Public() && (dot < 0 || specialTLD[host[dot+1:]]) && !g.open.name(host) {
+		return "", errNotAllowed()
+	}
+	if !g.list.allowsName(host) || !scope.allowsName(host) {
 		return "", errNotAllowed()
 	}
 	return host, nil

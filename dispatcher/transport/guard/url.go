@@ -19,16 +19,19 @@ const MaxURLLen = 2048
 // url_not_allowed if it names an address or domain that is denied. The messages
 // are fixed and repeat nothing of raw. Checking a normal form returns it
 // unchanged. There is no I/O: what a name resolves to is Control's to judge.
-func (g *Guard) CheckURL(raw string) (string, error) {
-	u, err := g.ParseURL(raw)
+func (g *Guard) CheckURL(raw string) (string, error) { return g.CheckURLWithin(raw, Scope{}) }
+
+// CheckURLWithin is CheckURL for those whom lists narrow.
+func (g *Guard) CheckURLWithin(raw string, scope Scope) (string, error) {
+	u, err := g.ParseURL(raw, scope)
 	if err != nil {
 		return "", err
 	}
 	return u.String(), nil
 }
 
-// ParseURL is CheckURL for those who send: it returns the normal form parsed.
-func (g *Guard) ParseURL(raw string) (*url.URL, error) {
+// ParseURL is CheckURLWithin for those who send: it returns the normal form parsed.
+func (g *Guard) ParseURL(raw string, scope Scope) (*url.URL, error) {
 	if len(raw) > MaxURLLen || !clean(raw) {
 		return nil, errInvalid()
 	}
@@ -42,7 +45,7 @@ func (g *Guard) ParseURL(raw string) (*url.URL, error) {
 		authority = rest[:i]
 		path, query, _ = strings.Cut(rest[i:], "?")
 	}
-	host, err := g.host(scheme, authority)
+	host, err := g.host(scheme, authority, scope)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +79,7 @@ func clean(raw string) bool {
 }
 
 // host judges the authority and returns it in normal form, port included.
-func (g *Guard) host(scheme, authority string) (string, error) {
+func (g *Guard) host(scheme, authority string, scope Scope) (string, error) {
 	if strings.ContainsAny(authority, "@%") {
 		return "", errInvalid()
 	}
@@ -89,7 +92,7 @@ func (g *Guard) host(scheme, authority string) (string, error) {
 		if err != nil || !addr.Is6() {
 			return "", errInvalid()
 		}
-		if !g.AllowedAddr(addr) {
+		if !g.Allowed(Destination{addr.Unmap().String(), scope}, addr) {
 			return "", errNotAllowed()
 		}
 		if host = addr.Unmap().String(); !addr.Is4In6() {
@@ -97,7 +100,7 @@ func (g *Guard) host(scheme, authority string) (string, error) {
 		}
 	} else {
 		var err error
-		if host, err = g.name(host); err != nil {
+		if host, err = g.name(host, scope); err != nil {
 			return "", err
 		}
 	}
