@@ -33,7 +33,7 @@ var rules = map[string]rule{
 	"signer":     {},
 	"signer/jwe": {local: []string{"signer", "webhook"}, modules: []string{"github.com/go-jose/go-jose/v4"}},
 
-	"webhook":         {local: []string{"signer"}, modules: []string{"github.com/cenkalti/backoff/v4", "github.com/oklog/ulid/v2"}},
+	"webhook":         {local: []string{"signer", "signer/redact"}, modules: []string{"github.com/cenkalti/backoff/v4", "github.com/oklog/ulid/v2"}},
 	"webhook/schema":  {local: []string{"webhook"}, modules: []string{"github.com/santhosh-tekuri/jsonschema/v6"}},
 	"webhook/celexpr": {local: []string{"webhook"}, modules: []string{"cel.dev/cel-go"}},
 	"webhook/catalog": {local: []string{"webhook", "webhook/schema"}, modules: []string{"github.com/invopop/jsonschema"}},
@@ -49,7 +49,7 @@ var rules = map[string]rule{
 	"dispatcher/clock":     {},
 	"dispatcher/entropy":   {local: []string{"webhook", "dispatcher/clock"}},
 	"dispatcher/transport": {local: []string{"signer", "webhook"}, modules: []string{"golang.org/x/net", "golang.org/x/oauth2", "github.com/go-jose/go-jose/v4"}},
-	"dispatcher/seal":      {local: []string{"signer", "webhook"}},
+	"dispatcher/seal":      {local: []string{"signer", "signer/redact", "webhook"}},
 	"dispatcher/lane":      {local: []string{"webhook"}},
 	"dispatcher/batch":     {local: []string{"store"}, modules: []string{"github.com/cenkalti/backoff/v4"}},
 	"dispatcher/directory": {local: []string{"webhook", "store", "dispatcher/clock"}, modules: []string{"golang.org/x/sync", "github.com/maypok86/otter/v2"}},
@@ -80,7 +80,7 @@ var rules = map[string]rule{
 		modules: []string{"go.uber.org/zap", "golang.org/x/time", "go.opentelemetry.io/otel"},
 	},
 	"dispatcher/manage": {
-		local:   []string{"signer", "webhook", "webhook/schema", "webhook/catalog", "store", "dispatcher", "dispatcher/audit", "dispatcher/clock", "dispatcher/jobs", "dispatcher/quota", "dispatcher/lane", "dispatcher/transport", "dispatcher/transport/guard", "dispatcher/seal"},
+		local:   []string{"signer", "signer/redact", "webhook", "webhook/schema", "webhook/catalog", "store", "dispatcher", "dispatcher/audit", "dispatcher/clock", "dispatcher/jobs", "dispatcher/quota", "dispatcher/lane", "dispatcher/transport", "dispatcher/transport/guard", "dispatcher/seal"},
 		modules: []string{"go.uber.org/zap", "golang.org/x/time"},
 	},
 	"dispatcher/httpapi": {

@@ -35,10 +35,10 @@ func (d *Dispatcher) auditUpdate(ctx context.Context, before, after *store.Endpo
 	was, became := before.Endpoint, after.Endpoint
 	if !bytes.Equal(before.Sealed, after.Sealed) {
 		var err error
-		if was, err = d.OpenHeaders(ctx, *before); err != nil {
+		if was, err = d.OpenEndpoint(ctx, *before); err != nil {
 			return r, err
 		}
-		if became, err = d.OpenHeaders(ctx, *after); err != nil {
+		if became, err = d.OpenEndpoint(ctx, *after); err != nil {
 			return r, err
 		}
 	}

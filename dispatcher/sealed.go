@@ -9,24 +9,24 @@ import (
 	"github.com/postrider/postrider/webhook"
 )
 
-// SealHeaders returns an endpoint as a store keeps it, its headers sealed. Errors
-// are the store's, if it was down when the keyring should have been checked
+// SealEndpoint returns an endpoint as a store keeps it: without its secrets, which
+// are sealed beside it. Errors are the store's, if it was down when the keyring should have been checked
 // against it, and the sealer's.
-func (d *Dispatcher) SealHeaders(ctx context.Context, ep webhook.Endpoint) (store.EndpointRecord, error) {
+func (d *Dispatcher) SealEndpoint(ctx context.Context, ep webhook.Endpoint) (store.EndpointRecord, error) {
 	if _, err := d.shardOf(ctx, ep.Tenant); err != nil {
 		return store.EndpointRecord{}, err
 	}
-	return send.SealHeaders(ctx, d.sealer, ep)
+	return send.SealEndpoint(ctx, d.sealer, ep)
 }
 
-// OpenHeaders returns the endpoint of a record with its headers. The error is
+// OpenEndpoint returns the endpoint of a record with its secrets. The error is
 // the sealer's.
-func (d *Dispatcher) OpenHeaders(ctx context.Context, rec store.EndpointRecord) (webhook.Endpoint, error) {
-	return send.OpenHeaders(ctx, d.sealer, rec)
+func (d *Dispatcher) OpenEndpoint(ctx context.Context, rec store.EndpointRecord) (webhook.Endpoint, error) {
+	return send.OpenEndpoint(ctx, d.sealer, rec)
 }
 
 // SealSecret completes a secret's record with the sealed form of its text. Errors
-// are those of SealHeaders.
+// are those of SealEndpoint.
 func (d *Dispatcher) SealSecret(ctx context.Context, rec store.SecretRecord, text string) (store.SecretRecord, error) {
 	if _, err := d.shardOf(ctx, rec.Tenant); err != nil {
 		return store.SecretRecord{}, err

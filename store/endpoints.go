@@ -11,9 +11,11 @@ import (
 // EndpointRecord is an endpoint as a store keeps it: what is secret in its
 // configuration is sealed.
 type EndpointRecord struct {
-	// Endpoint has no Headers; they are in Sealed.
+	// Endpoint is without its secrets (see webhook.Endpoint.WithoutSecrets); they
+	// are in Sealed. A store keeps and returns none, even if it is given some.
 	webhook.Endpoint
-	// Sealed holds the custom headers, and nothing a store could read.
+	// Sealed holds the custom headers, the secret of the authentication, and the
+	// client certificate and key: nothing a store could read.
 	Sealed []byte
 }
 
@@ -42,8 +44,8 @@ type Endpoints interface {
 	// endpoints.
 	UpdateEndpoint(ctx context.Context, now time.Time, ep EndpointRecord, audit ...webhook.AuditRecord) (EndpointRecord, error)
 
-	// DeleteEndpoint leaves a tombstone, which only Directory shows, and
-	// removes the secrets. Pending deliveries stay for the engine to cancel.
+	// DeleteEndpoint leaves a tombstone, which only Directory shows, without
+	// Sealed, and removes the secrets. Pending deliveries stay for the engine to cancel.
 	// ErrNotFound if there is none, or it was deleted before.
 	DeleteEndpoint(ctx context.Context, now time.Time, tenant, id string, audit ...webhook.AuditRecord) error
 

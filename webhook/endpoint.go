@@ -98,6 +98,11 @@ type Endpoint struct {
 	// AutoPauseAfter is how many attempts must fail in a row until the
 	// endpoint is paused, at least 5. Negative means never. Defaults to 100.
 	AutoPauseAfter int
+	// Auth is how requests prove who sends them beside their signature. Defaults
+	// to the signature alone.
+	Auth Auth
+	// TLS is what is asked of connections beyond what holds for all endpoints.
+	TLS TLS
 	// Signature is the scheme of the endpoint's secrets. Defaults to v1.
 	Signature SignatureScheme
 	// DiscardResponses keeps response headers and bodies out of the attempt
@@ -154,6 +159,7 @@ func (ep Endpoint) WithDefaults() Endpoint {
 	if ep.Signature == "" {
 		ep.Signature = SchemeV1
 	}
+	ep.Auth, ep.TLS = ep.Auth.withDefaults(), ep.TLS.described()
 	if ep.Method == "" {
 		ep.Method = http.MethodPost
 	}
@@ -179,7 +185,8 @@ func (ep Endpoint) WithDefaults() Endpoint {
 }
 
 // Validate returns nil, or an *InvalidError that names every field at fault.
-// It judges everything but the URL's address, which is the transport's guard.
+// It judges everything but the URL's address, which is the transport's guard; an
+// endpoint that was read lacks the credentials that its authentication needs.
 func (ep Endpoint) Validate() error {
 	var inv InvalidError
 	inv.text("tenant", ep.Tenant, MaxTenantLen)
@@ -191,6 +198,8 @@ func (ep Endpoint) Validate() error {
 	ep.validatePatterns(&inv)
 	ep.validateIPs(&inv)
 	inv.Fields = append(inv.Fields, CheckHeaders(ep.Headers)...)
+	ep.Auth.validate(&inv, ep.Headers)
+	ep.TLS.validate(&inv, ep.URL)
 	if ep.Timeout != 0 && (ep.Timeout < MinTimeout || ep.Timeout > MaxTimeout) {
 		inv.Add("timeout_seconds", CodeInvalidField, "Must be 1 to 60 seconds.")
 	}
@@ -256,5 +265,22 @@ func (ep Endpoint) Clone() Endpoint {
 	ep.Headers = maps.Clone(ep.Headers)
 	ep.Retry.Schedule = slices.Clone(ep.Retry.Schedule)
 	ep.Metadata = maps.Clone(ep.Metadata)
+	ep.Auth = ep.Auth.clone()
+	ep.TLS.Pins = slices.Clone(ep.TLS.Pins)
 	return ep
+}
+
+// WithoutSecrets returns the endpoint without what may be secret in it: its
+// headers, the secret of its authentication, its client certificate and key.
+func (ep Endpoint) WithoutSecrets() Endpoint {
+	ep.Headers, ep.Auth.Secret = nil, Credential{}
+	ep.TLS.ClientCertificate, ep.TLS.ClientKey = Credential{}, Credential{}
+	return ep
+}
+
+// SameSecrets reports whether both have the same of what WithoutSecrets leaves
+// out.
+func (ep *Endpoint) SameSecrets(other *Endpoint) bool {
+	return maps.Equal(ep.Headers, other.Headers) && ep.Auth.Secret.Equal(other.Auth.Secret) &&
+		ep.TLS.ClientCertificate.Equal(other.TLS.ClientCertificate) && ep.TLS.ClientKey.Equal(other.TLS.ClientKey)
 }

@@ -41,7 +41,7 @@ func CheckHeaders(h map[string]string) []FieldError {
 	seen := make(map[string]bool, len(h))
 	for _, name := range slices.Sorted(maps.Keys(h)) { // sorted: the same input, the same answer
 		value := h[name]
-		folded := strings.ReplaceAll(strings.ToLower(name), "_", "-")
+		folded := fold(name)
 		switch {
 		case !isToken(name):
 			return headerError(CodeInvalidField, "Header names must be HTTP tokens.")
@@ -62,7 +62,7 @@ func CheckHeaders(h map[string]string) []FieldError {
 // ReservedHeader reports whether a header name is one that endpoints may not
 // set.
 func ReservedHeader(name string) bool {
-	folded := strings.ReplaceAll(strings.ToLower(name), "_", "-")
+	folded := fold(name)
 	if reservedHeaders[folded] {
 		return true
 	}
@@ -73,6 +73,9 @@ func ReservedHeader(name string) bool {
 	}
 	return false
 }
+
+// fold returns the form in which header names are compared.
+func fold(name string) string { return strings.ReplaceAll(strings.ToLower(name), "_", "-") }
 
 func headerError(code, message string) []FieldError {
 	return []FieldError{{Field: "headers", Code: code, Message: message}}

@@ -21,7 +21,7 @@ var fields = map[string]func(reflect.Value) any{
 	"URL": redactURL, "Description": plain, "Labels": plain, "EventTypes": plain, "Sources": plain, "Method": plain,
 	"Timeout": plain, "Retry": plain, "MaxInFlight": plain, "RateLimit": plain, "Batch": plain, "Order": plain,
 	"Priority": plain, "OnPaused": plain, "SuccessStatuses": plain, "DeadLetter": plain, "AutoPauseAfter": plain,
-	"Signature": plain, "DiscardResponses": plain, "Status": plain, "PauseCause": plain, "StatusReason": plain,
+	"Auth": showAuth, "TLS": showTLS, "Signature": plain, "DiscardResponses": plain, "Status": plain, "PauseCause": plain, "StatusReason": plain,
 }
 
 // bookkeeping are the fields that the record itself says, or nobody has changed.
@@ -60,7 +60,7 @@ func only(ep, other *webhook.Endpoint) json.RawMessage {
 	object := make(map[string]any)
 	for i := range a.NumField() {
 		field := a.Type().Field(i)
-		if bookkeeping[field.Name] || a.Field(i).IsZero() || reflect.DeepEqual(a.Field(i).Interface(), b.Field(i).Interface()) {
+		if bookkeeping[field.Name] || a.Field(i).IsZero() || same(a.Field(i).Interface(), b.Field(i).Interface()) {
 			continue
 		}
 		show := fields[field.Name]

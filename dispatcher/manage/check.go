@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/postrider/postrider/webhook"
@@ -14,10 +15,15 @@ import (
 // error names every field at fault.
 func (m *Manager) newEndpoint(ep webhook.Endpoint, secretErr error) (webhook.Endpoint, error) {
 	ep = ep.Clone()
-	inv := m.check(&ep)
+	dropHidden(&ep)
+	inv := m.normalize(&ep)
+	m.check(&ep, inv)
 	inv.Fields = append(inv.Fields, fieldsOf(secretErr)...)
 	if _, ok := keepHidden(ep.Headers, nil); !ok {
 		inv.Fields = append(inv.Fields, nothingHidden)
+	}
+	if !sameClient(&ep.TLS, &webhook.TLS{}) {
+		inv.Fields = append(inv.Fields, clientSet)
 	}
 	for _, field := range differing(&ep, &webhook.Endpoint{Tenant: ep.Tenant}) {
 		inv.Add(field, webhook.CodeInvalidField, "Is set by the library; leave it empty.")
@@ -26,19 +32,26 @@ func (m *Manager) newEndpoint(ep webhook.Endpoint, secretErr error) (webhook.End
 }
 
 // changedEndpoint checks what before was changed to and fills in defaults.
-// Headers that were kept get their values back, unless the URL moved to another
-// host. The error names every field at fault.
+// Headers and credentials that were kept get their values back, unless the URL
+// moved to another host. The error names every field at fault.
 func (m *Manager) changedEndpoint(before, ep webhook.Endpoint) (webhook.Endpoint, error) {
 	given := ep.Headers
 	fixed := differing(&ep, &before)
 	turnOff(&before, &ep)
-	ep = ep.Clone().WithDefaults()
+	ep = ep.Clone()
+	dropHidden(&ep)
+	ep = ep.WithDefaults()
 	ep.CreatedAt, ep.UpdatedAt = before.CreatedAt, before.UpdatedAt // to the letter, time zones too
 	headers, ok := keepHidden(given, before.Headers)
 	ep.Headers = headers
-	inv := m.check(&ep)
+	inv := m.normalize(&ep)
+	keepCredentials(&before, &ep)
+	m.check(&ep, inv)
 	if !ok {
 		inv.Fields = append(inv.Fields, nothingHidden)
+	}
+	if ep.TLS.ClientCertificate.IsZero() && ep.TLS.ClientFingerprint != "" {
+		inv.Fields = append(inv.Fields, clientSet)
 	}
 	if ep.Status != before.Status {
 		inv.Add("status", webhook.CodeInvalidField, "Is changed by pausing and resuming.")
@@ -55,17 +68,39 @@ func (m *Manager) changedEndpoint(before, ep webhook.Endpoint) (webhook.Endpoint
 	return ep, inv.Err()
 }
 
-// check brings an endpoint's URL into its normal form and returns every field at
-// fault, that of the URL first.
-func (m *Manager) check(ep *webhook.Endpoint) *webhook.InvalidError {
+// fieldTokenURL is judged by the guard like the URL.
+const fieldTokenURL = "auth.oauth2.token_url"
+
+// normalize brings an endpoint's URLs into their normal form and returns what is
+// wrong with them.
+func (m *Manager) normalize(ep *webhook.Endpoint) *webhook.InvalidError {
 	inv := new(webhook.InvalidError)
-	normal, urlErr := m.d.CheckURL(*ep)
-	if urlErr == nil {
-		ep.URL = normal
+	ep.URL = m.normalizeURL(inv, "url", *ep)
+	if ep.Auth.Type == webhook.AuthOAuth2 { // the endpoint's own lists are about its address alone
+		tokens := webhook.Endpoint{Tenant: ep.Tenant, URL: ep.Auth.OAuth2.TokenURL}
+		ep.Auth.OAuth2.TokenURL = m.normalizeURL(inv, fieldTokenURL, tokens)
 	}
-	inv.Fields = append(inv.Fields, fieldsOf(urlErr)...)
+	return inv
+}
+
+// normalizeURL returns the normal form of an endpoint's URL, or adds what is wrong
+// with it and returns it as it is.
+func (m *Manager) normalizeURL(inv *webhook.InvalidError, field string, ep webhook.Endpoint) string {
+	normal, err := m.d.CheckURL(ep)
+	for _, f := range fieldsOf(err) {
+		inv.Add(field, f.Code, f.Message)
+	}
+	if err != nil {
+		return ep.URL
+	}
+	return normal
+}
+
+// check adds every other field at fault.
+func (m *Manager) check(ep *webhook.Endpoint, inv *webhook.InvalidError) {
+	urls := len(inv.Fields)
 	for _, f := range fieldsOf(ep.Validate()) {
-		if urlErr == nil || f.Field != "url" { // one error about it is enough
+		if !slices.ContainsFunc(inv.Fields[:urls], func(u webhook.FieldError) bool { return u.Field == f.Field }) { // one error about each is enough
 			inv.Fields = append(inv.Fields, f)
 		}
 	}
@@ -73,7 +108,6 @@ func (m *Manager) check(ep *webhook.Endpoint) *webhook.InvalidError {
 		inv.Add("dead_letter.retain_days", webhook.CodeInvalidField,
 			fmt.Sprintf("Must be at most %d days, which is how long deliveries are kept.", most/(24*time.Hour)))
 	}
-	return inv
 }
 
 // turnOff takes away what belongs to a part of the configuration that is turned

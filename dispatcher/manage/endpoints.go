@@ -57,7 +57,7 @@ func (m *Manager) create(ctx context.Context, ep webhook.Endpoint, key signingKe
 	if err != nil {
 		return webhook.Endpoint{}, Secret{}, fmt.Errorf("create endpoint: %w", err)
 	}
-	rec, err := m.d.SealHeaders(ctx, ep)
+	rec, err := m.d.SealEndpoint(ctx, ep)
 	if err != nil {
 		return webhook.Endpoint{}, Secret{}, fmt.Errorf("create endpoint: %w", err)
 	}
@@ -83,7 +83,8 @@ func (m *Manager) create(ctx context.Context, ep webhook.Endpoint, key signingKe
 	return created, key.shown, nil
 }
 
-// Endpoint returns one endpoint, with Hidden in place of its headers' values.
+// Endpoint returns one endpoint, with Hidden in place of its headers' values, and
+// without the secret of its authentication, its client certificate and key.
 // The error is store.ErrNotFound, also after its deletion.
 func (m *Manager) Endpoint(ctx context.Context, tenant, id string) (webhook.Endpoint, error) {
 	rec, err := m.record(ctx, tenant, id)
@@ -93,8 +94,8 @@ func (m *Manager) Endpoint(ctx context.Context, tenant, id string) (webhook.Endp
 	return m.show(ctx, rec)
 }
 
-// Endpoints returns a page of a tenant's endpoints, newest first, with Hidden in
-// place of their headers' values. No endpoints are not an error. The error is a
+// Endpoints returns a page of a tenant's endpoints, newest first, as Endpoint
+// returns one. No endpoints are not an error. The error is a
 // *webhook.InvalidError if page.After is not an endpoint's id.
 func (m *Manager) Endpoints(ctx context.Context, tenant string, page store.Page) ([]webhook.Endpoint, error) {
 	if err := checkPage(webhook.PrefixEndpoint, page); err != nil {
@@ -124,7 +125,7 @@ func (m *Manager) DeleteEndpoint(ctx context.Context, tenant, id string) error {
 	if err != nil {
 		return err
 	}
-	before, err := m.d.OpenHeaders(ctx, rec)
+	before, err := m.d.OpenEndpoint(ctx, rec)
 	if err != nil { // a key that was lost must not keep an endpoint alive
 		before = rec.Endpoint
 	}
@@ -181,10 +182,18 @@ func (m *Manager) record(ctx context.Context, tenant, id string) (store.Endpoint
 
 // show returns an endpoint as people may see it.
 func (m *Manager) show(ctx context.Context, rec store.EndpointRecord) (webhook.Endpoint, error) {
-	ep, err := m.d.OpenHeaders(ctx, rec)
+	ep, err := m.d.OpenEndpoint(ctx, rec)
 	if err != nil {
 		return webhook.Endpoint{}, fmt.Errorf("read endpoint: %w", err)
 	}
-	ep.Headers = hide(ep.Headers)
-	return ep, nil
+	return shown(ep), nil
+}
+
+// shown returns an endpoint without its secrets, and with Hidden in place of its
+// headers' values.
+func shown(ep webhook.Endpoint) webhook.Endpoint {
+	headers := hide(ep.Headers)
+	ep = ep.WithoutSecrets()
+	ep.Headers = headers
+	return ep
 }

@@ -1,12 +1,10 @@
 package manage
 
 import (
-	"fmt"
-	"io"
-	"log/slog"
 	"strings"
 
 	"github.com/postrider/postrider/signer"
+	"github.com/postrider/postrider/signer/redact"
 	"github.com/postrider/postrider/webhook"
 )
 
@@ -41,27 +39,9 @@ func (s Secret) Fingerprint() string {
 	return s.fingerprint()
 }
 
-// redacted gives the type that embeds it one harmless form in every way Go has
-// to write a value out.
-type redacted struct{}
-
-// String returns "***".
-func (redacted) String() string { return Hidden }
-
-// GoString returns "***".
-func (redacted) GoString() string { return Hidden }
-
-// Format writes "***" for every verb.
-func (redacted) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, Hidden) }
-
-// MarshalJSON returns "***" in quotes.
-func (redacted) MarshalJSON() ([]byte, error) { return []byte(`"` + Hidden + `"`), nil }
-
-// MarshalText returns "***".
-func (redacted) MarshalText() ([]byte, error) { return []byte(Hidden), nil }
-
-// LogValue returns "***".
-func (redacted) LogValue() slog.Value { return slog.StringValue(Hidden) }
+// redacted is embedded, under a name that documentation does not show, by what
+// holds a secret.
+type redacted = redact.Mask
 
 // signingKey is a key that is about to be stored.
 type signingKey struct {

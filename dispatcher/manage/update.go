@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"reflect"
 
 	"github.com/postrider/postrider/dispatcher"
@@ -26,9 +25,15 @@ var errNoChange = errors.New("update endpoint: there is no change function")
 // Version and returns store.ErrVersion.
 //
 // Headers have Hidden for values. A header that is left so keeps its value, and
-// one with any other value was sent anew. If the URL moves to another host or
-// port, or from https to http, headers that were not sent anew are dropped,
-// because they may be credentials that the new receiver must not see.
+// one with any other value was sent anew. Auth has no Secret: left without, it keeps
+// the one it has, unless its type, algorithm or scheme changes or the token URL
+// moves to another host; set to its zero value, it and its secret are gone. TLS has
+// no client certificate and key: left without, they are kept as long as
+// ClientFingerprint is there.
+//
+// If the URL moves to another host or port, or from https to http, what was not
+// sent anew of headers, authentication and client certificate is dropped, because
+// the new receiver must not see it.
 //
 // What is the library's cannot be changed, neither can Tenant. Status is changed
 // by Pause and Resume, Signature by RotateSecret. Errors are
@@ -41,15 +46,14 @@ func (m *Manager) UpdateEndpoint(ctx context.Context, tenant, id string, change 
 	if err := known(webhook.PrefixEndpoint, tenant, id); err != nil {
 		return webhook.Endpoint{}, err
 	}
-	var headers map[string]string
+	var headers map[string]string // with Hidden for values
 	rec, err := m.d.UpdateEndpoint(ctx, tenant, id, func(rec *store.EndpointRecord) error {
-		before, err := m.d.OpenHeaders(ctx, *rec)
+		before, err := m.d.OpenEndpoint(ctx, *rec)
 		if err != nil {
 			return fmt.Errorf("update endpoint: %w", err)
 		}
 		headers = hide(before.Headers)
-		ep := before.Clone()
-		ep.Headers = hide(before.Headers)
+		ep := shown(before.Clone())
 		if err := change(&ep); err != nil {
 			return err
 		}
@@ -68,17 +72,17 @@ func (m *Manager) UpdateEndpoint(ctx context.Context, tenant, id string, change 
 }
 
 // replace makes ep of the record that was before, or returns
-// dispatcher.ErrUnchanged. Headers that stay are not sealed anew.
+// dispatcher.ErrUnchanged. Secrets that stay are not sealed anew.
 func (m *Manager) replace(ctx context.Context, rec *store.EndpointRecord, before, ep webhook.Endpoint) error {
-	if reflect.DeepEqual(plain(before), plain(ep)) {
+	kept := before.SameSecrets(&ep)
+	if kept && reflect.DeepEqual(plain(before), plain(ep)) {
 		return dispatcher.ErrUnchanged
 	}
-	if maps.Equal(before.Headers, ep.Headers) {
-		ep.Headers = nil
-		rec.Endpoint = ep
+	if kept {
+		rec.Endpoint = ep.WithoutSecrets()
 		return nil
 	}
-	sealed, err := m.d.SealHeaders(ctx, ep)
+	sealed, err := m.d.SealEndpoint(ctx, ep)
 	if err != nil {
 		return fmt.Errorf("update endpoint: %w", err)
 	}
@@ -86,15 +90,21 @@ func (m *Manager) replace(ctx context.Context, rec *store.EndpointRecord, before
 	return nil
 }
 
-// plain returns an endpoint in which nil and empty are the same where they
-// mean the same. An empty subscription is not one to everything.
+// plain returns an endpoint without secrets in which nil and empty are the same
+// where they mean the same. An empty subscription is not one to everything.
 func plain(ep webhook.Endpoint) webhook.Endpoint {
-	ep = ep.WithDefaults()
+	ep = ep.WithDefaults().WithoutSecrets()
 	if len(ep.Labels) == 0 {
 		ep.Labels = nil
 	}
-	if len(ep.Headers) == 0 {
-		ep.Headers = nil
+	if len(ep.Auth.Params) == 0 {
+		ep.Auth.Params = nil
+	}
+	if len(ep.Auth.OAuth2.Scopes) == 0 {
+		ep.Auth.OAuth2.Scopes = nil
+	}
+	if len(ep.TLS.Pins) == 0 {
+		ep.TLS.Pins = nil
 	}
 	if len(ep.Metadata) == 0 {
 		ep.Metadata = nil

@@ -197,8 +197,8 @@ func TestUpdateEndpointHeaders(t *testing.T) {
 		w.must(err, "CreateEndpoint")
 		got, err := w.UpdateEndpoint(t.Context(), acme, ep.ID, func(ep *webhook.Endpoint) error { tt.change(ep); return nil })
 		w.must(err, "UpdateEndpoint: "+tt.name)
-		stored, err := w.d.OpenHeaders(t.Context(), w.record(ep.ID))
-		w.must(err, "OpenHeaders")
+		stored, err := w.d.OpenEndpoint(t.Context(), w.record(ep.ID))
+		w.must(err, "OpenEndpoint")
 		if !cmp.Equal(stored.Headers, tt.want) {
 			t.Errorf("headers after changing %s = %v; want %v", tt.name, stored.Headers, tt.want)
 		}

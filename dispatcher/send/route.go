@@ -42,7 +42,7 @@ func NewRoute(ctx context.Context, sealer seal.Sealer, ep store.EngineEndpoint) 
 		return r, nil
 	}
 	var err error
-	if r.Endpoint, err = OpenHeaders(ctx, sealer, ep.EndpointRecord); err != nil {
+	if r.Endpoint, err = OpenEndpoint(ctx, sealer, ep.EndpointRecord); err != nil {
 		return nil, err
 	}
 	r.echo = newEcho(r.Endpoint.Headers)

@@ -2,7 +2,6 @@ package send
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/postrider/postrider/dispatcher/seal"
@@ -13,51 +12,9 @@ import (
 
 // The fields that sealed values belong to.
 const (
-	fieldHeaders = "headers"
-	fieldSecret  = "secret"
+	fieldEndpoint = "endpoint"
+	fieldSecret   = "secret"
 )
-
-// SealHeaders returns an endpoint as a store keeps it, its headers sealed. The
-// error is the sealer's.
-func SealHeaders(ctx context.Context, sealer seal.Sealer, ep webhook.Endpoint) (store.EndpointRecord, error) {
-	rec := store.EndpointRecord{Endpoint: ep}
-	rec.Headers = nil
-	if len(ep.Headers) == 0 {
-		return rec, nil
-	}
-	plain, err := json.Marshal(ep.Headers)
-	if err != nil {
-		return rec, fmt.Errorf("encode headers: %w", err)
-	}
-	rec.Sealed, err = sealer.Seal(ctx, plain, seal.AssociatedData{Tenant: ep.Tenant, ID: ep.ID, Field: fieldHeaders})
-	if err != nil {
-		return rec, fmt.Errorf("seal headers of %s: %w", ep.ID, err)
-	}
-	return rec, nil
-}
-
-// OpenHeaders returns the endpoint of a record with its headers. The error is
-// the sealer's.
-func OpenHeaders(ctx context.Context, sealer seal.Sealer, rec store.EndpointRecord) (webhook.Endpoint, error) {
-	headers, err := openHeaders(ctx, sealer, rec)
-	rec.Endpoint.Headers = headers
-	return rec.Endpoint, err
-}
-
-func openHeaders(ctx context.Context, sealer seal.Sealer, rec store.EndpointRecord) (map[string]string, error) {
-	if len(rec.Sealed) == 0 {
-		return nil, nil
-	}
-	plain, err := sealer.Open(ctx, rec.Sealed, seal.AssociatedData{Tenant: rec.Tenant, ID: rec.ID, Field: fieldHeaders})
-	if err != nil {
-		return nil, fmt.Errorf("open headers of %s: %w", rec.ID, err)
-	}
-	var headers map[string]string
-	if err := json.Unmarshal(plain, &headers); err != nil {
-		return nil, fmt.Errorf("decode headers of %s: %w", rec.ID, err)
-	}
-	return headers, nil
-}
 
 // SealSecret completes a secret's record with the sealed form of its text. The
 // error is the sealer's.

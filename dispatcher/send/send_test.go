@@ -41,12 +41,12 @@ func TestMessageFrame(t *testing.T) {
 func route(t *testing.T, headers map[string]string) *send.Route {
 	t.Helper()
 	ep := webhook.Endpoint{Tenant: "acme", ID: "ep_1", URL: "https://a.example/", Headers: headers}
-	rec, err := send.SealHeaders(t.Context(), seal.Plaintext{}, ep)
+	rec, err := send.SealEndpoint(t.Context(), seal.Plaintext{}, ep)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if rec.Headers != nil {
-		t.Errorf("SealHeaders left the headers in the record: %v", rec.Headers)
+		t.Errorf("SealEndpoint left the headers in the record: %v", rec.Headers)
 	}
 	secret, err := send.SealSecret(t.Context(), seal.Plaintext{},
 		store.SecretRecord{Tenant: "acme", ID: "sec_1", Scheme: webhook.SchemeV1}, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")

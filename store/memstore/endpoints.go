@@ -40,6 +40,7 @@ func (s *Store) CreateEndpoint(ctx context.Context, now time.Time, rec store.End
 		secrets:        []store.SecretRecord{cloneSecret(secret)},
 		health:         webhook.Health{Tenant: rec.Tenant, EndpointID: rec.ID},
 	}
+	ep.Endpoint = ep.WithoutSecrets()
 	ep.Revision, ep.Version, ep.CreatedAt, ep.DeletedAt = 0, 0, now, time.Time{}
 	s.endpoints[key] = ep
 	s.tenant(ep.Tenant).endpoints.add(ep)
@@ -90,6 +91,7 @@ func (s *Store) UpdateEndpoint(ctx context.Context, now time.Time, rec store.End
 	}
 	old := ep.Endpoint
 	ep.EndpointRecord = rec.Clone()
+	ep.Endpoint = ep.WithoutSecrets()
 	ep.Revision, ep.CreatedAt, ep.DeletedAt = old.Revision, old.CreatedAt, time.Time{}
 	s.changed(ep, instant(now))
 	s.audit(now, audit)
@@ -107,7 +109,7 @@ func (s *Store) DeleteEndpoint(ctx context.Context, now time.Time, tenant, id st
 		return fmt.Errorf("delete endpoint: %w", err)
 	}
 	now = instant(now)
-	ep.DeletedAt, ep.secrets = now, nil
+	ep.DeletedAt, ep.Sealed, ep.secrets = now, nil, nil
 	s.deleted.push(ep)
 	s.changed(ep, now)
 	s.audit(now, audit)

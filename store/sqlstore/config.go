@@ -39,6 +39,8 @@ type endpointConfig struct {
 	DeadQuiet        bool              `json:"dead_quiet,omitempty"`
 	AllowedIPs       []string          `json:"allowed_ips,omitempty"`
 	DeniedIPs        []string          `json:"denied_ips,omitempty"`
+	Auth             *authConfig       `json:"auth,omitempty"`
+	TLS              *tlsConfig        `json:"tls,omitempty"`
 }
 
 type retryConfig struct {
@@ -67,6 +69,7 @@ func encodeConfig(ep *webhook.Endpoint) (string, error) {
 	if len(r.Schedule) > 0 || r.Initial != 0 || r.Multiplier != 0 || r.MaxInterval != 0 || r.MaxAttempts != 0 || r.Jitter != 0 {
 		c.Retry = &r
 	}
+	c.Auth, c.TLS = newAuthConfig(&ep.Auth), newTLSConfig(&ep.TLS)
 	b, err := json.Marshal(c)
 	return string(b), err
 }
@@ -92,5 +95,6 @@ func decodeConfig(text string, ep *webhook.Endpoint) error {
 	if c.Retry != nil {
 		ep.Retry = webhook.RetryPolicy(*c.Retry)
 	}
+	ep.Auth, ep.TLS = c.Auth.auth(), c.TLS.tls()
 	return nil
 }

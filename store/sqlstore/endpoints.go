@@ -67,7 +67,8 @@ func (s *Store) CreateEndpoint(ctx context.Context, now time.Time, ep store.Endp
 		if err != nil {
 			return err
 		}
-		ep.Headers, ep.Version, ep.DeletedAt = nil, 1, time.Time{}
+		ep.Endpoint = ep.WithoutSecrets()
+		ep.Version, ep.DeletedAt = 1, time.Time{}
 		ep.CreatedAt, ep.UpdatedAt = whole(now), whole(now)
 		// Revisions are taken one by one until the commit, so nobody else creates
 		// an endpoint from here on.
@@ -141,7 +142,8 @@ func (s *Store) UpdateEndpoint(ctx context.Context, now time.Time, ep store.Endp
 		if old.Version != ep.Version {
 			return store.ErrVersion
 		}
-		ep.Headers, ep.CreatedAt, ep.DeletedAt = nil, old.CreatedAt, time.Time{}
+		ep.Endpoint = ep.WithoutSecrets()
+		ep.CreatedAt, ep.DeletedAt = old.CreatedAt, time.Time{}
 		ep.Revision = revision
 		if err := changeEndpoint(ctx, c, now, &ep); err != nil {
 			return err
@@ -216,7 +218,7 @@ func (s *Store) DeleteEndpoint(ctx context.Context, now time.Time, tenant, id st
 			AND endpoint = ?`, tenant, id); err != nil {
 			return err
 		}
-		ep.DeletedAt, ep.Revision = now, revision
+		ep.DeletedAt, ep.Revision, ep.Sealed = now, revision, nil
 		if err := changeEndpoint(ctx, c, now, &ep); err != nil {
 			return err
 		}

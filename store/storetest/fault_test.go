@@ -49,6 +49,22 @@ var faults = map[string]struct {
 		wrap:     each(func(st store.Store) store.Store { return &countsBefore{Store: st} }),
 		caughtBy: []string{"Quotas/EndpointLimitIsExact"},
 	},
+	"the authentication of deliveries is forgotten": {
+		wrap:     each(forgetsAuth),
+		caughtBy: []string{"Endpoints/KeepsAuth"},
+	},
+	"what is asked of TLS is forgotten": {
+		wrap:     each(forgetsTLS),
+		caughtBy: []string{"Endpoints/KeepsAuth"},
+	},
+	"credentials are kept in the open": {
+		wrap:     each(keepsSecrets),
+		caughtBy: []string{"Endpoints/KeepsNoSecrets"},
+	},
+	"a tombstone has the credentials": {
+		wrap:     each(func(st store.Store) store.Store { return &keepsSealed{Store: st} }),
+		caughtBy: []string{"Endpoints/DeletionForgetsSecrets"},
+	},
 	"a batch is written one by one": {
 		wrap:     each(func(st store.Store) store.Store { return &oneByOne{st} }),
 		caughtBy: []string{"Publishing/ErrorWritesNothing"},

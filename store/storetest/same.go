@@ -38,6 +38,7 @@ func plain(v any) any {
 		v.Labels = slices.Concat(v.Labels) // nil if empty; EventTypes is not: empty is not nil there
 		v.Headers, v.Metadata = nonEmpty(v.Headers), nonEmpty(v.Metadata)
 		v.Retry.Schedule = slices.Concat(v.Retry.Schedule)
+		v.TLS.ClientNotAfter = utc(v.TLS.ClientNotAfter)
 		v.Sealed = nonNil(v.Sealed)
 		return v
 	case store.Job:
