@@ -15,7 +15,11 @@ import (
 // seconds. The outcome says what happened; that there was nothing left to cancel is
 // not an error. Repeating it is safe. Errors are store.ErrNotFound, and the store's.
 func (d *Dispatcher) Cancel(ctx context.Context, tenant, delivery string) (webhook.CancelOutcome, error) {
-	answers, err := d.cancel(ctx, tenant, []string{delivery}, webhook.AuditRecord{Action: webhook.ActionDeliveryCanceled, Resource: delivery})
+	r, err := d.NewAudit(ctx, webhook.AuditRecord{Tenant: tenant, Action: webhook.ActionDeliveryCanceled, Resource: delivery})
+	if err != nil {
+		return "", fmt.Errorf("cancel: %w", err)
+	}
+	answers, err := d.cancel(ctx, tenant, []string{delivery}, r)
 	if err != nil {
 		return "", err
 	}
@@ -33,10 +37,25 @@ func (d *Dispatcher) CancelEvent(ctx context.Context, tenant, event string) ([]w
 		return nil, err
 	}
 	var all []webhook.Cancellation
+	err := d.eachPending(ctx, tenant, event, func(pending []string) error {
+		r, err := d.NewAudit(ctx, webhook.AuditRecord{Tenant: tenant, Action: webhook.ActionEventCanceled, Resource: event})
+		if err != nil {
+			return fmt.Errorf("cancel: %w", err)
+		}
+		answers, err := d.cancel(ctx, tenant, pending, r)
+		all = append(all, answers...)
+		return err
+	})
+	return all, err
+}
+
+// eachPending calls do with the deliveries of an event that are pending, at most
+// store.MaxPage at a time.
+func (d *Dispatcher) eachPending(ctx context.Context, tenant, event string, do func(deliveries []string) error) error {
 	for after := ""; ; {
 		page, err := d.store.ListDeliveries(ctx, tenant, store.DeliveryFilter{Event: event}, store.Page{After: after, Limit: store.MaxPage})
 		if err != nil {
-			return all, err
+			return err
 		}
 		var pending []string
 		for i := range page {
@@ -45,31 +64,25 @@ func (d *Dispatcher) CancelEvent(ctx context.Context, tenant, event string) ([]w
 			}
 		}
 		if len(pending) > 0 {
-			answers, err := d.cancel(ctx, tenant, pending, webhook.AuditRecord{Action: webhook.ActionEventCanceled, Resource: event})
-			if err != nil {
-				return all, err
+			if err := do(pending); err != nil {
+				return err
 			}
-			all = append(all, answers...)
 		}
 		if len(page) < store.MaxPage {
-			return all, nil
+			return nil
 		}
 		after = page[len(page)-1].ID
 	}
 }
 
-// cancel cancels deliveries, which r says in the audit log, and makes this process
-// heed it.
-func (d *Dispatcher) cancel(ctx context.Context, tenant string, deliveries []string, r webhook.AuditRecord) ([]webhook.Cancellation, error) {
+// cancel cancels deliveries, which records say in the audit log, and makes this
+// process heed it.
+func (d *Dispatcher) cancel(ctx context.Context, tenant string, deliveries []string, records ...webhook.AuditRecord) ([]webhook.Cancellation, error) {
 	s, err := d.shardOf(ctx, tenant)
 	if err != nil {
 		return nil, fmt.Errorf("cancel: %w", err)
 	}
-	r.Tenant = tenant
-	if r, err = d.NewAudit(ctx, r); err != nil {
-		return nil, fmt.Errorf("cancel: %w", err)
-	}
-	found, err := s.store.Cancel(ctx, clock.Now(), tenant, deliveries, r)
+	found, err := s.store.Cancel(ctx, clock.Now(), tenant, deliveries, records...)
 	if err != nil {
 		return nil, err
 	}

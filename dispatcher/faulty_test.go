@@ -79,6 +79,14 @@ func (f *faultyStore) Cancel(ctx context.Context, now time.Time, tenant string, 
 	return r, err
 }
 
+func (f *faultyStore) EraseSubject(ctx context.Context, now time.Time, tenant, subject string, limit int, audit ...webhook.AuditRecord) (r store.Erased, err error) {
+	err = f.do("erase subject", func() (err error) {
+		r, err = f.Store.EraseSubject(ctx, now, tenant, subject, limit, audit...)
+		return err
+	})
+	return r, err
+}
+
 func (f *faultyStore) ReserveQuota(ctx context.Context, now time.Time, req store.QuotaRequest) (n int64, err error) {
 	err = f.do("reserve quota", func() (err error) { n, err = f.Store.ReserveQuota(ctx, now, req); return err })
 	return n, err

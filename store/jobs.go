@@ -61,7 +61,8 @@ type Job struct {
 	// ID is "job_" and a ULID.
 	ID, Tenant string
 	Kind       JobKind
-	// Spec says what is to be done, in the words of whoever carries it out.
+	// Spec says what is to be done, in the words of whoever carries it out. It is
+	// empty once the job has ended: it may name people, and nobody needs it.
 	Spec  []byte
 	State JobState
 	// Cursor is how far it has come; "" is the beginning.

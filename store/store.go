@@ -21,6 +21,7 @@ type Store interface {
 	Quotas
 	Events
 	Deliveries
+	Subjects
 	Jobs
 	Statistics
 	Maintenance

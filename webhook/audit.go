@@ -29,6 +29,9 @@ const (
 	// job that sends many deliveries again.
 	ActionRedeliveryStarted  AuditAction = "redelivery.started"
 	ActionRedeliveryCanceled AuditAction = "redelivery.canceled"
+	// ActionSubjectErased: the resource is "subject", since its name is not to be
+	// kept.
+	ActionSubjectErased AuditAction = "subject.erased"
 )
 
 // AuditRecord is an entry of the audit log: who changed what, from where, and when.

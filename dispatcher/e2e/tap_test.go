@@ -129,6 +129,10 @@ func (s *tap) Cancel(ctx context.Context, now time.Time, tenant string, deliveri
 	return tapped(s, "Cancel", func() ([]store.Cancellation, error) { return s.Store.Cancel(ctx, now, tenant, deliveries, audit...) })
 }
 
+func (s *tap) EraseSubject(ctx context.Context, now time.Time, tenant, subject string, limit int, audit ...webhook.AuditRecord) (store.Erased, error) {
+	return tapped(s, "EraseSubject", func() (store.Erased, error) { return s.Store.EraseSubject(ctx, now, tenant, subject, limit, audit...) })
+}
+
 func (s *tap) ReserveQuota(ctx context.Context, now time.Time, req store.QuotaRequest) (int64, error) {
 	return tapped(s, "ReserveQuota", func() (int64, error) { return s.Store.ReserveQuota(ctx, now, req) })
 }

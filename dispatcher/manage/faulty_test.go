@@ -15,6 +15,8 @@ import (
 type faultyStore struct {
 	store.Store
 	createFails, rotateFails, engineFails error
+	// eraseFails is how many calls of EraseSubject fail after a first event.
+	eraseFails int
 	// beforeUpdate runs once, before an update; afterRotate after a rotation.
 	beforeUpdate, afterRotate func()
 	// fault is asked before and after each call that changes something; an error is
@@ -123,6 +125,27 @@ func (s *faultyStore) Cancel(ctx context.Context, now time.Time, tenant string, 
 		return nil, err
 	}
 	return change(s, "Cancel", func() ([]store.Cancellation, error) { return s.Store.Cancel(ctx, now, tenant, deliveries, audit...) })
+}
+
+func (s *faultyStore) SubjectEvents(ctx context.Context, tenant, subject string, page store.Page) ([]webhook.Event, error) {
+	if err := badText(tenant, subject, page.After); err != nil {
+		return nil, err
+	}
+	return s.Store.SubjectEvents(ctx, tenant, subject, page)
+}
+
+func (s *faultyStore) EraseSubject(ctx context.Context, now time.Time, tenant, subject string, limit int, audit ...webhook.AuditRecord) (store.Erased, error) {
+	if err := badText(tenant, subject); err != nil {
+		return store.Erased{}, err
+	}
+	if s.eraseFails > 0 {
+		s.eraseFails--
+		done, err := s.Store.EraseSubject(ctx, now, tenant, subject, 1, audit...)
+		return done, errors.Join(err, store.ErrUnavailable)
+	}
+	return change(s, "EraseSubject", func() (store.Erased, error) {
+		return s.Store.EraseSubject(ctx, now, tenant, subject, limit, audit...)
+	})
 }
 
 func (s *faultyStore) Redeliver(ctx context.Context, now time.Time, tenant, delivery string, audit ...webhook.AuditRecord) error {

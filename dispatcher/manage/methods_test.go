@@ -2,6 +2,7 @@ package manage_test
 
 import (
 	"context"
+	"io"
 	"reflect"
 	"testing"
 	"time"
@@ -172,6 +173,18 @@ var methods = []method{
 		prepare: func(w *world) string { return w.job() },
 		call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
 			return no(m.CancelJob(ctx, tenant, id))
+		},
+	},
+	{
+		name: "ExportSubject", call: func(ctx context.Context, m *manage.Manager, tenant, _ string) (any, error) {
+			return answer(m.ExportSubject(ctx, tenant, jane, io.Discard))
+		},
+	},
+	{
+		name: "Erase", action: webhook.ActionSubjectErased,
+		prepare: func(w *world) string { w.about(jane, 1); return "" },
+		call: func(ctx context.Context, m *manage.Manager, tenant, _ string) (any, error) {
+			return answer(m.Erase(ctx, tenant, jane))
 		},
 	},
 	{

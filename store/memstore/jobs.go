@@ -70,7 +70,7 @@ func (s *Store) CancelJob(ctx context.Context, now time.Time, tenant, id string,
 		return fmt.Errorf("cancel job: %w", store.ErrNotFound)
 	}
 	if j.State == store.JobRunning {
-		j.State, j.UpdatedAt = store.JobCanceled, instant(now)
+		j.State, j.Spec, j.UpdatedAt = store.JobCanceled, nil, instant(now)
 		s.audit(now, audit)
 	}
 	return nil
@@ -125,7 +125,7 @@ func (s *Store) AdvanceJob(ctx context.Context, now time.Time, epoch int64, step
 		j.Done++
 	}
 	if step.End {
-		j.State = store.JobDone
+		j.State, j.Spec = store.JobDone, nil
 	}
 	return nil
 }

@@ -40,6 +40,7 @@ func everything(t *testing.T, b *backlog) []step {
 		}},
 	}
 	steps = append(steps, w.publishes()...)
+	steps = append(steps, w.subjects()...)
 	steps = append(steps, w.claims()...)
 	steps = append(steps, w.leases()...)
 	steps = append(steps, w.settles()...)

@@ -28,11 +28,13 @@ const (
 var partitioned = []struct {
 	table  string
 	prefix webhook.Prefix
+	// private are columns that ANALYZE is to keep no samples of.
+	private []string
 }{
-	{"events", webhook.PrefixEvent},
-	{"payloads", webhook.PrefixEvent},
-	{"deliveries", webhook.PrefixDelivery},
-	{"attempts", webhook.PrefixDelivery},
+	{"events", webhook.PrefixEvent, []string{"subject", "idempotency_key", "meta", "attrs"}},
+	{"payloads", webhook.PrefixEvent, []string{"data"}},
+	{"deliveries", webhook.PrefixDelivery, []string{"okey"}},
+	{"attempts", webhook.PrefixDelivery, []string{"request_headers", "response_headers", "response_body"}},
 }
 
 // startOfWeek returns the Monday, 0:00 UTC, at or before t.
@@ -282,7 +284,7 @@ func addPartitions(ctx context.Context, on session, now time.Time, there []parti
 			if known[p.name()] {
 				continue
 			}
-			if err := addPartition(ctx, on, p, t.prefix); err != nil {
+			if err := addPartition(ctx, on, p, t.prefix, t.private); err != nil {
 				return nil, err
 			}
 			there = append(there, p)
@@ -294,11 +296,13 @@ func addPartitions(ctx context.Context, on session, now time.Time, there []parti
 // addPartition makes a table and attaches it: to make it as a partition would keep
 // everybody away from its parent. Statements that change the schema take no
 // arguments; the names are made of a date and of bounds without quotes.
-func addPartition(ctx context.Context, on session, p partition, prefix webhook.Prefix) error {
+func addPartition(ctx context.Context, on session, p partition, prefix webhook.Prefix, private []string) error {
 	fill := strings.NewReplacer(
-		":name", p.name(), ":parent", p.table, ":from", prefix.Floor(p.start), ":to", prefix.Floor(p.end()))
+		":name", p.name(), ":parent", p.table, ":from", prefix.Floor(p.start), ":to", prefix.Floor(p.end()),
+		":unsampled", "ALTER COLUMN "+strings.Join(private, " SET STATISTICS 0, ALTER COLUMN ")+" SET STATISTICS 0")
 	for _, text := range []string{
 		`CREATE TABLE postrider.:name (LIKE postrider.:parent INCLUDING DEFAULTS)`,
+		`ALTER TABLE postrider.:name :unsampled`,
 		`ALTER TABLE postrider.:parent ATTACH PARTITION postrider.:name FOR VALUES FROM (':from') TO (':to')`,
 	} {
 		if _, err := on.exec(ctx, fill.Replace(text), nil); err != nil {

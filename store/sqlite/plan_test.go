@@ -160,7 +160,7 @@ func runEverything(t *testing.T, st *Store) {
 		pubs = append(pubs, store.Publication{
 			Event: webhook.Event{
 				ID: webhook.NewID(webhook.PrefixEvent), Tenant: "acme", Type: "a.b", Data: []byte("1"), Timestamp: now,
-				IdempotencyKey: fmt.Sprint(i),
+				IdempotencyKey: fmt.Sprint(i), Subject: fmt.Sprint("user/", i%2),
 			},
 			KeyExpires: now, Revision: revision, Epoch: epoch,
 			Deliveries: []store.NewDelivery{{ID: webhook.NewID(webhook.PrefixDelivery), Endpoint: ep.ID}},
@@ -202,11 +202,25 @@ func runEverything(t *testing.T, st *Store) {
 	readEverything(t, st, ep, key, claimed[0].Delivery)
 	_, err = st.Reap(ctx, now.Add(2*time.Hour), epoch, 0, 10) // its own lease has expired
 	must(err)
+	eraseEverything(t, st)
 	must(st.DeleteEndpoint(ctx, now, "acme", ep.ID))
 	must(st.Resign(ctx, now, epoch))
 	for range 2 {
 		_, err = st.Prune(ctx, now.Add(time.Hour), store.Retention{}, 10)
 		must(err)
+	}
+}
+
+// eraseEverything erases half of the events, of which one is leased.
+func eraseEverything(t *testing.T, st *Store) {
+	t.Helper()
+	for _, page := range []store.Page{{}, {Oldest: true}} {
+		if events, err := st.SubjectEvents(t.Context(), "acme", "user/1", page); err != nil || len(events) != 4 {
+			t.Fatalf("SubjectEvents = %d events, %v; want 4", len(events), err)
+		}
+	}
+	if done, err := st.EraseSubject(t.Context(), time.Now(), "acme", "user/1", 10); err != nil || done.Events != 4 || done.Pending == 0 || done.Attempts == 0 {
+		t.Fatalf("EraseSubject = %+v, %v; want 4 events, some of them pending and some with attempts", done, err)
 	}
 }
 

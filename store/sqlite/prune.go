@@ -24,13 +24,13 @@ func (s *Store) Prune(ctx context.Context, now time.Time, r store.Retention, lim
 	if err != nil || reflect.ValueOf(done).IsZero() {
 		return done, err
 	}
-	if err := s.vacuum(ctx); err != nil {
-		return done, fmt.Errorf("prune: vacuum: %w", err)
+	if err := s.giveBack(ctx); err != nil {
+		return done, fmt.Errorf("prune: give pages back: %w", err)
 	}
 	return done, nil
 }
 
-func (s *Store) vacuum(ctx context.Context) error {
+func (s *Store) giveBack(ctx context.Context) error {
 	for range vacuumSteps {
 		var free int64
 		if err := s.readers.Read(ctx, func(ctx context.Context, c sqlstore.Conn) error {

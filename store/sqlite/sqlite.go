@@ -20,6 +20,7 @@ import (
 // longer used.
 type Store struct {
 	*sqlstore.Store
+	uri     string
 	db      *sql.DB // the host's transactions
 	ownsDB  bool
 	writer  *writer
@@ -119,7 +120,7 @@ func open(ctx context.Context, db *sql.DB, uri, path string, cfg Config) (*Store
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{db: db, writer: newWriter(c), readers: newReaders(readerDSN(uri), cfg.Readers)}
+	s := &Store{uri: uri, db: db, writer: newWriter(c), readers: newReaders(readerDSN(uri), cfg.Readers)}
 	s.writer.log.readers, s.writer.log.long = s.readers, logLong
 	if path != "" {
 		s.lease.path = path + "-lease"

@@ -117,20 +117,9 @@ func (p *pruning) expire(ctx context.Context, c Conn, done *store.Pruned, ev old
 	return err == nil, err
 }
 
-// eventDeliveries returns the deliveries of an event, and whether one of them
-// is leased.
+// eventDeliveries returns the deliveries of an event, unless one of them is leased.
 func (s *Store) eventDeliveries(ctx context.Context, c Conn, ev oldEvent) (list []webhook.Delivery, leased bool, err error) {
-	err = c.Query(ctx, `
-		SELECT id, endpoint, status
-		FROM postrider_deliveries`+s.index("postrider_deliveries_event")+`
-		WHERE tenant = ?
-		AND event = ?`, []any{ev.tenant, ev.id}, func(r Row) error {
-		d := webhook.Delivery{Tenant: ev.tenant}
-		err := r.Scan(&d.ID, &d.EndpointID, (*string)(&d.Status))
-		list = append(list, d)
-		return err
-	})
-	if err != nil {
+	if list, err = s.deliveriesOf(ctx, c, ev); err != nil {
 		return nil, false, err
 	}
 	for _, d := range list {
@@ -151,6 +140,21 @@ func (s *Store) eventDeliveries(ctx context.Context, c Conn, ev oldEvent) (list 
 		}
 	}
 	return list, false, nil
+}
+
+// deliveriesOf returns id, endpoint and status of the deliveries of an event.
+func (s *Store) deliveriesOf(ctx context.Context, c Conn, ev oldEvent) (list []webhook.Delivery, err error) {
+	err = c.Query(ctx, `
+		SELECT id, endpoint, status
+		FROM postrider_deliveries`+s.index("postrider_deliveries_event")+`
+		WHERE tenant = ?
+		AND event = ?`, []any{ev.tenant, ev.id}, func(r Row) error {
+		d := webhook.Delivery{Tenant: ev.tenant}
+		err := r.Scan(&d.ID, &d.EndpointID, (*string)(&d.Status))
+		list = append(list, d)
+		return err
+	})
+	return list, err
 }
 
 func (p *pruning) cancel(ctx context.Context, c Conn, d webhook.Delivery) error {

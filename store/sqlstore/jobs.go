@@ -71,7 +71,7 @@ func (s *Store) CancelJob(ctx context.Context, now time.Time, tenant, id string,
 		}
 		n, err := c.Exec(ctx, `
 			UPDATE postrider_jobs
-			SET state = 'canceled', updated_at = ?
+			SET state = 'canceled', spec = '', updated_at = ?
 			WHERE tenant = ?
 			AND id = ?
 			AND state = 'running'`, now.UnixMicro(), tenant, id)
@@ -197,15 +197,15 @@ func (s *Store) AdvanceJob(ctx context.Context, now time.Time, epoch int64, step
 		if err != nil {
 			return err
 		}
-		state := store.JobRunning
+		end := ""
 		if step.End {
-			state = store.JobDone
+			end = `, state = 'done', spec = ''`
 		}
 		_, err = c.Exec(ctx, `
 			UPDATE postrider_jobs
-			SET state = ?, done = done + ?, skipped = skipped + ?
+			SET done = done + ?, skipped = skipped + ?`+end+`
 			WHERE tenant = ?
-			AND id = ?`, string(state), step.Done+int64(moved), step.Skipped+int64(len(step.Redeliver)-moved), step.Tenant, step.ID)
+			AND id = ?`, step.Done+int64(moved), step.Skipped+int64(len(step.Redeliver)-moved), step.Tenant, step.ID)
 		return err
 	}))
 }

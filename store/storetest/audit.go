@@ -98,6 +98,7 @@ func (w *world) mutations() []mutation {
 	_, err := w.store.Cancel(w.ctx, w.now, acme, []string{ended})
 	w.must(err, "Cancel")
 	j := store.Job{ID: w.id(webhook.PrefixJob), Tenant: acme, Kind: store.JobRedeliver}
+	w.stored(w.about(jane, acme, kept.ID))
 	var stored store.EndpointRecord
 	return []mutation{
 		{"CreateEndpoint", func(ctx context.Context, r ...webhook.AuditRecord) (err error) {
@@ -123,6 +124,9 @@ func (w *world) mutations() []mutation {
 		{"CancelJob", func(ctx context.Context, r ...webhook.AuditRecord) error {
 			return w.store.CancelJob(ctx, at, acme, j.ID, r...)
 		}},
+		{"EraseSubject", func(ctx context.Context, r ...webhook.AuditRecord) error {
+			return second(w.store.EraseSubject(ctx, at, acme, jane, many, r...))
+		}},
 	}
 }
 
@@ -144,7 +148,7 @@ func auditNoChange(w *world) {
 		w.must(m.call(w.ctx, first), m.name)
 		want = slices.Insert(want, 0, first.ID)
 		switch m.name {
-		case "Cancel", "Redeliver", "CancelJob":
+		case "Cancel", "Redeliver", "CancelJob", "EraseSubject":
 			w.must(m.call(w.ctx, again), m.name+" again")
 			w.wantAudit(m.name+", which changed nothing the second time,", want...)
 		}

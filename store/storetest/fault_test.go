@@ -41,6 +41,14 @@ var faults = map[string]struct {
 		wrap:     each(func(st store.Store) store.Store { return &cancelsForAll{st} }),
 		caughtBy: []string{"Cancel/OfOthersIsUnknown"},
 	},
+	"erasing leaves what is leased": {
+		wrap:     each(func(st store.Store) store.Store { return &sparesLeased{Store: st} }),
+		caughtBy: []string{"Subjects/LeasedIsLost"},
+	},
+	"a subject is the same one everywhere": {
+		wrap:     each(func(st store.Store) store.Store { return &erasesForAll{st} }),
+		caughtBy: []string{"Subjects/EraseLeavesNothing"},
+	},
 	"quotas are counted in the process": {
 		wrap:     each(func(st store.Store) store.Store { return &ownQuotas{Store: st} }),
 		caughtBy: []string{"Quotas/ProcessesShare", "Quotas/NeverOver"},

@@ -79,6 +79,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		role{"Events", eventCases},
 		role{"Deliveries", deliveryCases},
 		role{"Place", placeCases},
+		role{"Subjects", subjectCases},
 		role{"Statistics", statisticsCases},
 		role{"Maintenance", maintenanceCases},
 		role{"Settings", settingCases},

@@ -90,7 +90,7 @@ func jobCreateAndRead(w *world) {
 	s = step(j, "one", "two")
 	s.Done, s.End = 4, true
 	w.advanceJob(epoch, s)
-	want.State, want.Cursor, want.Done, want.Skipped, want.UpdatedAt = store.JobDone, "two", 7, 2, w.now
+	want.State, want.Spec, want.Cursor, want.Done, want.Skipped, want.UpdatedAt = store.JobDone, nil, "two", 7, 2, w.now
 	if got := w.readJob(j); !same(got, want) {
 		w.t.Errorf("Job after its last step = %+v; want %+v", got, want)
 	}
@@ -413,8 +413,8 @@ func jobCancel(w *world) {
 	for range 2 {
 		w.must(w.store.CancelJob(w.ctx, w.now, acme, j.ID), "CancelJob")
 	}
-	if got := w.readJob(j); got.State != store.JobCanceled || !got.UpdatedAt.Equal(w.now) {
-		w.t.Errorf("job after CancelJob = %+v; want canceled, now", got)
+	if got := w.readJob(j); got.State != store.JobCanceled || len(got.Spec) > 0 || !got.UpdatedAt.Equal(w.now) {
+		w.t.Errorf("job after CancelJob = %+v; want canceled, now, and nothing of what it was about", got)
 	}
 	w.wantRefused("of a canceled job", epoch, step(j, "a", "b"))
 	if n := len(w.leaseJobs(w.store, epoch)); n != 0 {

@@ -105,6 +105,7 @@ CREATE TABLE postrider_events (
 	published_at    INTEGER NOT NULL
 );
 CREATE UNIQUE INDEX postrider_events_id ON postrider_events (tenant, id);
+CREATE INDEX postrider_events_subject ON postrider_events (tenant, subject, id) WHERE subject IS NOT NULL;
 
 CREATE TABLE postrider_payloads (
 	seq  INTEGER PRIMARY KEY,
