@@ -101,6 +101,15 @@ type Config struct {
 	// if a process dies between what happened and the call, there is none.
 	// Defaults to none.
 	OnOperational func(ctx context.Context, op webhook.Operational)
+	// IncidentRules say when what looks like an attack is an incident, by kind; a
+	// rule's window is a minute to 30 days.
+	// Defaults to those of webhook.IncidentKind.Rule.
+	IncidentRules map[webhook.IncidentKind]webhook.IncidentRule
+	// OnIncident is told of an incident once, by the process that counted what
+	// reached its threshold (see manage.Incidents). It is called as OnOperational
+	// is, but apart from it.
+	// Defaults to none. Processes that deliver log incidents.
+	OnIncident func(ctx context.Context, inc webhook.Incident)
 	// Entropy is the source of ids and of the seed of all jitter; a test sets
 	// it to be repeatable.
 	// Defaults to crypto/rand.
@@ -182,6 +191,11 @@ func (c Config) validate() error {
 	case c.Retention.Payloads < time.Minute || c.Retention.Deliveries < c.Retention.Payloads || c.Retention.Statistics < time.Minute || c.Retention.Audit < time.Minute:
 		return errors.New("dispatcher: Config.Retention must be at least a minute, and deliveries at least as long as payloads")
 	}
+	for kind, rule := range c.IncidentRules {
+		if _, ok := kind.Rule(); !ok || !rule.Valid() {
+			return fmt.Errorf("dispatcher: Config.IncidentRules: %q is no kind of incidents, or its rule has no threshold or a window that is not a minute to 30 days", kind)
+		}
+	}
 	for name, defaults := range c.TypeDefaults {
 		if !webhook.ValidEventType(name) {
 			return fmt.Errorf("dispatcher: Config.TypeDefaults: %q is no event type", name)
@@ -220,9 +234,10 @@ type Dispatcher struct {
 	quotas *quota.Keeper
 	// sharded is the store, as it is or as the only shard, and shards is what
 	// works for each of its shards.
-	sharded store.Sharded
-	shards  map[string]*shard
-	reports *reporter
+	sharded   store.Sharded
+	shards    map[string]*shard
+	reports   *reporter
+	incidents *incidents
 	// jobBudget is that of all shards.
 	jobBudget *jobs.Budget
 
@@ -239,6 +254,7 @@ func New(st store.Store, cfg Config) (*Dispatcher, error) {
 		return nil, err
 	}
 	d := &Dispatcher{cfg: cfg, store: st, log: cfg.Logger, sharded: shardsOf(st), shards: make(map[string]*shard)}
+	d.incidents = newIncidents(d)
 	d.reports, d.jobBudget = newReporter(d), jobs.NewBudget(cfg.RedeliverRate)
 	var err error
 	if d.sealer, err = sealerFor(d.sharded, cfg); err != nil {

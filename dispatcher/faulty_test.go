@@ -87,6 +87,11 @@ func (f *faultyStore) EraseSubject(ctx context.Context, now time.Time, tenant, s
 	return r, err
 }
 
+func (f *faultyStore) CountIncidents(ctx context.Context, now time.Time, counts []store.IncidentCount) (r []webhook.Incident, err error) {
+	err = f.do("count incidents", func() (err error) { r, err = f.Store.CountIncidents(ctx, now, counts); return err })
+	return r, err
+}
+
 func (f *faultyStore) ReserveQuota(ctx context.Context, now time.Time, req store.QuotaRequest) (n int64, err error) {
 	err = f.do("reserve quota", func() (err error) { n, err = f.Store.ReserveQuota(ctx, now, req); return err })
 	return n, err

@@ -34,6 +34,13 @@ func (d *Dispatcher) charge(ctx context.Context, p *publication, from quota.Sour
 	}
 	var err error
 	p.token, err = d.quotas.Take(ctx, p.Event.Tenant, from)
+	if over, ok := errors.AsType[*webhook.QuotaError](err); ok {
+		kind := webhook.IncidentQuota
+		if over.Limit == webhook.LimitEventsPerSecond {
+			kind = webhook.IncidentPublishFlood
+		}
+		d.incident(p.Event.Tenant, kind, over.Limit)
+	}
 	return err
 }
 

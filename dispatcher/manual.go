@@ -48,6 +48,9 @@ func (d *Dispatcher) TestSend(ctx context.Context, tenant, endpoint string, ev w
 		return webhook.Attempt{}, err
 	}
 	x.Attempt.Tenant, x.Attempt.N, x.Attempt.BatchID = tenant, 1, batch
+	if kind, ok := x.Attempt.Class.Incident(); ok {
+		d.incident(tenant, kind, endpoint)
+	}
 	return x.Attempt, nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,15 +16,12 @@ import (
 )
 
 const (
-	// maxReports bounds the operational events that wait to be published, and
-	// those that wait for the hook.
+	// maxReports bounds the operational events that wait to be published.
 	maxReports = 4096
 	// reportBatch is how many are published at once.
 	reportBatch = 64
 	// reportFor is how long the store is asked to take one.
 	reportFor = time.Minute
-	// hookTimeout is when the context of a call of the hook ends.
-	hookTimeout = 10 * time.Second
 	// reportGrace is how long Run waits for what is still to be told.
 	reportGrace = 5 * time.Second
 )
@@ -35,15 +31,14 @@ const (
 type reporter struct {
 	d         *Dispatcher
 	publishes *batch.Batcher[webhook.Operational]
-	hooks     *batch.Batcher[webhook.Operational]
-	// publishing and hooking count what waits.
-	publishing, hooking atomic.Int64
+	hooks     *hooks
+	// publishing counts what waits to be published.
+	publishing atomic.Int64
 }
 
 func newReporter(d *Dispatcher) *reporter {
-	r := &reporter{d: d}
+	r := &reporter{d: d, hooks: newHooks("OnOperational", d.log)}
 	r.publishes = batch.NewBatcher(reportBatch, r.publish)
-	r.hooks = batch.NewBatcher(1, func(ops []webhook.Operational) { r.call(ops[0]) })
 	return r
 }
 
@@ -79,13 +74,8 @@ func (r *reporter) publish(ops []webhook.Operational) {
 		return
 	}
 	for i, op := range ops {
-		switch {
-		case !fresh[i]:
-		case r.hooking.Add(1) > maxReports:
-			r.hooking.Add(-1)
+		if fresh[i] && !r.hooks.add(func(ctx context.Context) { r.d.cfg.OnOperational(ctx, op) }) {
 			r.drop(op, "hook")
-		default:
-			r.hooks.Add(op)
 		}
 	}
 }
@@ -164,30 +154,18 @@ func (d *Dispatcher) describe(ctx context.Context, op *webhook.Operational) erro
 	return nil
 }
 
-// call lets the hook have one. What the hook does is its own affair.
-func (r *reporter) call(op webhook.Operational) {
-	defer r.hooking.Add(-1)
-	defer func() {
-		if p := recover(); p != nil {
-			r.d.log.Error("Config.OnOperational panicked", zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
-		}
-	}()
-	ctx, cancel := context.WithTimeout(context.Background(), hookTimeout)
-	defer cancel()
-	r.d.cfg.OnOperational(ctx, op)
-}
-
 // drain waits until everything is told, but not for long: a hook may never return.
 func (r *reporter) drain() {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		r.publishes.Wait()
-		r.hooks.Wait()
+		r.hooks.calls.Wait()
+		r.d.incidents.drain()
 	}()
 	select {
 	case <-done:
 	case <-time.After(reportGrace):
-		r.d.log.Warn("operational events are still being told; not waiting any longer")
+		r.d.log.Warn("operational events or incidents are still being told; not waiting any longer")
 	}
 }

@@ -34,7 +34,8 @@ type Retention struct {
 	Deliveries time.Duration
 	// Statistics bounds the statistics by day.
 	Statistics time.Duration
-	// Audit bounds the audit log.
+	// Audit bounds the audit log and incidents, from when they were counted last.
+	// Those that have not reached their threshold go when their window has ended.
 	Audit time.Duration
 	// Tombstones bounds what is left of deleted endpoints.
 	Tombstones time.Duration
@@ -51,6 +52,8 @@ type Pruned struct {
 	Jobs int
 	// Audit counts records of the audit log.
 	Audit int
+	// Incidents counts incidents.
+	Incidents int
 	// More says that there is more to remove.
 	More bool
 }
@@ -67,6 +70,7 @@ func (p *Pruned) Add(q Pruned) {
 	p.Expired += q.Expired
 	p.Jobs += q.Jobs
 	p.Audit += q.Audit
+	p.Incidents += q.Incidents
 	p.ExpiredDeliveries = append(p.ExpiredDeliveries, q.ExpiredDeliveries...)
 	p.More = p.More || q.More
 }

@@ -27,6 +27,7 @@ type Store interface {
 	Maintenance
 	Settings
 	Audit
+	Incidents
 }
 
 // Volatile marks a store that keeps nothing when the process ends. Secrets in it

@@ -49,4 +49,7 @@ type Config struct {
 	PublishBroadcast func(context.Context, webhook.Event) (bool, error)
 	// Report tells of what happened. It does not wait.
 	Report func(webhook.Operational)
+	// Incident counts what looks like an attack on, or by, a tenant. It does not
+	// wait.
+	Incident func(tenant string, kind webhook.IncidentKind, subject string)
 }

@@ -54,6 +54,19 @@ func (e *Engine) reportFailed(items []*schedule.Settling) {
 	}
 }
 
+// countIncidents counts attempts that were not let out, and those that got no
+// credentials.
+func (e *Engine) countIncidents(items []*schedule.Settling) {
+	for _, it := range items {
+		if it.Attempt == nil {
+			continue
+		}
+		if kind, ok := it.Attempt.Class.Incident(); ok {
+			e.cfg.Incident(it.Tenant, kind, it.Endpoint)
+		}
+	}
+}
+
 // streak is what a batch did to an endpoint's row of failures.
 type streak struct {
 	// failures is how many it added, after its last success if it had one.

@@ -123,6 +123,7 @@ func (e *Engine) settled(items []*schedule.Settling, result store.SettleResult) 
 		}
 	}
 	e.reportFailed(items)
+	e.countIncidents(items)
 	e.learn(result.Health)
 	e.pauseFailing(items, result.Health)
 }

@@ -21,10 +21,7 @@ import (
 // a record's id).
 func (m *Manager) Audit(ctx context.Context, tenant string, filter store.AuditFilter, page store.Page) ([]webhook.AuditRecord, error) {
 	var inv webhook.InvalidError
-	if !filter.From.IsZero() && !filter.To.IsZero() && !filter.From.Before(filter.To) {
-		inv.Add("to", webhook.CodeInvalidField, "Must be after from.")
-	}
-	inv.Fields = append(inv.Fields, fieldsOf(checkPage(webhook.PrefixAudit, page))...)
+	checkList(&inv, webhook.PrefixAudit, filter.From, filter.To, page)
 	if err := inv.Err(); err != nil {
 		return nil, err
 	}

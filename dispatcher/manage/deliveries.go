@@ -40,10 +40,7 @@ func checkFilter(filter store.DeliveryFilter, page store.Page) error {
 	default:
 		inv.Add("status", webhook.CodeInvalidField, "Must be pending, delivered, failed, canceled or skipped.")
 	}
-	if !filter.From.IsZero() && !filter.To.IsZero() && !filter.From.Before(filter.To) {
-		inv.Add("to", webhook.CodeInvalidField, "Must be after from.")
-	}
-	inv.Fields = append(inv.Fields, fieldsOf(checkPage(webhook.PrefixDelivery, page))...)
+	checkList(&inv, webhook.PrefixDelivery, filter.From, filter.To, page)
 	return inv.Err()
 }
 

@@ -25,6 +25,7 @@ import (
 func (m *Manager) CreateEndpoint(ctx context.Context, ep webhook.Endpoint) (webhook.Endpoint, Secret, error) {
 	ep, err := m.newEndpoint(ep, nil)
 	if err != nil {
+		m.refusedURL(ep.Tenant, "", err)
 		return webhook.Endpoint{}, Secret{}, err
 	}
 	key, err := newKey(ep.Signature)
@@ -42,6 +43,7 @@ func (m *Manager) ImportEndpoint(ctx context.Context, ep webhook.Endpoint, secre
 	key, keyErr := parseKey(ep.WithDefaults().Signature, secret)
 	ep, err := m.newEndpoint(ep, keyErr)
 	if err != nil {
+		m.refusedURL(ep.Tenant, "", err)
 		return webhook.Endpoint{}, Secret{}, err
 	}
 	return m.create(ctx, ep, key)
@@ -73,11 +75,13 @@ func (m *Manager) create(ctx context.Context, ep webhook.Endpoint, key signingKe
 	rec, err = m.store.CreateEndpoint(ctx, now(), rec, sealed, max(limits.Endpoints, 0), record)
 	if errors.Is(err, store.ErrTooMany) {
 		err = &webhook.QuotaError{Limit: webhook.LimitEndpoints}
+		m.overQuota(ep.Tenant, err)
 	}
 	if err != nil {
 		return webhook.Endpoint{}, Secret{}, err
 	}
 	m.d.Changed(&rec.Endpoint)
+	m.incident(ep.Tenant, webhook.IncidentEndpointChurn, "")
 	created := rec.Endpoint
 	created.Headers = hide(ep.Headers)
 	return created, key.shown, nil
@@ -138,6 +142,7 @@ func (m *Manager) DeleteEndpoint(ctx context.Context, tenant, id string) error {
 		return err
 	}
 	m.announce(ctx, tenant, id)
+	m.incident(tenant, webhook.IncidentEndpointChurn, "")
 	return nil
 }
 

@@ -189,6 +189,13 @@ func (s *faultyStore) ListAudit(ctx context.Context, tenant string, filter store
 	return s.Store.ListAudit(ctx, tenant, filter, page)
 }
 
+func (s *faultyStore) ListIncidents(ctx context.Context, tenant string, filter store.IncidentFilter, page store.Page) ([]webhook.Incident, error) {
+	if err := badText(tenant, string(filter.Kind), filter.Subject, page.After); err != nil {
+		return nil, err
+	}
+	return s.Store.ListIncidents(ctx, tenant, filter, page)
+}
+
 // badText is what PostgreSQL says to text that it does not take.
 func badText(texts ...string) error {
 	for _, s := range texts {

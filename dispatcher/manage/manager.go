@@ -74,6 +74,14 @@ func validTenant(tenant string) bool {
 	return len(tenant) <= webhook.MaxTenantLen && utf8.ValidString(tenant) && !strings.Contains(tenant, "\x00")
 }
 
+// checkList adds what is wrong with a range of times and a page.
+func checkList(inv *webhook.InvalidError, p webhook.Prefix, from, to time.Time, page store.Page) {
+	if !from.IsZero() && !to.IsZero() && !from.Before(to) {
+		inv.Add("to", webhook.CodeInvalidField, "Must be after from.")
+	}
+	inv.Fields = append(inv.Fields, fieldsOf(checkPage(p, page))...)
+}
+
 // checkPage refuses a page that continues from what is not an id of the list.
 // An id that is gone is fine: it still has its place in the order.
 func checkPage(p webhook.Prefix, page store.Page) error {

@@ -98,6 +98,12 @@ var methods = []method{
 	{name: "Audit", call: func(ctx context.Context, m *manage.Manager, tenant, _ string) (any, error) {
 		return answer(m.Audit(ctx, tenant, store.AuditFilter{}, store.Page{}))
 	}},
+	{name: "Incidents", takes: webhook.PrefixEndpoint, finds: true, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+		return answer(m.Incidents(ctx, tenant, store.IncidentFilter{Subject: ofNobody(id)}, store.Page{}))
+	}},
+	{name: "Incidents", call: func(ctx context.Context, m *manage.Manager, tenant, _ string) (any, error) {
+		return answer(m.Incidents(ctx, tenant, store.IncidentFilter{}, store.Page{}))
+	}},
 	{name: "Labels", call: func(ctx context.Context, m *manage.Manager, tenant, _ string) (any, error) {
 		return answer(m.Labels(ctx, tenant))
 	}},

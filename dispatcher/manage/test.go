@@ -81,6 +81,7 @@ func (m *Manager) TestEndpoint(ctx context.Context, tenant, endpoint string, t T
 		return TestResult{}, err
 	}
 	if !m.tests.allow(tenant) {
+		m.incident(tenant, webhook.IncidentTestProbing, "")
 		return TestResult{}, fmt.Errorf("test endpoint: %w", ErrTestLimit)
 	}
 	ev := webhook.Event{Type: cmp.Or(t.EventType, defaultTestType), Data: t.Data}

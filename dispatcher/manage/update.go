@@ -47,6 +47,7 @@ func (m *Manager) UpdateEndpoint(ctx context.Context, tenant, id string, change 
 		return webhook.Endpoint{}, err
 	}
 	var headers map[string]string // with Hidden for values
+	moved := false
 	rec, err := m.d.UpdateEndpoint(ctx, tenant, id, func(rec *store.EndpointRecord) error {
 		before, err := m.d.OpenEndpoint(ctx, *rec)
 		if err != nil {
@@ -58,13 +59,18 @@ func (m *Manager) UpdateEndpoint(ctx context.Context, tenant, id string, change 
 			return err
 		}
 		if ep, err = m.changedEndpoint(before, ep); err != nil {
+			m.refusedURL(tenant, id, err)
 			return err
 		}
+		moved = otherHost(before.URL, ep.URL)
 		headers = hide(ep.Headers)
 		return m.replace(ctx, rec, before, ep)
 	})
 	if err != nil {
 		return webhook.Endpoint{}, err
+	}
+	if moved {
+		m.incident(tenant, webhook.IncidentEndpointChurn, "")
 	}
 	updated := rec.Endpoint
 	updated.Headers = headers

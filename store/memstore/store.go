@@ -22,8 +22,9 @@ type Store struct {
 	settings   map[string][]byte
 	quotas     map[quota]int64
 	jobs       map[jobKey]*job
-	rates      map[rate]time.Time // when the next slot is free
-	notable    map[*endpoint]bool // those that ChangedHealth may tell of
+	incidents  map[incidentKey]*incident // the last one of each
+	rates      map[rate]time.Time        // when the next slot is free
+	notable    map[*endpoint]bool        // those that ChangedHealth may tell of
 
 	// The queue: a row is in waiting, in its lane, or with its owner.
 	waiting heap[*row]
@@ -64,6 +65,7 @@ func New() *Store {
 		settings:   make(map[string][]byte),
 		quotas:     make(map[quota]int64),
 		jobs:       make(map[jobKey]*job),
+		incidents:  make(map[incidentKey]*incident),
 		rates:      make(map[rate]time.Time),
 		notable:    make(map[*endpoint]bool),
 		lanes:      make(map[store.Lane]*lane),
@@ -88,6 +90,7 @@ type tenant struct {
 	deliveries ordered[*delivery]
 	endpoints  ordered[*endpoint]
 	audit      ordered[*auditRecord]
+	incidents  ordered[*incident]
 	// byEndpoint has the deliveries of endpoints, also of unknown ones.
 	byEndpoint map[string]*history
 	keys       map[string]*key

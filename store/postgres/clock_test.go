@@ -101,7 +101,7 @@ func (c *clock) set(ctx context.Context, now time.Time) error {
 // clean removes all rows.
 func (c *clock) clean(t *testing.T) {
 	for _, table := range []string{
-		"sequences", "settings", "tenants", "endpoints", "secrets", "health", "lanes", "rates", "quotas", "jobs", "audit", "queue", "events", "payloads",
+		"sequences", "settings", "tenants", "endpoints", "secrets", "health", "lanes", "rates", "quotas", "jobs", "audit", "incidents", "queue", "events", "payloads",
 		"deliveries", "attempts", "idempotency", "processes", "stats", "uncounted",
 	} {
 		if _, err := c.pool.Exec(t.Context(), `DELETE FROM `+c.schema+`.`+table); err != nil {
@@ -274,4 +274,11 @@ func (t timedTx) Publish(ctx context.Context, now time.Time, pubs []store.Public
 		return nil, err
 	}
 	return t.Tx.Publish(ctx, now, pubs)
+}
+
+func (s timed) CountIncidents(ctx context.Context, now time.Time, counts []store.IncidentCount) ([]webhook.Incident, error) {
+	if err := s.clock.set(ctx, now); err != nil {
+		return nil, err
+	}
+	return s.Store.CountIncidents(ctx, now, counts)
 }

@@ -246,3 +246,8 @@ func (tx timedTx) Publish(ctx context.Context, now time.Time, pubs []store.Publi
 	tx.pair.set(tx.t, now)
 	return tx.Tx.Publish(ctx, now, pubs)
 }
+
+func (s timed) CountIncidents(ctx context.Context, now time.Time, counts []store.IncidentCount) ([]webhook.Incident, error) {
+	s.pair.set(s.t, now)
+	return s.Store.CountIncidents(ctx, now, counts)
+}

@@ -295,6 +295,15 @@ func readEverything(t *testing.T, st *Store, ep store.EndpointRecord, event stor
 		func() error { _, err := st.Setting(ctx, "name", []byte("value")); return err },
 		func() error { _, err := st.ListAudit(ctx, "acme", store.AuditFilter{}, store.Page{}); return err },
 		func() error {
+			n := store.IncidentCount{ID: webhook.NewID(webhook.PrefixIncident), Tenant: "acme", Count: 1, Rule: webhook.IncidentRule{Threshold: 1, Window: time.Hour}}
+			_, err := st.CountIncidents(ctx, now, []store.IncidentCount{n, n})
+			return err
+		},
+		func() error {
+			_, err := st.ListIncidents(ctx, "acme", store.IncidentFilter{Kind: "a", From: now, To: now}, store.Page{})
+			return err
+		},
+		func() error {
 			_, err := st.ListAudit(ctx, "acme", store.AuditFilter{Resource: ep.ID, Actor: "a", From: now, To: now}, store.Page{})
 			return err
 		},

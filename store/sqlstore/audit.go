@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/postrider/postrider/store"
@@ -47,42 +46,25 @@ func (s *Store) ListAudit(ctx context.Context, tenant string, filter store.Audit
 // listAudit returns the query of a list. The conditions come in a fixed order, so
 // that there are few different texts.
 func (s *Store) listAudit(tenant string, filter store.AuditFilter, page store.Page) (string, []any) {
-	var b strings.Builder
-	var args []any
-	where := func(condition string, arg any) {
-		b.WriteString("\n\t\tAND " + condition)
-		args = append(args, arg)
-	}
+	w := where{args: []any{tenant}}
 	index := ""
-	args = append(args, tenant)
 	if filter.Resource != "" {
 		index = s.index("postrider_audit_resource")
-		where(`resource = ?`, filter.Resource)
+		w.and(`resource = ?`, filter.Resource)
 	}
-	below := before(page)
-	if !filter.To.IsZero() {
-		below = min(below, webhook.PrefixAudit.Floor(filter.To.Add(clockSlack)))
-	}
-	where(`id < ?`, below)
+	w.times(webhook.PrefixAudit, page, filter.From, filter.To, "at")
 	if filter.Action != "" {
-		where(`action = ?`, string(filter.Action))
+		w.and(`action = ?`, string(filter.Action))
 	}
 	if filter.Actor != "" {
-		where(`actor = ?`, filter.Actor)
-	}
-	if !filter.From.IsZero() {
-		where(`id >= ?`, webhook.PrefixAudit.Floor(filter.From.Add(-clockSlack)))
-		where(`at >= ?`, filter.From.UnixMicro())
-	}
-	if !filter.To.IsZero() {
-		where(`at < ?`, filter.To.UnixMicro())
+		w.and(`actor = ?`, filter.Actor)
 	}
 	return `
 		SELECT id, at, action, actor, address, resource, was, became
 		FROM postrider_audit` + index + `
-		WHERE tenant = ?` + b.String() + `
+		WHERE tenant = ?` + w.String() + `
 		ORDER BY id DESC
-		LIMIT ?`, append(args, page.Size())
+		LIMIT ?`, append(w.args, page.Size())
 }
 
 // audit removes records that are past their retention.

@@ -189,6 +189,18 @@ var faults = map[string]struct {
 		wrap:     each(func(st store.Store) store.Store { return &auditOfAll{st} }),
 		caughtBy: []string{"Audit/TenantsAreSeparate"},
 	},
+	"incidents are counted in the process": {
+		wrap:     each(func(st store.Store) store.Store { return &ownIncidents{st, processes.Add(1)} }),
+		caughtBy: []string{"Incidents/ProcessesShare"},
+	},
+	"every call is an incident": {
+		wrap:     each(func(st store.Store) store.Store { return &freshIncidents{st} }),
+		caughtBy: []string{"Incidents/OneOfWhatIsTheSame", "Incidents/OneBeginsIt"},
+	},
+	"an incident never ends": {
+		wrap:     each(func(st store.Store) store.Store { return &endlessIncidents{st} }),
+		caughtBy: []string{"Incidents/NewWindowNewIncident", "Incidents/OldOnesArePruned"},
+	},
 	"lists go one way": {
 		wrap:     each(func(st store.Store) store.Store { return &turnsBack{st} }),
 		caughtBy: []string{"Deliveries/ListOldestFirst"},

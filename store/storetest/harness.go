@@ -84,6 +84,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		role{"Maintenance", maintenanceCases},
 		role{"Settings", settingCases},
 		role{"Audit", auditCases},
+		role{"Incidents", incidentCases},
 	)
 }
 

@@ -45,6 +45,9 @@ func plain(v any) any {
 		v.CreatedAt, v.UpdatedAt = utc(v.CreatedAt), utc(v.UpdatedAt)
 		v.Spec = nonNil(v.Spec)
 		return v
+	case webhook.Incident:
+		v.Since, v.Last = utc(v.Since), utc(v.Last)
+		return v
 	case webhook.AuditRecord:
 		v.At = utc(v.At)
 		v.Before, v.After = nonNil(v.Before), nonNil(v.After)

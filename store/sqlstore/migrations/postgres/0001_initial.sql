@@ -257,6 +257,23 @@ CREATE TABLE postrider.audit (
 CREATE INDEX audit_resource ON postrider.audit (tenant, resource, id);
 CREATE INDEX audit_at ON postrider.audit (at);
 
+-- What has happened again and again from since to ends_at.
+CREATE TABLE postrider.incidents (
+	tenant    text COLLATE "C" NOT NULL,
+	id        text COLLATE "C" NOT NULL,
+	kind      text COLLATE "C" NOT NULL,
+	subject   text COLLATE "C" NOT NULL,
+	since     bigint NOT NULL,
+	last_at   bigint NOT NULL,
+	ends_at   bigint NOT NULL,
+	count     bigint NOT NULL,
+	threshold bigint NOT NULL,
+	PRIMARY KEY (tenant, id)
+) WITH (fillfactor = 50);
+CREATE INDEX incidents_open ON postrider.incidents (tenant, kind, subject, ends_at);
+CREATE INDEX incidents_last ON postrider.incidents (last_at);
+CREATE INDEX incidents_few ON postrider.incidents (ends_at) WHERE count < threshold;
+
 -- since is when the lease began to be valid without a gap.
 CREATE TABLE postrider.processes (
 	epoch      bigint NOT NULL PRIMARY KEY,

@@ -236,6 +236,23 @@ CREATE TABLE postrider_audit (
 CREATE INDEX postrider_audit_resource ON postrider_audit (tenant, resource, id);
 CREATE INDEX postrider_audit_at ON postrider_audit (at);
 
+-- What has happened again and again from since to ends_at.
+CREATE TABLE postrider_incidents (
+	tenant    TEXT    NOT NULL,
+	id        TEXT    NOT NULL,
+	kind      TEXT    NOT NULL,
+	subject   TEXT    NOT NULL,
+	since     INTEGER NOT NULL,
+	last_at   INTEGER NOT NULL,
+	ends_at   INTEGER NOT NULL,
+	count     INTEGER NOT NULL,
+	threshold INTEGER NOT NULL,
+	PRIMARY KEY (tenant, id)
+) WITHOUT ROWID;
+CREATE INDEX postrider_incidents_open ON postrider_incidents (tenant, kind, subject, ends_at);
+CREATE INDEX postrider_incidents_last ON postrider_incidents (last_at);
+CREATE INDEX postrider_incidents_few ON postrider_incidents (ends_at) WHERE count < threshold;
+
 -- since is when the lease began to be valid without a gap.
 CREATE TABLE postrider_processes (
 	epoch      INTEGER PRIMARY KEY,
