@@ -103,7 +103,7 @@ func (d *Dispatcher) reportStatus(before, after *webhook.Endpoint, evidence webh
 func (d *Dispatcher) pause(ctx context.Context, r engine.PauseRequest) error {
 	paused := false
 	_, err := d.update(webhook.WithLibraryActor(ctx), r.Lane, r.Evidence, func(ep *store.EndpointRecord) error {
-		if ep.Status == webhook.EndpointPaused || ep.Revision != r.Revision {
+		if ep.Status == webhook.EndpointPaused || outdated(ep, r) {
 			return ErrUnchanged
 		}
 		ep.Status, ep.PauseCause, ep.StatusReason = webhook.EndpointPaused, r.Cause, r.Reason
@@ -114,4 +114,14 @@ func (d *Dispatcher) pause(ctx context.Context, r engine.PauseRequest) error {
 		d.log.Info("endpoint paused", zap.String("endpoint", r.Endpoint), zap.String("cause", string(r.Cause)))
 	}
 	return err
+}
+
+// outdated reports whether a request to pause no longer fits an endpoint: one that
+// has changed may be another receiver. For the sake of order it is paused as long as
+// it says so, whatever else has changed.
+func outdated(ep *store.EndpointRecord, r engine.PauseRequest) bool {
+	if r.Cause == webhook.PausedByOrder {
+		return !ep.Order.Enabled || ep.Order.OnFailure != webhook.OrderPause
+	}
+	return ep.Revision != r.Revision
 }

@@ -62,18 +62,21 @@ type Published struct {
 
 // PublishMany publishes events together, which costs little more than
 // publishing one, and returns an answer for each, in order. Every event stands
-// for itself, as if it had been given to Publish.
+// for itself, as if it had been given to Publish. Ordered endpoints get them in
+// the order of the slice, but for one whose idempotency key is in use by a
+// transaction that goes on: it waits for that, and the others do not.
 func (d *Dispatcher) PublishMany(ctx context.Context, events []webhook.Event) []Published {
 	answers := make([]Published, len(events))
 	pending := make([]*publication, len(events))
 	calls := make(map[*shard][]*publication)
+	dirs := make(directories)
 	for i, ev := range events {
 		p, err := d.prepare(ctx, ev)
 		if err == nil {
 			err = d.charge(ctx, p, p.source())
 		}
 		if err == nil {
-			if err = d.match(ctx, p, false); err != nil {
+			if err = d.matchIn(ctx, p, dirs); err != nil {
 				p.refund(ctx, p.source(), webhook.Receipt{}, err)
 			}
 		}
@@ -268,6 +271,23 @@ func (d *Dispatcher) publishAlone(ctx context.Context, p *publication) (webhook.
 	}
 }
 
+// directories are those of the tenants of one call of PublishMany. All events of a
+// tenant are matched at one revision, or one that is out of date could be stored
+// after a later one that is not.
+type directories map[string]*directory.Tenant
+
+func (d *Dispatcher) matchIn(ctx context.Context, p *publication, dirs directories) error {
+	dir := dirs[p.Event.Tenant]
+	if dir == nil {
+		var err error
+		if dir, err = d.directory.Of(ctx, p.Event.Tenant); err != nil {
+			return err
+		}
+		dirs[p.Event.Tenant] = dir
+	}
+	return d.address(p, dir, p.shard.engine.Load(), false)
+}
+
 // match finds the endpoints of an event and takes places in their lanes; a
 // patient caller waits a moment for them where that pays.
 func (d *Dispatcher) match(ctx context.Context, p *publication, patient bool) error {
@@ -292,7 +312,7 @@ func (d *Dispatcher) address(p *publication, dir *directory.Tenant, e *engine.En
 		}
 		p.Deliveries[i] = d.newDelivery(p, ep)
 		p.Deliveries[i].ID = id
-		if e == nil || !p.due.IsZero() || p.Deliveries[i].Ended() {
+		if e == nil || !p.due.IsZero() || p.Deliveries[i].Ended() || p.Deliveries[i].Ordered {
 			continue
 		}
 		reserve := e.Reserve
@@ -316,6 +336,12 @@ func (d *Dispatcher) newDelivery(p *publication, ep *webhook.Endpoint) store.New
 		Endpoint: ep.ID,
 		Due:      p.due,
 		Priority: cmp.Or(p.Event.Priority, ep.Priority, d.cfg.TypeDefaults[p.Event.Type].Priority, webhook.PriorityNormal),
+	}
+	if ep.Order.Enabled {
+		nd.Ordered, nd.Key = true, p.Event.OrderingKey
+		if ep.Batch.MaxEvents > 0 {
+			nd.Key = "" // requests have events of any keys, so they are one sequence
+		}
 	}
 	if ep.Status == webhook.EndpointPaused && ep.OnPaused == webhook.OnPausedSkip {
 		nd.Status, nd.Reason = webhook.DeliverySkipped, webhook.ReasonEndpointPaused

@@ -57,6 +57,22 @@ type simulation struct {
 	refused  map[string]bool // by marker, see publish
 	limited  []arrival       // what was sent to the endpoint with a rate limit
 	unknown  map[string]webhook.Event
+	// order is what arrived, by endpoint URL, keyed when events of a key were
+	// published, and began when the first try to publish one began, by marker.
+	order map[string][]string
+	keyed map[string]map[string]span
+	began map[string]time.Time
+}
+
+// The endpoints of a simulation: two of them keep order.
+const (
+	simEndpoints = 4
+	simKeys      = 3
+)
+
+var simOrder = []webhook.Order{
+	{Enabled: true, OnFailure: webhook.OrderSkip},
+	{Enabled: true, OnFailure: webhook.OrderBlock},
 }
 
 // process is one process of the simulation: it dies when dead is set.
@@ -72,6 +88,7 @@ func newSimulation(t *testing.T, seed uint64) *simulation {
 	return &simulation{
 		t: t, store: memstore.New(), rnd: rand.New(rand.NewPCG(seed, 8)),
 		arrivals: map[string]map[string]string{}, accepted: map[string]int{}, bodies: map[string]string{}, batches: map[string]string{},
+		order: map[string][]string{}, keyed: map[string]map[string]span{}, began: map[string]time.Time{},
 		acked: map[string]webhook.Receipt{}, refused: map[string]bool{}, unknown: map[string]webhook.Event{},
 	}
 }
@@ -89,7 +106,7 @@ func (s *simulation) between(low, high time.Duration) time.Duration {
 }
 
 func (s *simulation) run() {
-	s.createEndpoints(4)
+	s.createEndpoints(simEndpoints)
 	procs := []*process{s.start(), s.start()}
 	var publishers sync.WaitGroup
 	for p := range procs {
@@ -137,6 +154,9 @@ func (s *simulation) createEndpoints(n int) {
 		ep := webhook.Endpoint{
 			Tenant: "acme", URL: fmt.Sprintf("https://e%d.example/", i), Timeout: 2 * time.Second,
 			Retry: webhook.RetryPolicy{Initial: time.Second, MaxInterval: time.Minute, MaxAttempts: 50},
+		}
+		if i < len(simOrder) {
+			ep.Order = simOrder[i]
 		}
 		if i == n-1 {
 			ep.Batch = webhook.Batch{MaxEvents: 5, MaxWait: 3 * time.Second}
@@ -230,6 +250,7 @@ func (s *simulation) send(ctx context.Context, p *process, req *transport.Reques
 			s.arrivals[req.URL] = map[string]string{}
 		}
 		s.arrivals[req.URL][id] = body
+		s.order[req.URL] = append(s.order[req.URL], id)
 		if what >= 45 {
 			s.accepted[req.URL+id]++
 		}
@@ -291,6 +312,10 @@ func (s *simulation) publishFor(d time.Duration, proc func() *process) {
 		ev := event("a.b", s.between(0, time.Hour).String())
 		ev.IdempotencyKey = webhook.NewID("key_")
 		ev.Data = []byte(fmt.Sprintf("%q", ev.IdempotencyKey))
+		s.mu.Lock()
+		ev.OrderingKey = fmt.Sprint(s.rnd.IntN(simKeys))
+		s.began[ev.IdempotencyKey] = time.Now()
+		s.mu.Unlock()
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		r, err := proc().d.Publish(ctx, ev)
 		cancel()
@@ -298,6 +323,7 @@ func (s *simulation) publishFor(d time.Duration, proc func() *process) {
 		switch {
 		case err == nil:
 			s.acked[ev.IdempotencyKey] = r
+			s.published(ev, r)
 		case errors.Is(err, store.ErrUnknown):
 			s.unknown[ev.IdempotencyKey] = ev
 		default:
@@ -314,6 +340,33 @@ func (s *simulation) republishUnknown(d *dispatcher.Dispatcher) {
 			s.t.Errorf("repeating an unknown publish: %v", err)
 		}
 		s.acked[key] = r
+		s.mu.Lock()
+		s.published(ev, r)
+		s.mu.Unlock()
+	}
+}
+
+// published notes when an event was published.
+func (s *simulation) published(ev webhook.Event, r webhook.Receipt) {
+	if s.keyed[ev.OrderingKey] == nil {
+		s.keyed[ev.OrderingKey] = map[string]span{}
+	}
+	s.keyed[ev.OrderingKey][r.EventID] = span{s.began[ev.IdempotencyKey], time.Now()}
+}
+
+// checkOrder counts what arrived out of order at the endpoints that keep it.
+func (s *simulation) checkOrder() {
+	for i := range simOrder {
+		url := fmt.Sprintf("https://e%d.example/", i)
+		for key, published := range s.keyed {
+			q := &sequence{published: published}
+			for _, id := range s.order[url] {
+				q.arrive(id)
+			}
+			if late := q.inversions(); len(late) > 0 {
+				s.t.Errorf("%s, key %s: %d of %d events arrived after one that was published later: %v", url, key, len(late), len(published), late)
+			}
+		}
 	}
 }
 
@@ -328,8 +381,22 @@ func (s *simulation) settleDown() {
 		if len(pending) == 0 {
 			return
 		}
+		s.redeliverFailed()
 	}
 	s.t.Errorf("deliveries are still pending two hours after everything healed")
+}
+
+// redeliverFailed redelivers what may hold up its key.
+func (s *simulation) redeliverFailed() {
+	failed, err := s.store.ListDeliveries(s.t.Context(), "acme", store.DeliveryFilter{Status: webhook.DeliveryFailed}, store.Page{Limit: store.MaxPage})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, d := range failed {
+		if err := s.store.Redeliver(s.t.Context(), time.Now(), "acme", d.ID); err != nil {
+			s.t.Fatal(err)
+		}
+	}
 }
 
 // check compares the ledger with what arrived and with the store (I1 to I6).
@@ -346,8 +413,8 @@ func (s *simulation) check() {
 	}
 	for key, r := range s.acked {
 		ds, err := s.store.ListDeliveries(s.t.Context(), "acme", store.DeliveryFilter{Event: r.EventID}, store.Page{})
-		if err != nil || len(ds) != 4 {
-			s.t.Fatalf("acknowledged event %s has %d deliveries (%v), want 4", key, len(ds), err)
+		if err != nil || len(ds) != simEndpoints {
+			s.t.Fatalf("acknowledged event %s has %d deliveries (%v), want %d", key, len(ds), err, simEndpoints)
 		}
 		for _, d := range ds {
 			ep, err := s.store.Endpoint(s.t.Context(), "acme", d.EndpointID)
@@ -392,6 +459,7 @@ func (s *simulation) check() {
 			}
 		}
 	}
+	s.checkOrder()
 	want(s.t, "statistics: deliveries delivered", s.counted(), s.delivered())
 }
 

@@ -17,10 +17,11 @@ type Canceling interface {
 	// marked: a settle of its row that leaves it pending ends it as canceled
 	// instead, attempt included; and if the row waits again for any other
 	// reason, Poll leases it without asking and says so (see Claimed). A
-	// member of a batch is left as it is, and so is what has ended. Repeating
+	// member of a batch is left as it is, and so is what has ended, but for
+	// what blocks its key (see Settled.Block), which no longer does. Repeating
 	// it is safe. A delivery that is sent again later (see Redeliver) is not
-	// marked any more. The audit records are written if one has ended by it or is
-	// marked that was not before.
+	// marked any more. The audit records are written if one has ended by it, no
+	// longer holds up its key, or is marked that was not before.
 	Cancel(ctx context.Context, now time.Time, tenant string, deliveries []string, audit ...webhook.AuditRecord) ([]Cancellation, error)
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/postrider/postrider/webhook"
@@ -103,6 +104,15 @@ func (p *Publication) Pending() int {
 		}
 	}
 	return n
+}
+
+// Check returns an error for a delivery that no store may write. Stores refuse it:
+// an ordered one that was handed over could overtake what is in the queue.
+func (d *NewDelivery) Check() error {
+	if d.HandOver && d.Ordered {
+		return fmt.Errorf("ordered delivery %s cannot be handed over", d.ID)
+	}
+	return nil
 }
 
 // PublishOutcome is what became of one publication.

@@ -16,8 +16,9 @@ type Queue interface {
 	// its time and the gate's. A row that is bound to a batch is parked in any
 	// case, its lane being due at once if it was admitted, since batches are
 	// leased as a whole (see Lanes). It returns what
-	// was leased, and when the next row or lane is due, or the zero time if
-	// none is; a time in the past says that there is more. Nothing due is not
+	// was leased, and when the next row is due, or the next lane that Take would
+	// ask this epoch about, or the zero time if none is; a time in the past says
+	// that there is more. Nothing due is not
 	// an error and writes nothing. admit must not block; a store that fails
 	// does not repeat the transaction itself, since admit has been asked.
 	Poll(ctx context.Context, now time.Time, epoch int64, limit int, admit func(Waiting) Admission) ([]Claimed, time.Time, error)
@@ -40,7 +41,8 @@ type Queue interface {
 	// Redeliver puts a delivery that has ended back to pending, due at once,
 	// with a fresh schedule; its number of attempts goes on, and so does the
 	// number of claims, so that a settle from before finds another fence. It
-	// keeps its place in the order of events, and loses its batch. A
+	// keeps its place in the order of events, no longer blocks its key, and
+	// loses its batch. A
 	// delivery that is pending is left as it is, which is not an error.
 	// ErrNotFound; ErrPayloadGone. See Audit for the records.
 	Redeliver(ctx context.Context, now time.Time, tenant, delivery string, audit ...webhook.AuditRecord) error
@@ -154,6 +156,10 @@ type Settled struct {
 	Park bool
 	// Unbind takes a delivery that stays pending out of its batch.
 	Unbind bool
+	// Block makes an ordered delivery that ends hold up the later ones of its
+	// key, until it is redelivered, or canceled, or the endpoint's Order changes,
+	// or its retention ends.
+	Block bool
 	// Health is what the attempt means for the endpoint's health, and Trips
 	// how many probes have failed since its breaker opened. Recovery is what
 	// it means for its recovery.
@@ -188,41 +194,3 @@ const (
 	RecoveryBegins                   // after an outage; the rate rises from now on
 	RecoveryEnds                     // what was due is worked off
 )
-
-// Lanes holds one row per endpoint that has, or had, parked deliveries.
-type Lanes interface {
-	// Take gives a turn to lanes whose time has come, longest due first, at
-	// most limit of them, and to those that ask for one, due or not. For each
-	// lane it asks turn once, leases parked rows of the lane, those of higher
-	// priority first and then the oldest, at most Max, and besides the oldest of
-	// each priority that the turn has a share for. Rows that are bound to a batch
-	// come first and count for Max: they are leased only with all other rows of
-	// the batch, if all of them are due and none is leased, the oldest batch
-	// first, and as long as fewer than Max have come. It sets the lane's time: to the
-	// turn's gate if parked rows remain, leased or locked ones aside, and else to
-	// none. All of that is one transaction; no lane due and none asking is not an
-	// error and writes nothing. turn must not block.
-	Take(ctx context.Context, now time.Time, epoch int64, limit int, asking []Lane, turn func(Lane) Turn) ([]Claimed, error)
-
-	// ChangedHealth returns the health of endpoints of all tenants with which
-	// something notable has happened within the last while, an hour at most,
-	// latest first, at most MaxPage of them: a settlement said so, or the
-	// endpoint was resumed. It may be told more than once, and what is in a
-	// transaction at the time of the call is told by the next one alone.
-	ChangedHealth(ctx context.Context, now time.Time, within time.Duration) ([]webhook.Health, error)
-}
-
-// Lane names a lane.
-type Lane struct {
-	Tenant, Endpoint string
-}
-
-// Turn is a lane's share of a round of claims.
-type Turn struct {
-	Max int
-	// Shares is how many rows of each rank of priority are leased before and
-	// beside those that Max allows, so that none waits for all above it to end.
-	Shares Ranks
-	// Gate is the lane's next time if it is not empty after the turn.
-	Gate Gate
-}

@@ -13,6 +13,9 @@ const (
 	// CancelBound: it is a member of a batch that was sent before, and what is
 	// in a batch never changes.
 	CancelBound CancelOutcome = "batched"
+	// CancelUnblocked: it had failed for good and held up the later events of its
+	// ordering key, which go on now.
+	CancelUnblocked CancelOutcome = "unblocked"
 	// CancelEnded: it had ended already, however it did.
 	CancelEnded CancelOutcome = "ended"
 )

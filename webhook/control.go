@@ -110,7 +110,8 @@ type Batch struct {
 
 // Order makes events of one ordering key arrive in the order they were published:
 // one that was published after another's Publish had returned never arrives before
-// it. Events without a key are one sequence.
+// it. Events without a key are one sequence. An endpoint with batches too gets all its
+// events in one sequence, one in each request.
 type Order struct {
 	Enabled bool
 	// OnFailure defaults to OrderBlock.

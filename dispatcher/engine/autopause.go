@@ -65,11 +65,7 @@ func attemptOf(items []*schedule.Settling, endpoint string) (last *schedule.Sett
 // its own answers decide. If the store fails, the next failed attempt comes here
 // again.
 func (e *Engine) pauseEndpoint(it *schedule.Settling, cause webhook.PauseCause, reason string, evidence webhook.Snapshot) {
-	if it.Attempt != nil {
-		evidence.LastAttempt = it.Attempt.Summary()
-	}
-	evidence.DeliveryID, evidence.EventID, evidence.EventType = it.Delivery, it.Job.Event, it.EventType
-	r := PauseRequest{Lane: it.Job.Lane(), Revision: it.Job.Route.Revision, Cause: cause, Reason: reason, Evidence: evidence}
+	r := pauseRequest(it, cause, reason, evidence)
 	e.chores.Go(func() {
 		ctx, cancel := context.WithTimeout(e.writeCtx, storeTimeout)
 		defer cancel()
@@ -77,4 +73,12 @@ func (e *Engine) pauseEndpoint(it *schedule.Settling, cause webhook.PauseCause, 
 			e.log.Warn("pause an endpoint", zap.String("endpoint", r.Endpoint), zap.Error(err))
 		}
 	})
+}
+
+func pauseRequest(it *schedule.Settling, cause webhook.PauseCause, reason string, evidence webhook.Snapshot) PauseRequest {
+	if it.Attempt != nil {
+		evidence.LastAttempt = it.Attempt.Summary()
+	}
+	evidence.DeliveryID, evidence.EventID, evidence.EventType = it.Delivery, it.Job.Event, it.EventType
+	return PauseRequest{Lane: it.Job.Lane(), Revision: it.Job.Route.Revision, Cause: cause, Reason: reason, Evidence: evidence}
 }

@@ -220,6 +220,12 @@ func (e *Engine) attemptBatch(j *schedule.Job) {
 // finishBatch hands the outcomes of a batch over to be settled as one. What it means
 // for the endpoint is in the first: it was one request.
 func (e *Engine) finishBatch(j *schedule.Job, r lane.Result, outcomes []*schedule.Settling) {
+	for _, it := range outcomes {
+		if it.Job.Ordered {
+			it.Job.Route = j.Route
+			e.keepOrder(it)
+		}
+	}
 	first := outcomes[0]
 	first.Sent, first.Rest = true, outcomes[1:]
 	e.sched.Finish(j, r, first)

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"math"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -155,6 +156,7 @@ func (c *claimLoop) take(ctx context.Context, room int) bool {
 		c.failed(ctx, "take", err)
 		return false
 	}
+	c.e.sched.Foreign(slices.DeleteFunc(asking, func(l store.Lane) bool { _, offered := turns[l]; return offered }))
 	got := make(map[store.Lane]store.Ranks, len(turns))
 	for i := range claimed {
 		l := store.Lane{Tenant: claimed[i].Tenant, Endpoint: claimed[i].Endpoint}

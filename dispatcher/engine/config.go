@@ -40,7 +40,7 @@ type Config struct {
 	// included (see Engine.Changed).
 	Changed func(*webhook.Endpoint)
 	// Pause pauses an endpoint, unless it is paused already or is no longer at
-	// the revision, makes this process heed it and reports it. Neither is an
+	// the revision (by order: is no longer to be paused), makes this process heed it and reports it. Neither is an
 	// error.
 	Pause func(context.Context, PauseRequest) error
 	// JobBudget bounds what jobs put into the queue, and PublishBroadcast is

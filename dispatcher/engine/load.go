@@ -80,6 +80,7 @@ func laneConfig(ep *webhook.Endpoint) lane.Config {
 	return lane.Config{
 		Paused:        ep.Status == webhook.EndpointPaused,
 		Deleted:       ep.Deleted(),
+		Ordered:       ep.Order.Enabled,
 		StartInFlight: min(webhook.DefaultMinInFlight, ceiling),
 		MaxInFlight:   ceiling,
 		Interval:      ep.RateLimit.Interval(),

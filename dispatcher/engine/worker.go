@@ -63,7 +63,13 @@ func (e *Engine) attempt(j *schedule.Job, r *send.Route) {
 		e.giveBack(j)
 		return
 	}
-	e.sched.Finish(j, out.result, &schedule.Settling{Job: j, Sent: true, Gone: out.gone, Settled: settled})
+	e.finish(j, out.result, &schedule.Settling{Job: j, Sent: true, Gone: out.gone, Settled: settled})
+}
+
+// finish hands an outcome over to be settled.
+func (e *Engine) finish(j *schedule.Job, r lane.Result, it *schedule.Settling) {
+	e.keepOrder(it)
+	e.sched.Finish(j, r, it)
 }
 
 func (e *Engine) send(r *send.Route, msg *send.Message) send.Exchange {
@@ -87,7 +93,7 @@ func (e *Engine) outcomeOf(j *schedule.Job, a webhook.Attempt, out *outcome) (st
 
 // giveUp ends a delivery without an attempt.
 func (e *Engine) giveUp(j *schedule.Job, status webhook.DeliveryStatus, reason webhook.Reason) {
-	e.sched.Finish(j, lane.Neutral, &schedule.Settling{Job: j, Sent: true, Settled: store.Settled{
+	e.finish(j, lane.Neutral, &schedule.Settling{Job: j, Sent: true, Settled: store.Settled{
 		Tenant: j.Tenant, Delivery: j.Delivery, Endpoint: j.Endpoint,
 		Claim: j.Claim, Status: status, Reason: reason,
 	}})

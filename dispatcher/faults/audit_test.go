@@ -30,6 +30,8 @@ type audit struct {
 	// endpoints are the ids of the receivers' endpoints.
 	endpoints []string
 	slots     int
+	// ordered says that every endpoint keeps order.
+	ordered bool
 
 	findings []string
 	figures  figures
@@ -58,6 +60,7 @@ type figures struct {
 	mostDuplicates      int // the most duplicates that one child's end caused
 	whole, badSignature int
 	changedBodies, lost int
+	inversions          int             // events that arrived after one that was published later
 	restarts            []time.Duration // from the start to the first delivery
 }
 
@@ -73,6 +76,7 @@ func (a *audit) run(ctx context.Context) error {
 	a.checkPublications()
 	a.checkRequests()
 	a.checkLives()
+	a.checkOrder()
 	return a.checkDeliveries(ctx)
 }
 

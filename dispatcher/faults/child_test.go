@@ -244,7 +244,7 @@ func (c *child) publish(o order) (webhook.Receipt, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	ev := webhook.Event{Tenant: cmp.Or(o.Tenant, tenant), Type: o.Type, Data: o.Data, IdempotencyKey: o.Key}
+	ev := webhook.Event{Tenant: cmp.Or(o.Tenant, tenant), Type: o.Type, Data: o.Data, IdempotencyKey: o.Key, OrderingKey: o.OrderingKey}
 	if c.host == nil {
 		return c.d.Publish(ctx, ev)
 	}

@@ -21,13 +21,15 @@ type ledger struct {
 type publication struct {
 	key, eventType string
 	data           []byte
+	orderingKey    string
 	result         result // "" while the first call is under way
 	event          string // its id, once acknowledged
 	deliveries     int
 	duplicate      bool // its last receipt said so
 	calls          int
-	// calledAt and answeredAt are those of the last call.
-	calledAt, answeredAt time.Time
+	// calledAt and answeredAt are those of the last call, and firstCalledAt is
+	// that of the first.
+	firstCalledAt, calledAt, answeredAt time.Time
 }
 
 // request is one request that arrived.
@@ -103,6 +105,9 @@ func (l *ledger) called(p *publication) {
 	defer l.mu.Unlock()
 	p.calls++
 	p.calledAt = time.Now()
+	if p.calls == 1 {
+		p.firstCalledAt = p.calledAt
+	}
 	l.publications[p.key] = p
 }
 

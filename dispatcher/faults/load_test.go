@@ -21,7 +21,9 @@ type load struct {
 	pace    time.Duration
 	// types are the event types, in turn.
 	types []string
-	next  atomic.Int64
+	// orderingKeys is how many ordering keys events have, in any order, if any.
+	orderingKeys int
+	next         atomic.Int64
 }
 
 // run publishes until the child ends or stop is closed, what is unknown first.
@@ -111,7 +113,7 @@ type publisher interface {
 // publish makes one call and notes its answer.
 func (ld *load) publish(p publisher, pub *publication) (answer, bool) {
 	ld.ledger.called(pub)
-	a, ok := p.call(order{Do: doPublish, Key: pub.key, Type: pub.eventType, Data: pub.data})
+	a, ok := p.call(order{Do: doPublish, Key: pub.key, Type: pub.eventType, Data: pub.data, OrderingKey: pub.orderingKey})
 	ld.ledger.answered(pub, p.life(), a, ok)
 	return a, ok
 }
@@ -124,7 +126,11 @@ func (ld *load) publication() *publication {
 	if rnd.IntN(20) == 0 {
 		size = rnd.IntN(16 << 10)
 	}
-	return ld.sized(n, size)
+	pub := ld.sized(n, size)
+	if ld.orderingKeys > 0 {
+		pub.orderingKey = fmt.Sprint(rnd.IntN(ld.orderingKeys))
+	}
+	return pub
 }
 
 // sized makes an event with a payload of about that many bytes.

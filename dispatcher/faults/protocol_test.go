@@ -68,6 +68,8 @@ type order struct {
 	Type   string          `json:"type,omitempty"`
 	Data   json.RawMessage `json:"data,omitempty"`
 	N      int64           `json:"n,omitempty"`
+	// OrderingKey is the event's.
+	OrderingKey string `json:"ordering_key,omitempty"`
 }
 
 // result is what became of a publish call.

@@ -24,6 +24,8 @@ const (
 	noFence sabotage = "no-fence"
 	// looseBatches answers that batches are bound and binds none.
 	looseBatches sabotage = "loose-batches"
+	// noOrder forgets that deliveries keep an order.
+	noOrder sabotage = "no-order"
 	// ownClock judges leases by the clock of its process. It is for PostgreSQL.
 	ownClock sabotage = "own-clock"
 	// twoSteps redelivers in one transaction and moves the job's cursor in another.
@@ -41,6 +43,8 @@ func (s sabotage) of(st store.Store, pool *pgxpool.Pool, schema string) store.St
 		return &looseStore{st}
 	case noFence:
 		return &fencelessStore{st, pool, schema}
+	case noOrder:
+		return &disorderlyStore{st}
 	case ownClock:
 		return &clockStore{st, pool, schema}
 	case twoSteps:
@@ -77,6 +81,17 @@ type forgetfulStore struct{ store.Store }
 
 func (s *forgetfulStore) Settle(context.Context, time.Time, store.Settlement) (store.SettleResult, error) {
 	return store.SettleResult{}, nil
+}
+
+type disorderlyStore struct{ store.Store }
+
+func (s *disorderlyStore) Publish(ctx context.Context, now time.Time, pubs []store.Publication) ([]store.PublishResult, error) {
+	for i := range pubs {
+		for j := range pubs[i].Deliveries {
+			pubs[i].Deliveries[j].Ordered = false
+		}
+	}
+	return s.Store.Publish(ctx, now, pubs)
 }
 
 type fencelessStore struct {

@@ -23,6 +23,8 @@ type world struct {
 	ledger    *ledger
 	receivers *receivers
 	load      *load
+	// ordered says that the endpoints keep order.
+	ordered bool
 }
 
 // newWorld makes the file, and an endpoint for each behavior: the first one gets
@@ -101,7 +103,10 @@ func (w *world) audit(path string) *audit {
 // auditStore compares the ledger with a store that no child uses any more.
 func (w *world) auditStore(st history) *audit {
 	w.t.Helper()
-	a := &audit{ledger: w.ledger, store: st, slots: slots}
+	a := &audit{ledger: w.ledger, store: st, slots: slots, ordered: w.ordered}
+	if w.ordered {
+		a.slots = orderSlots
+	}
 	for _, r := range w.receivers.all {
 		a.endpoints = append(a.endpoints, r.endpoint.ID)
 	}

@@ -27,6 +27,10 @@ const (
 	// this process, which asks for them as soon as it has room, should die, or
 	// another one has room before.
 	fullRecheck = time.Second
+	// heldUpRecheck is when ordered deliveries that are held up are looked at again,
+	// if what was to make their lane due should be lost: a retry that falls due, an
+	// event that is published, an owner that dies all do.
+	heldUpRecheck = 30 * time.Second
 )
 
 // Config is what an endpoint's configuration means for its lane.
@@ -35,6 +39,9 @@ type Config struct {
 	Paused bool
 	// Deleted lets everything through at once, to be canceled unsent.
 	Deleted bool
+	// Ordered says that deliveries keep an order: the store gives them out, and only
+	// to the lane's owner.
+	Ordered bool
 	// StartInFlight and MaxInFlight bound the deliveries under way.
 	StartInFlight, MaxInFlight int
 	// Interval is from one delivery to the next at the endpoint's limit, over
@@ -207,6 +214,9 @@ func (l *Lane) Gate(now time.Time) time.Time {
 	case !l.breaker.closed(): // a probe is under way or about to be
 		return now.Add(ProbeWait(l.breaker.trips, l.cfg.Phase))
 	}
+	if l.cfg.Ordered {
+		return now.Add(heldUpRecheck)
+	}
 	return now.Add(fullRecheck)
 }
 
@@ -276,6 +286,17 @@ func (l *Lane) Admit(now time.Time, rank int) Verdict {
 	}
 	l.queued[rank]++
 	return Verdict{Admit: true}
+}
+
+// Park answers for a stored ordered delivery that is due. Those are not taken in one
+// by one: they are parked, and the lane is due, so that its owner takes them by their
+// keys, whichever process that is. Only a pause is the same to all processes.
+func (l *Lane) Park(now time.Time, rank int) Verdict {
+	l.Stored(rank)
+	if l.cfg.Paused && !l.cfg.Deleted {
+		return Verdict{}
+	}
+	return Verdict{Next: now}
 }
 
 // halfOpen reports whether only a probe may start.
@@ -423,6 +444,12 @@ func (l *Lane) InFlight() int { return l.inFlight }
 
 // Queued returns how many places of the queue are taken.
 func (l *Lane) Queued() int { return l.queued.Sum() }
+
+// Ordered reports whether its configuration says that deliveries keep an order.
+func (l *Lane) Ordered() bool { return l.cfg.Ordered }
+
+// Window returns how many deliveries may be under way at once.
+func (l *Lane) Window() int { return l.window.size }
 
 // Loaded reports whether the lane has its present configuration.
 func (l *Lane) Loaded() bool { return l.loaded }

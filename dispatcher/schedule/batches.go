@@ -93,7 +93,7 @@ func (l *laneShell) startable(now time.Time) (any, loose bool) {
 	} else {
 		l.Gather(0)
 	}
-	return loose || len(l.queue.batches)+len(l.queue.crashed) > 0, loose
+	return loose || len(l.queue.batches)+len(l.queue.crashed)+len(l.queue.keyed.ready) > 0, loose
 }
 
 // wakeAt returns when the lane may have something to do by the passing of time alone.

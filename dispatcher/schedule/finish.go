@@ -30,6 +30,7 @@ func (s *Scheduler) Finish(j *Job, r lane.Result, out *Settling) {
 		s.list(waiting)
 	}
 	out.Health = s.healthEffect(l, at, r)
+	rest := l.finishKey(j, out.Status)
 	effect := l.FinishBatch(at, max(len(j.Members), 1), r, j.probe)
 	s.apply(l, effect)
 	out.Trips, out.Notable = l.Trips(), effect.Notable
@@ -40,6 +41,7 @@ func (s *Scheduler) Finish(j *Job, r lane.Result, out *Settling) {
 		out.Recovery = store.RecoveryEnds
 	}
 	s.hooks.Settle(out)
+	s.giveBack(l, rest)
 	s.list(l)
 	s.feed(l)
 }
@@ -88,6 +90,7 @@ func (s *Scheduler) unhold(j *Job) {
 		delete(s.held, j.Delivery)
 		delete(s.canceled, j.Delivery)
 	}
+	s.forgetKey(j)
 	s.heldBytes -= j.Reserved
 	j.lane.heldBytes -= j.Reserved
 	j.Reserved = 0

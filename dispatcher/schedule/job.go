@@ -25,6 +25,8 @@ type Job struct {
 
 	lane  *laneShell
 	probe bool
+	// keyed says that the job was put into the line of its key.
+	keyed bool
 	// since is when it was queued.
 	since time.Time
 }

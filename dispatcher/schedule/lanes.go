@@ -23,6 +23,11 @@ type laneShell struct {
 	waiters []*waiter
 	// heldBytes is the lane's share of the hand-over budget in use.
 	heldBytes int
+	// fresh says that the store may have ordered deliveries that it had not, or
+	// that were held up, when the lane last asked. Until foreign, another process
+	// owns the lane.
+	fresh   bool
+	foreign time.Time
 	// successSaved is when the time of the last success was last written.
 	successSaved time.Time
 	// route is how to send to the endpoint; set once the lane was loaded.
@@ -141,6 +146,7 @@ func (s *Scheduler) apply(l *laneShell, e lane.Effect) {
 		s.giveBack(l, l.queue.all())
 	}
 	if e.Reopen {
+		l.fresh = true
 		if !l.Backlog() {
 			l.Unsure()
 		}

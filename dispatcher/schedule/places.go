@@ -1,6 +1,8 @@
 package schedule
 
 import (
+	"time"
+
 	"github.com/postrider/postrider/dispatcher/clock"
 	"github.com/postrider/postrider/dispatcher/lane"
 	"github.com/postrider/postrider/store"
@@ -54,10 +56,11 @@ func (s *Scheduler) Stored(key store.Lane, priority webhook.Priority) bool {
 		return false
 	}
 	l := s.laneOf(key)
-	if l.Turn(clock.Now()) > 0 {
+	if l.Turn(clock.Now()) > 0 && !l.ordered() {
 		return true
 	}
 	l.Stored(priority.Rank())
+	l.fresh = true
 	s.feed(l)
 	return false
 }
@@ -89,7 +92,13 @@ func (s *Scheduler) Admit(w store.Waiting) store.Admission {
 		s.feed(l)
 		return store.Admission{Gate: l.gate(next)}
 	}
-	v := l.Admit(at, w.Priority.Rank())
+	var v lane.Verdict
+	if w.Ordered {
+		v = l.Park(at, w.Priority.Rank())
+		l.fresh = true
+	} else {
+		v = l.Admit(at, w.Priority.Rank())
+	}
 	if !v.Admit {
 		s.feed(l)
 	}
@@ -132,7 +141,7 @@ func (s *Scheduler) Asking(limit int) []store.Lane {
 			return keys
 		case !l.Backlog() || l.Shut(at):
 			delete(s.hungry, l)
-		case !l.Loaded() || l.Turn(at) == 0 && !l.Wants(at):
+		case !l.Loaded() || l.Turn(at) == 0 && !l.Wants(at) || l.ordered() && (!l.fresh || at.Before(l.foreign)):
 			s.hungry[l] = false // it will say when it has room
 		default:
 			delete(s.hungry, l)
@@ -158,6 +167,7 @@ func (s *Scheduler) Turn(key store.Lane, budget int) store.Turn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l, at := s.laneOf(key), clock.Now()
+	l.fresh, l.foreign = false, time.Time{}
 	most, shares := l.Ask(at)
 	if shares.Sum() > budget {
 		shares = lane.Ranks{}
@@ -172,6 +182,7 @@ func (s *Scheduler) Took(key store.Lane, turn store.Turn, got store.Ranks) {
 	if l := s.lanes[key]; l != nil {
 		if turn.Max > 0 || turn.Shares.Sum() > 0 {
 			l.Taken(turn.Max, lane.Ranks(turn.Shares), lane.Ranks(got))
+			l.tookKeys(turn.Max, lane.Ranks(got).Sum())
 		}
 		s.place(l)
 		s.feed(l)
@@ -187,6 +198,9 @@ func (s *Scheduler) feed(l *laneShell) {
 	}
 	if woken := s.hungry[l]; !woken {
 		wants := l.Wants(at)
+		if l.ordered() {
+			wants = l.wantsKeys(at)
+		}
 		s.hungry[l] = wants
 		if wants {
 			s.hooks.Wake()

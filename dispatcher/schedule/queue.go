@@ -15,6 +15,8 @@ type jobQueue struct {
 	ranks   [webhook.Priorities][]*Job
 	batches []*Job
 	crashed []*Job
+	// keyed are the ordered ones.
+	keyed keyedQueue
 	// taken counts what was taken while there was a choice of priorities.
 	taken int
 	// bytes is the size of the messages in ranks, as far as they are loaded.
@@ -32,11 +34,13 @@ const (
 func (q *jobQueue) loose() int { return len(q.ranks[0]) + len(q.ranks[1]) + len(q.ranks[2]) }
 
 // empty reports whether there is nothing.
-func (q *jobQueue) empty() bool { return q.loose()+len(q.batches)+len(q.crashed) == 0 }
+func (q *jobQueue) empty() bool { return q.loose()+len(q.batches)+len(q.crashed)+q.keyed.queued == 0 }
 
 // add puts a job, which may be a batch, at the end.
 func (q *jobQueue) add(j *Job) {
 	switch {
+	case j.Ordered && j.Members == nil:
+		q.keyed.add(j)
 	case j.Crashes > 0:
 		q.crashed = append(q.crashed, j)
 	case j.Members != nil:
@@ -72,6 +76,12 @@ func (q *jobQueue) oldest() (since time.Time) {
 // not admitted. Where most is greater than 1, loose jobs go together, so many at
 // most.
 func (q *jobQueue) take(admits func(*Job) bool, loose bool, most int) *Job {
+	if j := q.keyed.take(admits); j != nil {
+		if most > 1 { // order allows one at a time, whatever it is sent in
+			return together([]*Job{j})
+		}
+		return j
+	}
 	switch {
 	case len(q.crashed) > 0 && admits(q.crashed[0]):
 		j := shift(&q.crashed)
@@ -118,6 +128,8 @@ func (q *jobQueue) takeBatch(most int) *Job {
 // upcoming returns how many deliveries the next request has.
 func (q *jobQueue) upcoming(loose bool, most int) int {
 	switch {
+	case len(q.keyed.ready) > 0:
+		return 1
 	case len(q.crashed) > 0:
 		return max(len(q.crashed[0].Members), 1)
 	case len(q.batches) > 0:
@@ -164,7 +176,7 @@ func (q *jobQueue) last(n int) (rest []*Job) {
 	for _, j := range rest {
 		q.bytes -= j.size()
 	}
-	return rest
+	return append(rest, q.keyed.last(max(n, 0))...)
 }
 
 // all removes all jobs. Batches are taken apart: what is bound finds together again
@@ -178,7 +190,8 @@ func (q *jobQueue) all() []*Job {
 			rest = append(rest, j)
 		}
 	}
-	*q = jobQueue{taken: q.taken}
+	rest = append(rest, q.keyed.all()...)
+	*q = jobQueue{taken: q.taken, keyed: q.keyed}
 	return rest
 }
 

@@ -60,7 +60,9 @@ func (s *Store) dissolve(key store.BatchKey) {
 		l := s.lanes[r.lane()]
 		l.heap(r).remove(r)
 		r.delivery.BatchID = ""
-		l.heap(r).push(r)
+		if h := l.heap(r); h != nil {
+			h.push(r)
+		}
 	}
 	delete(s.batches, key)
 }

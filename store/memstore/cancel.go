@@ -22,7 +22,8 @@ func (s *Store) Cancel(ctx context.Context, now time.Time, tenant string, delive
 			marked := d.row != nil && d.row.canceled
 			answer.Outcome, answer.Claim = s.cancel(instant(now), d)
 			answers = append(answers, answer)
-			changed = changed || answer.Outcome == webhook.CancelDone || answer.Outcome == webhook.CancelRequested && !marked
+			changed = changed || answer.Outcome == webhook.CancelDone || answer.Outcome == webhook.CancelUnblocked ||
+				answer.Outcome == webhook.CancelRequested && !marked
 		}
 	}
 	if changed {
@@ -33,6 +34,8 @@ func (s *Store) Cancel(ctx context.Context, now time.Time, tenant string, delive
 
 func (s *Store) cancel(now time.Time, d *delivery) (webhook.CancelOutcome, int64) {
 	switch r := d.row; {
+	case r == nil && s.unblock(d, now):
+		return webhook.CancelUnblocked, 0
 	case r == nil:
 		return webhook.CancelEnded, 0
 	case d.BatchID != "":
@@ -43,6 +46,9 @@ func (s *Store) cancel(now time.Time, d *delivery) (webhook.CancelOutcome, int64
 	default:
 		d.end(now, webhook.DeliveryCanceled, webhook.ReasonCanceledByHand)
 		s.dequeue(r)
+		if d.Ordered { // what comes after it may go
+			s.reopen(r.lane(), now)
+		}
 		return webhook.CancelDone, 0
 	}
 }

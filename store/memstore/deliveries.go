@@ -19,6 +19,7 @@ type delivery struct {
 	row      *row
 	seq      int64 // the order of publishing
 	claims   int64 // of the rows it had
+	blocks   bool  // it holds up the later ones of its key
 	attempts []webhook.Attempt
 }
 

@@ -90,6 +90,9 @@ func (s *Store) UpdateEndpoint(ctx context.Context, now time.Time, rec store.End
 		s.noteHealth(ep, instant(now))
 	}
 	old := ep.Endpoint
+	if old.Order != rec.Order {
+		s.unblockAll(store.Lane{Tenant: ep.Tenant, Endpoint: ep.ID})
+	}
 	ep.EndpointRecord = rec.Clone()
 	ep.Endpoint = ep.WithoutSecrets()
 	ep.Revision, ep.CreatedAt, ep.DeletedAt = old.Revision, old.CreatedAt, time.Time{}
@@ -110,6 +113,7 @@ func (s *Store) DeleteEndpoint(ctx context.Context, now time.Time, tenant, id st
 	}
 	now = instant(now)
 	ep.DeletedAt, ep.Sealed, ep.secrets = now, nil, nil
+	s.unblockAll(store.Lane{Tenant: tenant, Endpoint: id})
 	s.deleted.push(ep)
 	s.changed(ep, now)
 	s.audit(now, audit)

@@ -9,11 +9,16 @@ import (
 	"github.com/postrider/postrider/webhook"
 )
 
-// lane holds the parked rows of an endpoint. It exists as long as it has some.
+// lane holds the parked rows of an endpoint, and its ordered rows whatever their
+// state. It exists as long as it has some.
 type lane struct {
 	store.Lane
-	parked [webhook.Priorities]heap[*row] // by rank, oldest first
+	parked [webhook.Priorities]heap[*row] // by rank, oldest first; none that is ordered
 	bound  heap[*row]                     // parked too, but in batches; oldest batch first
+	keys   keys
+	// owner is the epoch that may take, or 0, and round how far it has come.
+	owner int64
+	round store.Round
 	// next is when it is due, or the zero time for never. A lane that has a
 	// time is in Store.due; turn orders lanes of the same time.
 	next time.Time
@@ -23,15 +28,18 @@ type lane struct {
 
 func (l *lane) place() *int { return &l.at }
 
-// heap returns where a row of the lane is while it is parked.
+// heap returns where a row of the lane is while it is parked, beside its key.
 func (l *lane) heap(r *row) *heap[*row] {
-	if r.delivery.BatchID != "" {
+	switch {
+	case r.delivery.BatchID != "":
 		return &l.bound
+	case r.delivery.Ordered:
+		return nil
 	}
 	return &l.parked[r.delivery.Priority.Rank()]
 }
 
-// len returns how many rows are parked.
+// len returns how many rows are parked that keep no order.
 func (l *lane) len() (n int) {
 	for rank := range l.parked {
 		n += l.parked[rank].len()
@@ -54,20 +62,49 @@ func (s *Store) lane(key store.Lane) *lane {
 	return l
 }
 
-func (s *Store) dropLane(l *lane) {
-	s.setNext(l, time.Time{})
-	delete(s.lanes, l.Lane)
+// tidyLane forgets a lane that has nothing.
+func (s *Store) tidyLane(l *lane) {
+	if l.len() == 0 && l.keys.empty() {
+		s.setNext(l, time.Time{})
+		s.setOwner(l, 0)
+		delete(s.lanes, l.Lane)
+	}
 }
 
 // setNext sets a lane's time.
 func (s *Store) setNext(l *lane, next time.Time) {
 	if !l.next.IsZero() {
-		s.due.remove(l)
+		s.dueOf(l.owner).remove(l)
 	}
 	if l.next = next; !next.IsZero() {
 		l.turn = s.next()
-		s.due.push(l)
+		s.dueOf(l.owner).push(l)
 	}
+}
+
+// setOwner gives a lane to an epoch, or to nobody.
+func (s *Store) setOwner(l *lane, epoch int64) {
+	if l.owner == epoch {
+		return
+	}
+	next := l.next
+	s.setNext(l, time.Time{})
+	if s.dueOf(l.owner).len() == 0 {
+		delete(s.due, l.owner)
+	}
+	l.owner = epoch
+	s.setNext(l, next)
+}
+
+// dueOf returns the lanes of an owner that have a time, soonest first.
+func (s *Store) dueOf(owner int64) *heap[*lane] {
+	h := s.due[owner]
+	if h == nil {
+		fresh := newHeap(func(a, b *lane) int { return cmp.Or(a.next.Compare(b.next), cmp.Compare(a.turn, b.turn)) })
+		h = &fresh
+		s.due[owner] = h
+	}
+	return h
 }
 
 // gateTime returns a gate's time, or now if the endpoint has moved on.
@@ -99,16 +136,16 @@ func (s *Store) Take(ctx context.Context, now time.Time, epoch int64, limit int,
 	}
 	defer s.mu.Unlock()
 	now = instant(now)
-	lanes := s.dueLanes(now, limit)
+	lanes := s.dueLanes(now, epoch, limit)
 	asked := make(map[store.Lane]bool, len(lanes)+len(asking))
 	var claimed []store.Claimed
 	for _, key := range append(lanes, asking...) {
-		if asked[key] {
+		l := s.lanes[key]
+		if asked[key] || l != nil && l.owner != 0 && l.owner != epoch {
 			continue
 		}
 		asked[key] = true
 		t := turn(key)
-		l := s.lanes[key]
 		if l == nil {
 			continue
 		}
@@ -117,14 +154,17 @@ func (s *Store) Take(ctx context.Context, now time.Time, epoch int64, limit int,
 		for rank, share := range t.Shares {
 			claimed = append(claimed, s.takeRank(l, rank, share, epoch)...)
 		}
-		most := t.Max - len(batches)
+		t.Max -= len(batches)
+		keyed, next := s.takeKeys(l, now, epoch, t)
+		claimed = append(claimed, keyed...)
+		most := t.Max - len(keyed)
 		for rank := range l.parked {
 			taken := s.takeRank(l, rank, most, epoch)
 			most -= len(taken)
 			claimed = append(claimed, taken...)
 		}
-		if l.len() > 0 {
-			s.setNext(l, s.gateTime(key, now, t.Gate))
+		if s.lanes[key] == l && (l.len() > 0 || !l.keys.empty()) {
+			s.setNext(l, next)
 		}
 	}
 	return claimed, nil
@@ -141,16 +181,36 @@ func (s *Store) takeRank(l *lane, rank, most int, epoch int64) (claimed []store.
 	return claimed
 }
 
-// dueLanes returns lanes whose time has come, longest due first.
-func (s *Store) dueLanes(now time.Time, limit int) []store.Lane {
+// dueLanes returns lanes of nobody and of an epoch whose time has come, longest due
+// first.
+func (s *Store) dueLanes(now time.Time, epoch int64, limit int) []store.Lane {
 	var lanes []*lane
-	for len(lanes) < limit && s.due.len() > 0 && !s.due.first().next.After(now) {
-		lanes = append(lanes, s.due.pop())
+	for len(lanes) < limit {
+		first := s.nextLane(epoch)
+		if first == nil || first.next.After(now) {
+			break
+		}
+		lanes = append(lanes, s.dueOf(first.owner).pop())
 	}
 	keys := make([]store.Lane, 0, len(lanes))
 	for _, l := range lanes { // a turn sets the time anew
 		keys = append(keys, l.Lane)
-		s.due.push(l)
+		s.dueOf(l.owner).push(l)
 	}
 	return keys
+}
+
+// nextLane returns the lane of nobody or of an epoch that is due first, or nil.
+func (s *Store) nextLane(epoch int64) *lane {
+	var next *lane
+	for _, owner := range []int64{0, epoch} {
+		h := s.due[owner]
+		if h == nil || h.len() == 0 {
+			continue
+		}
+		if l := h.first(); next == nil || h.compare(l, next) < 0 {
+			next = l
+		}
+	}
+	return next
 }

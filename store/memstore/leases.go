@@ -51,7 +51,7 @@ func (s *Store) Renew(ctx context.Context, now time.Time, epoch int64, ttl time.
 }
 
 // Resign implements store.Leases.
-func (s *Store) Resign(ctx context.Context, _ time.Time, epoch int64) error {
+func (s *Store) Resign(ctx context.Context, now time.Time, epoch int64) error {
 	if err := s.begin(ctx, "resign lease"); err != nil {
 		return err
 	}
@@ -60,6 +60,7 @@ func (s *Store) Resign(ctx context.Context, _ time.Time, epoch int64) error {
 	for _, r := range s.rowsOf(epoch) {
 		s.wait(r)
 	}
+	s.freeLanes(epoch, instant(now))
 	return nil
 }
 
@@ -112,6 +113,12 @@ func (s *Store) Reap(ctx context.Context, now time.Time, epoch int64, ttl time.D
 			reaped++
 		}
 		s.endLease(owner)
+	}
+	for _, owner := range s.laneOwners() {
+		if !s.leases[owner].valid(now) {
+			s.endLease(owner)
+			s.freeLanes(owner, now)
+		}
 	}
 	return reaped, nil
 }

@@ -106,6 +106,7 @@ func (p *pruning) remove(ev *event) {
 
 // forget removes a delivery from everything but its event.
 func (p *pruning) forget(d *delivery) {
+	p.store.unblock(d, p.now)
 	t := p.store.tenants[d.Tenant]
 	t.deliveries.remove(d.ID)
 	d.history.deliveries.remove(d.ID)

@@ -31,13 +31,15 @@ func TestPruneLeavesNothing(t *testing.T) {
 			_, err = s.Publish(ctx, now, []store.Publication{{
 				Event:    webhook.Event{ID: fmt.Sprint("evt_", i, j), Tenant: ep.Tenant, Type: "a", Data: []byte("1"), IdempotencyKey: fmt.Sprint(i, j)},
 				Revision: ep.Revision, Epoch: epoch, KeyExpires: now,
-				Deliveries: []store.NewDelivery{{ID: fmt.Sprint("dlv_", i, j), Endpoint: ep.ID, HandOver: j == 0}},
+				Deliveries: []store.NewDelivery{{ID: fmt.Sprint("dlv_", i, j), Endpoint: ep.ID, HandOver: j == 0, Ordered: j > 1, Key: "k"}},
 			}})
 			must(err)
 		}
 		_, _, err = s.Poll(ctx, now, epoch, 3, func(w store.Waiting) store.Admission {
 			return store.Admission{Lease: i%2 == 0, Gate: store.Gate{Next: now}}
 		})
+		must(err)
+		_, err = s.Take(ctx, now, epoch, 3, []store.Lane{{Tenant: ep.Tenant, Endpoint: ep.ID}}, func(store.Lane) store.Turn { return store.Turn{Max: 1} })
 		must(err)
 		must(s.DeleteEndpoint(ctx, now, ep.Tenant, ep.ID))
 	}
@@ -46,6 +48,7 @@ func TestPruneLeavesNothing(t *testing.T) {
 		_, err := s.Settle(ctx, now, store.Settlement{Epoch: epoch, Items: []store.Settled{{
 			Tenant: c.Tenant, Delivery: c.Delivery, Endpoint: c.Endpoint, EventType: "a", Claim: c.Claim,
 			Attempt: &webhook.Attempt{At: now}, Status: webhook.DeliveryPending, Due: now.Add(time.Duration(r.seq) * time.Minute), Health: store.HealthFailure,
+			Block: true,
 		}}})
 		must(err)
 	}
@@ -59,7 +62,8 @@ func TestPruneLeavesNothing(t *testing.T) {
 	}
 	for what, n := range map[string]int{
 		"events": len(s.events), "deliveries": len(s.deliveries), "endpoints": len(s.endpoints), "lanes": len(s.lanes),
-		"owners": len(s.owners), "leases": len(s.leases), "waiting rows": s.waiting.len(), "due lanes": s.due.len(),
+		"owners": len(s.owners), "leases": len(s.leases), "waiting rows": s.waiting.len(), "due lanes": s.dueOf(0).len(),
+		"owners of due lanes": len(s.due) - 1, "blocked keys": len(s.blocks),
 		"keys": s.keys.len(), "minutes": s.minutes.len(), "series": len(s.series), "live changes": s.changes.live,
 		"events to prune": len(s.kept.items) - s.kept.head, "payloads to prune": len(s.published.items) - s.published.head,
 		"tombstones": len(s.deleted.items) - s.deleted.head,

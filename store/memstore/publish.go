@@ -131,6 +131,9 @@ func (j *judge) check() error {
 		events[key] = true
 		for i := range a.pub.Deliveries {
 			id := a.pub.Deliveries[i].ID
+			if err := a.pub.Deliveries[i].Check(); err != nil {
+				return err
+			}
 			if s.deliveries[id] != nil || deliveries[id] {
 				return fmt.Errorf("delivery %s is stored already", id)
 			}

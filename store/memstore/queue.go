@@ -39,19 +39,18 @@ func (s *Store) Poll(ctx context.Context, now time.Time, epoch int64, limit int,
 		s.park(r)
 		s.earlier(r.lane(), now, answer.Gate)
 	}
-	return claimed, s.nextDue(), nil
+	return claimed, s.nextDue(epoch), nil
 }
 
-// nextDue returns when the next row or lane is due, or the zero time.
-func (s *Store) nextDue() time.Time {
+// nextDue returns when the next row is due, or the next lane that the epoch may
+// take from, or the zero time.
+func (s *Store) nextDue(epoch int64) time.Time {
 	var next time.Time
 	if s.waiting.len() > 0 {
 		next = s.waiting.first().due
 	}
-	if s.due.len() > 0 {
-		if l := s.due.first(); next.IsZero() || l.next.Before(next) {
-			next = l.next
-		}
+	if l := s.nextLane(epoch); l != nil && (next.IsZero() || l.next.Before(next)) {
+		next = l.next
 	}
 	return next
 }
@@ -115,6 +114,9 @@ func (s *Store) settle(now time.Time, r *row, it *store.Settled) {
 	}
 	if it.Status != webhook.DeliveryPending {
 		d.end(now, it.Status, it.Reason)
+		if it.Block && !r.canceled {
+			s.block(d)
+		}
 		s.dequeue(r)
 		return
 	}
@@ -161,4 +163,5 @@ func (s *Store) redeliver(now time.Time, d *delivery) {
 	d.Status, d.Reason, d.BatchID = webhook.DeliveryPending, "", ""
 	d.NextAttemptAt, d.UpdatedAt = now, now
 	s.wait(s.enqueue(d, now))
+	s.unblock(d, now)
 }

@@ -56,6 +56,9 @@ func (s *Store) enqueue(d *delivery, due time.Time) *row {
 	r := &row{delivery: d, seq: d.seq, due: due, claims: d.claims, base: d.Attempts}
 	d.row = r
 	d.history.queued++
+	if d.Ordered {
+		s.lane(r.lane()).keys.add(r)
+	}
 	return r
 }
 
@@ -69,6 +72,11 @@ func (s *Store) dequeue(r *row) {
 	}
 	d.claims, d.row = r.claims, nil
 	d.history.queued--
+	if d.Ordered {
+		l := s.lanes[r.lane()]
+		l.keys.remove(r)
+		s.tidyLane(l)
+	}
 }
 
 // leave takes a row from where it is.
@@ -78,9 +86,9 @@ func (s *Store) leave(r *row) {
 		s.waiting.remove(r)
 	case parked:
 		l := s.lanes[r.lane()]
-		l.heap(r).remove(r)
-		if l.len() == 0 {
-			s.dropLane(l)
+		if h := l.heap(r); h != nil {
+			h.remove(r)
+			s.tidyLane(l)
 		}
 	case leased:
 		rows := s.owners[r.owner]
@@ -103,7 +111,9 @@ func (s *Store) wait(r *row) {
 func (s *Store) park(r *row) {
 	s.leave(r)
 	r.state = parked
-	s.lane(r.lane()).heap(r).push(r)
+	if h := s.lane(r.lane()).heap(r); h != nil {
+		h.push(r)
+	}
 }
 
 func (s *Store) lease(r *row, epoch int64) {

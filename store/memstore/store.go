@@ -29,7 +29,8 @@ type Store struct {
 	// The queue: a row is in waiting, in its lane, or with its owner.
 	waiting heap[*row]
 	lanes   map[store.Lane]*lane
-	due     heap[*lane] // those that have a time
+	due     map[int64]*heap[*lane] // those that have a time, by owner
+	blocks  map[blockedKey][]*delivery
 	owners  map[int64]map[string]*row
 	leases  map[int64]*lease
 
@@ -72,10 +73,11 @@ func New() *Store {
 		owners:     make(map[int64]map[string]*row),
 		leases:     make(map[int64]*lease),
 		series:     make(map[scope]*series),
+		due:        make(map[int64]*heap[*lane]),
+		blocks:     make(map[blockedKey][]*delivery),
 		batches:    make(map[store.BatchKey][]*row),
 
 		waiting: newHeap(func(a, b *row) int { return cmp.Or(a.due.Compare(b.due), cmp.Compare(a.seq, b.seq)) }),
-		due:     newHeap(func(a, b *lane) int { return cmp.Or(a.next.Compare(b.next), cmp.Compare(a.turn, b.turn)) }),
 		keys:    newHeap(func(a, b *key) int { return a.expires.Compare(b.expires) }),
 		minutes: newHeap(byStart),
 	}

@@ -75,6 +75,13 @@ func (b *backlog) fill(t *testing.T, s backlogSize) {
 		VALUES ('dead', 'ep_dead', `+laterText+`, 0)
 		ON CONFLICT (tenant, endpoint) DO NOTHING`)
 	b.insert(t, s.parked, queueRows("'dead'", "'ep_dead'", "1, 1"))
+	b.d.exec(t, `
+		INSERT INTO :s.lanes (tenant, endpoint, next_at, revision)
+		VALUES ('dead', 'ep_order', `+laterText+`, 0)
+		ON CONFLICT (tenant, endpoint) DO NOTHING`)
+	b.insert(t, s.parked, orderedRows("'=blocked'"))
+	b.insert(t, s.parked/5, orderedRows("'=k' || i % 1000"))
+	b.insert(t, s.parked/10, blocks)
 	paused := b.endpoints(t, s.paused, neverText)
 	b.deliveries(t, paused, s.paused, s.perPaused, "1, 1")
 	busy := b.endpoints(t, s.busy, laterText)
@@ -168,6 +175,29 @@ func queueRows(tenant, endpoint, state string) string {
 			i, 0 AS owner, 1, ` + state + `, :s.made_us(i), :s.made_us(i), 1, 0, 0, 0
 		FROM generate_series(:from, :to) i`
 }
+
+// orderedLane has a million rows of one key, which is blocked, and a thousand others.
+var orderedLane = store.Lane{Tenant: "dead", Endpoint: "ep_order"}
+
+// orderedRows returns the statement that adds ordered rows to the queue.
+func orderedRows(key string) string {
+	return `
+		INSERT INTO :s.queue (tenant, delivery, endpoint, event, seq, owner, claims, parked, due, created_at, updated_at,
+			attempts, base, crashes, started, okey)
+		SELECT 'dead', 'dlv_' || :s.ulid(i), 'ep_order', 'evt_' || :s.ulid(i), i, 0, 1, 1, 1, :s.made_us(i), :s.made_us(i), 1, 0, 0, 0, ` + key + `
+		FROM generate_series(:from, :to) i`
+}
+
+// blocks adds what blocks keys of another endpoint, and of the one with the million.
+const blocks = `
+	WITH one AS (
+		INSERT INTO :s.blocks (tenant, endpoint, okey, seq, delivery, created_at)
+		VALUES ('dead', 'ep_order', '=blocked', 0, 'dlv_0', 1)
+		ON CONFLICT DO NOTHING
+	)
+	INSERT INTO :s.blocks (tenant, endpoint, okey, seq, delivery, created_at)
+	SELECT 'dead', 'ep_blocked', '=k' || i, i, 'dlv_' || i, :s.made_us(i)
+	FROM generate_series(:from, :to) i`
 
 // history adds events of 100 endpoints, each with all that belongs to it.
 const history = `

@@ -115,6 +115,11 @@ func (b *book) decide(now time.Time) (*newRows, error) {
 		if b.results[i].Outcome != store.PublishStored {
 			continue
 		}
+		for j := range p.Deliveries {
+			if err := p.Deliveries[j].Check(); err != nil {
+				return nil, err
+			}
+		}
 		meta, err := sqlstore.JSONText(p.Event.Metadata)
 		if err != nil {
 			return nil, err

@@ -42,6 +42,10 @@ type cancellation struct {
 	free, leased []string
 	// audit are the records that go with it, unless they were written already.
 	audit []webhook.AuditRecord
+	// lanes are those of the ordered ones that are free.
+	lanes []store.Lane
+	// unblocked counts those that no longer hold up their keys.
+	unblocked int
 }
 
 func (c *cancellation) answer(id string, outcome webhook.CancelOutcome, claim int64) {
@@ -54,25 +58,26 @@ func (c *cancellation) args(deliveries []string) []any {
 }
 
 func (s *Store) cancel(ctx context.Context, c *cancellation, deliveries []string) error {
-	c.free, c.leased = nil, nil
+	c.free, c.leased, c.lanes = nil, nil, nil
 	args := c.args(deliveries)
-	t, err := s.begin(ctx, beginWriting, step{lockRows, args, c.scanRow})
+	t, err := s.begin(ctx, beginWriting,
+		step{lockRows, args, c.scanRow},
+		step{endedOf, args, c.scanAs(webhook.CancelEnded)},
+		step{unblockRows, args, c.scanAs(webhook.CancelUnblocked)})
 	if err != nil {
 		return err
 	}
-	steps := []step{{endedOf, args, func(r row) error {
-		var id string
-		err := r.Scan(&id)
-		c.answer(id, webhook.CancelEnded, 0)
-		return err
-	}}}
+	var steps []step
 	if len(c.free) > 0 {
 		steps = append(steps, cancelRows(c.args(c.free)))
 	}
 	if len(c.leased) > 0 {
 		steps = append(steps, step{text: markRows, args: c.args(c.leased)})
 	}
-	audited := len(c.free)+len(c.leased) > 0
+	if len(c.lanes) > 0 {
+		steps = append(steps, step{text: reopenLanes, args: laneArgs(sortedLanes(c.lanes))})
+	}
+	audited := len(c.free)+len(c.leased)+c.unblocked > 0
 	if audited && len(c.audit) > 0 {
 		steps = append(steps, step{text: insertAudit, args: auditArgs(c.audit)})
 	}
@@ -83,11 +88,26 @@ func (s *Store) cancel(ctx context.Context, c *cancellation, deliveries []string
 	return err
 }
 
+// scanAs answers alike for all deliveries that are read.
+func (c *cancellation) scanAs(outcome webhook.CancelOutcome) func(row) error {
+	return func(r row) error {
+		var id string
+		if err := r.Scan(&id); err != nil {
+			return err
+		}
+		if outcome == webhook.CancelUnblocked {
+			c.unblocked++
+		}
+		c.answer(id, outcome, 0)
+		return nil
+	}
+}
+
 func (c *cancellation) scanRow(r row) error {
-	var id, batch string
+	var id, batch, endpoint string
 	var owner, claim int64
-	var marked bool
-	if err := r.Scan(&id, &owner, &claim, &batch, &marked); err != nil {
+	var marked, ordered bool
+	if err := r.Scan(&id, &owner, &claim, &batch, &marked, &endpoint, &ordered); err != nil {
 		return err
 	}
 	switch {
@@ -95,6 +115,9 @@ func (c *cancellation) scanRow(r row) error {
 		c.answer(id, webhook.CancelBound, 0)
 	case owner == 0:
 		c.free = append(c.free, id)
+		if ordered {
+			c.lanes = append(c.lanes, store.Lane{Tenant: c.tenant, Endpoint: endpoint})
+		}
 		c.answer(id, webhook.CancelDone, 0)
 	default:
 		if !marked {
@@ -107,10 +130,10 @@ func (c *cancellation) scanRow(r row) error {
 
 // lockRows locks rows of the queue in the order in which they are given.
 const lockRows = `
-	SELECT r.delivery, r.owner, r.claims, r.batch, r.marked
+	SELECT r.delivery, r.owner, r.claims, r.batch, r.marked, r.endpoint, r.ordered
 	FROM unnest($1::text[], $2::text[]) c (tenant, delivery)
 	CROSS JOIN LATERAL (
-		SELECT q.delivery, q.owner, q.claims, coalesce(q.batch, '') AS batch, q.canceled <> 0 AS marked
+		SELECT q.delivery, q.owner, q.claims, coalesce(q.batch, '') AS batch, q.canceled <> 0 AS marked, q.endpoint, q.okey <> '' AS ordered
 		FROM postrider.queue q
 		WHERE q.tenant = c.tenant
 		AND q.delivery = c.delivery

@@ -21,6 +21,7 @@ type life struct {
 	ep      *tenant
 	pubs    []store.Publication
 	claimed []store.Claimed
+	ordered []store.Claimed
 }
 
 // everything returns steps that call every method of the engine's, and what people
@@ -129,6 +130,14 @@ func (w *life) events() []store.EventKey {
 
 func (w *life) claims() []step {
 	steps := []step{
+		{"Take, by keys", 256, func(p *process) (err error) {
+			w.ordered, err = p.Take(w.ctx, time.Now(), w.epoch, 0, []store.Lane{orderedLane}, w.turn(64))
+			return err
+		}},
+		{"Take, one of a key", 256, func(p *process) error {
+			_, err := p.Take(w.ctx, time.Now(), w.epoch, 0, []store.Lane{orderedLane}, w.turn(1))
+			return err
+		}},
 		{"Poll", 60, func(p *process) error {
 			n := 0
 			claimed, _, err := p.Poll(w.ctx, time.Now(), w.epoch, 60, func(store.Waiting) store.Admission {
@@ -274,6 +283,26 @@ func (w *life) settles() []step {
 		}},
 		{"Settle, parked", 8, func(p *process) error {
 			return settle(p, 8, func(it *store.Settled) { it.Status, it.Attempt, it.Park = webhook.DeliveryPending, nil, true })
+		}},
+		{"Settle, blocking", 2, func(p *process) error {
+			if len(w.ordered) < 2 {
+				return fmt.Errorf("%d ordered deliveries claimed; want 2", len(w.ordered))
+			}
+			st := store.Settlement{Epoch: w.epoch}
+			for _, c := range w.ordered[:2] {
+				it := delivered(c, time.Now())
+				it.Status, it.Block = webhook.DeliveryFailed, true
+				st.Items = append(st.Items, it)
+			}
+			result, err := p.Settle(w.ctx, time.Now(), st)
+			return cmp.Or(err, wantLen(result.Lost, 0))
+		}},
+		{"Cancel, unblocking", 2, func(p *process) error {
+			answers, err := p.Cancel(w.ctx, time.Now(), "dead", []string{w.ordered[0].Delivery, w.ordered[1].Delivery})
+			if err == nil && (len(answers) != 2 || answers[0].Outcome != webhook.CancelUnblocked) {
+				err = fmt.Errorf("Cancel = %+v; want both unblocked", answers)
+			}
+			return err
 		}},
 		{"Cancel", 3, func(p *process) error {
 			ids := []string{last.Delivery, w.claimed[0].Delivery, w.b.id(w.t, webhook.PrefixDelivery, 3+int(w.epoch))}

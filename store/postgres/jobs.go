@@ -27,6 +27,21 @@ const redeliverStep = `
 		AND ($3::text = '' OR d.status = $3)
 		AND EXISTS (SELECT FROM postrider.payloads p WHERE p.tenant = d.tenant AND p.event = d.event)
 		RETURNING d.*
+	), blocking AS MATERIALIZED (
+		SELECT b.at
+		FROM ended e
+		CROSS JOIN LATERAL (
+			SELECT b.ctid AS at
+			FROM postrider.blocks b
+			WHERE e.okey <> ''
+			AND b.tenant = e.tenant
+			AND b.delivery = e.id
+			LIMIT 1
+		) b
+	), unblocked AS (
+		DELETE FROM postrider.blocks b
+		USING blocking o
+		WHERE b.ctid = o.at
 	)
 	INSERT INTO postrider.queue (tenant, delivery, endpoint, event, seq, owner, claims, due, created_at, updated_at,
 		attempts, base, crashes, parked, started, prio, okey)

@@ -26,18 +26,14 @@ func (s *Store) Take(ctx context.Context, now time.Time, epoch int64, limit int,
 func (s *Store) take(ctx context.Context, now time.Time, epoch int64, limit int, asking []store.Lane, turn func(store.Lane) store.Turn) ([]store.Claimed, error) {
 	if len(asking) == 0 {
 		idle := true
-		if err := s.query(ctx, `
-			SELECT
-			FROM postrider.lanes
-			WHERE next_at <= postrider.now_us()
-			LIMIT 1`, nil, func(row) error { idle = false; return nil }); err != nil || idle {
+		if err := s.query(ctx, anyLaneDue, []any{epoch}, func(row) error { idle = false; return nil }); err != nil || idle {
 			return nil, err
 		}
 	}
-	var lanes laneList
-	steps := []step{{lockDueLanes, []any{limit}, lanes.scan}}
+	var due, asked laneList
+	steps := []step{{lockDueLanes, []any{limit}, due.scan}, {lockOwnLanes, []any{limit, epoch}, due.scan}}
 	if len(asking) > 0 {
-		steps = append(steps, step{lockLanes, laneArgs(asking), lanes.scan})
+		steps = append(steps, step{lockLanes, append(laneArgs(asking), epoch), asked.scan})
 	}
 	t, err := s.begin(ctx, beginWriting, steps...)
 	if err != nil {
@@ -45,10 +41,10 @@ func (s *Store) take(ctx context.Context, now time.Time, epoch int64, limit int,
 	}
 	defer t.rollback() // also if turn panics
 	var turns turnList
-	for _, lane := range lanes.list {
-		turns.add(now, lane, turn(lane))
+	for _, lane := range inTurn(due.lanes, asked.lanes, limit) {
+		turns.add(now, lane, turn(lane.Lane))
 	}
-	if len(turns.tenants) == 0 {
+	if len(turns.lanes) == 0 {
 		return nil, nil
 	}
 	var rows []store.Claimed
@@ -58,13 +54,17 @@ func (s *Store) take(ctx context.Context, now time.Time, epoch int64, limit int,
 		rows = append(rows, c)
 		return err
 	}
-	if lanes.bound {
+	if due.bound || asked.bound {
 		if err := t.send(ctx, []step{turns.claimBatches(epoch, scan)}); err != nil {
 			return nil, err
 		}
 		turns.spend(rows)
 	}
-	steps = steps[:0]
+	keyed, steps, err := turns.takeKeys(ctx, t, now, epoch)
+	if err != nil {
+		return nil, err
+	}
+	rows = append(rows, keyed...)
 	if len(turns.shares.most) > 0 {
 		steps = append(steps, step{shareTexts[sizeOf(turns.shares.max)], turns.shares.args(epoch), scan})
 	}
@@ -75,27 +75,81 @@ func (s *Store) take(ctx context.Context, now time.Time, epoch int64, limit int,
 		return nil, err
 	}
 	// An UPDATE returns rows in whatever order it found them.
-	slices.SortFunc(rows, func(a, b store.Claimed) int {
-		return cmp.Or(cmp.Compare(a.Priority.Rank(), b.Priority.Rank()), cmp.Compare(a.Seq, b.Seq))
-	})
+	slices.SortFunc(rows, byTurn)
 	return rows, nil
 }
 
-// The lanes come with whether any row that nobody has is bound to a batch. Where no
-// endpoint has batches it is all that they cost.
-const lockDueLanes = `
-	SELECT tenant, endpoint, EXISTS (SELECT FROM postrider.queue WHERE owner = 0 AND batch IS NOT NULL)
-	FROM postrider.lanes
-	WHERE next_at <= postrider.now_us()
-	ORDER BY next_at
-	LIMIT $1
-	FOR UPDATE SKIP LOCKED`
+// byTurn orders rows as lanes want them: ordered ones by their numbers, then others
+// by priority.
+func byTurn(a, b store.Claimed) int {
+	switch {
+	case a.Ordered != b.Ordered:
+		return cmp.Compare(boolInt(b.Ordered), boolInt(a.Ordered))
+	case a.Ordered:
+		return cmp.Compare(a.Seq, b.Seq)
+	}
+	return cmp.Or(cmp.Compare(a.Priority.Rank(), b.Priority.Rank()), cmp.Compare(a.Seq, b.Seq))
+}
 
-const lockLanes = `
-	SELECT l.tenant, l.endpoint, EXISTS (SELECT FROM postrider.queue WHERE owner = 0 AND batch IS NOT NULL)
-	FROM unnest($1::text[], $2::text[]) a (tenant, endpoint)
-	JOIN postrider.lanes l ON l.tenant = a.tenant AND l.endpoint = a.endpoint
+const anyLaneDue = `
+	(SELECT
+	FROM postrider.lanes
+	WHERE owner = 0
+	AND next_at <= postrider.now_us()
+	LIMIT 1)
+	UNION ALL
+	(SELECT
+	FROM postrider.lanes
+	WHERE owner = $1
+	AND owner <> 0
+	AND next_at <= postrider.now_us()
+	LIMIT 1)
+	LIMIT 1`
+
+// laneColumns are what laneList scans of lanes l. Whether a lane has ordered rows is
+// found by one step in their index. The last says whether any row that nobody has is
+// bound to a batch. Where no endpoint has batches it is all that they cost.
+const laneColumns = `l.tenant, l.endpoint, l.next_at, l.owner, l.after, l.again, (
+			SELECT 1
+			FROM postrider.queue q
+			WHERE q.okey <> ''
+			AND q.tenant = l.tenant
+			AND q.endpoint = l.endpoint
+			LIMIT 1) IS NOT NULL,
+		EXISTS (SELECT FROM postrider.queue WHERE owner = 0 AND batch IS NOT NULL)`
+
+const lockDueLanes = `
+	SELECT ` + laneColumns + `
+	FROM postrider.lanes l
+	WHERE l.owner = 0
+	AND l.next_at <= postrider.now_us()
+	ORDER BY l.next_at
+	LIMIT $1
 	FOR UPDATE OF l SKIP LOCKED`
+
+const lockOwnLanes = `
+	SELECT ` + laneColumns + `
+	FROM postrider.lanes l
+	WHERE l.owner = $2
+	AND l.owner <> 0
+	AND l.next_at <= postrider.now_us()
+	ORDER BY l.next_at
+	LIMIT $1
+	FOR UPDATE OF l SKIP LOCKED`
+
+// lockLanes finds lanes one by one ("owner + 0" fits no index).
+const lockLanes = `
+	SELECT ` + laneColumns + `
+	FROM unnest($1::text[], $2::text[]) a (tenant, endpoint)
+	CROSS JOIN LATERAL (
+		SELECT l.*
+		FROM postrider.lanes l
+		WHERE l.tenant = a.tenant
+		AND l.endpoint = a.endpoint
+		AND l.owner + 0 IN (0, $3)
+		LIMIT 1
+		FOR UPDATE SKIP LOCKED
+	) l`
 
 func laneArgs(lanes []store.Lane) []any {
 	tenants, endpoints := make([]string, len(lanes)), make([]string, len(lanes))
@@ -105,38 +159,79 @@ func laneArgs(lanes []store.Lane) []any {
 	return []any{tenants, endpoints}
 }
 
-// laneList collects lanes, each once.
+// sortedLanes returns different lanes in the order in which everybody locks them.
+func sortedLanes(lanes []store.Lane) []store.Lane {
+	slices.SortFunc(lanes, func(a, b store.Lane) int {
+		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Endpoint, b.Endpoint))
+	})
+	return slices.Compact(lanes)
+}
+
+// lockedLane is a lane as a turn finds it.
+type lockedLane struct {
+	store.Lane
+	next, owner int64
+	round       store.Round
+	ordered     bool
+}
+
+// laneList collects lanes.
 type laneList struct {
-	list []store.Lane
+	lanes []lockedLane
 	// bound says that there are rows bound to batches.
 	bound bool
 }
 
 func (l *laneList) scan(r row) error {
-	var lane store.Lane
-	err := r.Scan(&lane.Tenant, &lane.Endpoint, &l.bound)
-	if !slices.Contains(l.list, lane) {
-		l.list = append(l.list, lane)
-	}
+	var lane lockedLane
+	var again int
+	err := r.Scan(&lane.Tenant, &lane.Endpoint, &lane.next, &lane.owner, &lane.round.After, &again, &lane.ordered, &l.bound)
+	lane.round.Again = again != 0
+	l.lanes = append(l.lanes, lane)
 	return err
+}
+
+// inTurn returns the lanes that get a turn, each once: at most limit of those that
+// are due, longest due first, and those that asked.
+func inTurn(due, asked []lockedLane, limit int) []lockedLane {
+	slices.SortStableFunc(due, func(a, b lockedLane) int { return cmp.Compare(a.next, b.next) })
+	var lanes []lockedLane
+	seen := make(map[store.Lane]bool, len(due)+len(asked))
+	for _, lane := range slices.Concat(due[:min(len(due), limit)], asked) {
+		if !seen[lane.Lane] {
+			seen[lane.Lane] = true
+			lanes = append(lanes, lane)
+		}
+	}
+	return lanes
 }
 
 // turnList is a round of turns.
 type turnList struct {
-	gates
-	most   []int64
+	// tenants, endpoints and most are what claims ask for.
+	tenants, endpoints []string
+	most               []int64
+	// lanes are all of them, with their turns; gates are those of lanes without
+	// ordered rows.
+	lanes  []lockedLane
+	turns  []store.Turn
+	gates  gates
 	max    int64
 	shares shareList
 }
 
-func (l *turnList) add(now time.Time, lane store.Lane, t store.Turn) {
+func (l *turnList) add(now time.Time, lane lockedLane, t store.Turn) {
 	t.Gate.Tenant, t.Gate.Endpoint = lane.Tenant, lane.Endpoint
-	l.gates.append(now, t.Gate)
+	if !lane.ofKeys() {
+		l.gates.append(now, t.Gate)
+	}
+	l.lanes, l.turns = append(l.lanes, lane), append(l.turns, t)
+	l.tenants, l.endpoints = append(l.tenants, lane.Tenant), append(l.endpoints, lane.Endpoint)
 	l.most = append(l.most, int64(max(t.Max, 0)))
 	l.max = max(l.max, int64(t.Max))
 	for rank, share := range t.Shares {
 		if share > 0 {
-			l.shares.add(lane, rank, int64(share))
+			l.shares.add(lane.Lane, rank, int64(share))
 		}
 	}
 }
@@ -205,6 +300,7 @@ func sized(kind *strings.Replacer) map[int64]string {
 						WHERE q.owner = 0
 						AND q.parked = 1
 						AND q.batch IS NULL
+						AND q.okey = ''
 						AND q.tenant = l.tenant
 						AND q.endpoint = l.endpoint
 						ORDER BY :order
@@ -223,7 +319,7 @@ func sized(kind *strings.Replacer) map[int64]string {
 	return texts
 }
 
-// setLanes gives lanes their next times: the gate's if rows remain, locked ones
+// setLanes gives lanes without ordered rows their next times: the gate's if rows remain, locked ones
 // included, and now if the endpoint has changed since the gate was decided on.
 const setLanes = `
 	UPDATE postrider.lanes l
@@ -233,6 +329,7 @@ const setLanes = `
 			WHERE q.owner = 0
 			AND q.parked = 1
 			AND q.batch IS NULL
+			AND q.okey = ''
 			AND q.tenant = l.tenant
 			AND q.endpoint = l.endpoint)
 		AND NOT EXISTS (

@@ -22,7 +22,7 @@ func (s *Store) Poll(ctx context.Context, now time.Time, epoch int64, limit int,
 
 func (s *Store) poll(ctx context.Context, now time.Time, epoch int64, limit int, admit func(store.Waiting) store.Admission) ([]store.Claimed, time.Time, error) {
 	var due upcoming
-	if err := s.query(ctx, nextDue, nil, due.scan); err != nil {
+	if err := s.query(ctx, nextDue, []any{epoch}, due.scan); err != nil {
 		return nil, time.Time{}, err
 	}
 	if due.row > due.now {
@@ -67,19 +67,20 @@ func (s *Store) poll(ctx context.Context, now time.Time, epoch int64, limit int,
 		steps = append(steps, step{text: parkRows, args: parked.args()}, gates.shut())
 	}
 	due = upcoming{}
-	steps = append(steps, step{nextDue, nil, due.scan})
+	steps = append(steps, step{nextDue, []any{epoch}, due.scan})
 	if err := t.commit(ctx, steps...); err != nil {
 		return nil, time.Time{}, err
 	}
 	return leased, due.next(now), nil
 }
 
-// nextDue returns the time, and when the next waiting row and the next lane are
-// due.
+// nextDue returns the time, and when the next waiting row is due, and the next lane
+// of nobody or of an epoch.
 const nextDue = `
 	SELECT postrider.now_us(),
 		(SELECT due FROM postrider.queue WHERE owner = 0 AND parked = 0 ORDER BY due, seq LIMIT 1),
-		(SELECT next_at FROM postrider.lanes ORDER BY next_at LIMIT 1)`
+		least((SELECT next_at FROM postrider.lanes WHERE owner = 0 ORDER BY next_at LIMIT 1),
+			(SELECT next_at FROM postrider.lanes WHERE owner = $1 AND owner <> 0 ORDER BY next_at LIMIT 1))`
 
 // upcoming is the answer to nextDue.
 type upcoming struct {
@@ -250,6 +251,11 @@ const redeliver = `
 		RETURNING d.*
 	), audited AS (` + insertAuditAfterTwo + `
 		WHERE EXISTS (SELECT FROM ended)
+	), unblocked AS (
+		DELETE FROM postrider.blocks
+		WHERE tenant = $1
+		AND delivery = $2
+		AND EXISTS (SELECT FROM ended)
 	)
 	INSERT INTO postrider.queue (tenant, delivery, endpoint, event, seq, owner, claims, due, created_at, updated_at,
 		attempts, base, crashes, parked, started, prio, okey)

@@ -112,6 +112,9 @@ func (f *fences) check(now time.Time, epoch int64, items []store.Settled) []step
 		}
 	}
 	var steps []step
+	if o := blockingOf(now, items); len(o.deliveries) > 0 {
+		steps = append(steps, step{text: blockRows, args: []any{o.tenants, o.deliveries, o.claims, owner(epoch)}})
+	}
 	if len(ended.deliveries) > 0 {
 		steps = append(steps, step{endRows, ended.ends(epoch), func(r row) error {
 			h, err := scanHeld(r)

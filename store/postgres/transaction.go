@@ -42,10 +42,10 @@ type transaction struct {
 // neverScan is sent with the beginning of every transaction. Plans are kept, and
 // one that was made while the queue was empty would go on reading all of it long
 // after it has filled, be it the table or, for a join other than a nested loop, one
-// of its indexes. What must be read from end to end all the same has an absurd cost
+// of its indexes; or it would look up all that is due, and sort it, to find the first. What must be read from end to end all the same has an absurd cost
 // then, for which nothing is to be compiled.
 const neverScan = `SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
-	set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true)`
+	set_config('enable_mergejoin', 'off', true), set_config('enable_bitmapscan', 'off', true), set_config('jit', 'off', true)`
 
 // begin starts a transaction and runs steps in it.
 func (s *Store) begin(ctx context.Context, how string, steps ...step) (*transaction, error) {

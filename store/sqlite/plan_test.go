@@ -22,7 +22,7 @@ var scanned = regexp.MustCompile(`^(SCAN (postrider_|[edjpq]\b)|SEARCH (postride
 // scansAllowed are parts of the statements that may, with what bounds them.
 var scansAllowed = map[string]string{
 	"ORDER BY due\n\t\tLIMIT 1":                                     "the first entry of an index",
-	"ORDER BY next_at\n\t\tLIMIT 1":                                 "the first entry of an index",
+	"ORDER BY next_at\n\t\t\tLIMIT 1":                               "the first entry of an index",
 	"AND batch IS NOT NULL\n\t\tLIMIT 1":                            "the first entry of an index",
 	"FROM postrider_jobs j":                                         "jobs that are running, which are few",
 	"FROM postrider_uncounted":                                      "at most 1024 items of each process",
@@ -166,6 +166,10 @@ func runEverything(t *testing.T, st *Store) {
 			Deliveries: []store.NewDelivery{{ID: webhook.NewID(webhook.PrefixDelivery), Endpoint: ep.ID}},
 		})
 	}
+	ordered := pubs[7]
+	ordered.Event.ID, ordered.Event.IdempotencyKey = webhook.NewID(webhook.PrefixEvent), ""
+	ordered.Deliveries = []store.NewDelivery{{ID: webhook.NewID(webhook.PrefixDelivery), Endpoint: ep.ID, Ordered: true, Key: "k"}}
+	pubs = append(pubs, ordered)
 	_, err = st.Publish(ctx, now, pubs)
 	must(err)
 	again := pubs[0] // whose key has expired
@@ -195,6 +199,7 @@ func runEverything(t *testing.T, st *Store) {
 	settleEverything(t, st, epoch, claimed, gate)
 	must(st.Redeliver(ctx, now, "acme", claimed[0].Delivery))
 	jobEverything(t, st, epoch, claimed[3].Delivery)
+	must(st.Redeliver(ctx, now, "acme", ordered.Deliveries[0].ID))
 	_, err = st.Held(ctx, epoch, "", 10)
 	must(err)
 	_, err = st.Reap(ctx, now, epoch, time.Hour, 10)
@@ -236,7 +241,9 @@ func settleEverything(t *testing.T, st *Store, epoch int64, claimed []store.Clai
 		if i == 1 {
 			it.Status, it.Due, it.Attempt.Class, it.Health = webhook.DeliveryPending, now, webhook.ClassDNS, store.HealthFailure
 		}
-		if i == 2 {
+		if c.Ordered {
+			it.Status, it.Block = webhook.DeliveryFailed, true
+		} else if i == 2 {
 			it.Status, it.Attempt, it.Park = webhook.DeliveryPending, nil, true
 		}
 		if i > 3 {

@@ -49,16 +49,20 @@ func (s *Store) Cancel(ctx context.Context, now time.Time, tenant string, delive
 // cancel returns no outcome for a delivery that the tenant does not have. It reports
 // whether it changed anything.
 func cancel(ctx context.Context, c Conn, now time.Time, owners []int64, tenant, delivery string) (_ webhook.CancelOutcome, claim int64, changed bool, err error) {
-	var status string
+	var status, okey string
+	lane := store.Lane{Tenant: tenant}
 	found, err := queryOne(ctx, c, `
-		SELECT status
+		SELECT status, endpoint, okey
 		FROM postrider_deliveries
 		WHERE tenant = ?
-		AND id = ?`, []any{tenant, delivery}, &status)
+		AND id = ?`, []any{tenant, delivery}, &status, &lane.Endpoint, &okey)
 	switch {
 	case err != nil || !found:
 		return "", 0, false, err
 	case status != string(webhook.DeliveryPending):
+		if unblocked, err := unblock(ctx, c, now.UnixMicro(), lane, delivery); err != nil || unblocked {
+			return webhook.CancelUnblocked, 0, unblocked, err
+		}
 		return webhook.CancelEnded, 0, false, nil
 	}
 	for _, owner := range owners {
@@ -76,7 +80,11 @@ func cancel(ctx context.Context, c Conn, now time.Time, owners []int64, tenant, 
 		case batch != "":
 			return webhook.CancelBound, 0, false, nil
 		case owner == 0:
-			return webhook.CancelDone, 0, true, cancelFree(ctx, c, now, tenant, delivery)
+			err := cancelFree(ctx, c, now, tenant, delivery)
+			if err == nil && okey != "" { // what comes after it may go
+				err = reopen(ctx, c, now.UnixMicro(), lane)
+			}
+			return webhook.CancelDone, 0, true, err
 		case marked:
 			return webhook.CancelRequested, claim, false, nil
 		default:

@@ -132,6 +132,11 @@ func removeDead(ctx context.Context, c Conn, done *store.Pruned, ep deadEndpoint
 		return err
 	}
 	done.Deliveries += len(gone)
+	// Nobody could send again what blocks its key.
+	if err := deleteDeadBlocks.execList(ctx, c, []any{ep.Tenant}, len(gone),
+		func(args []any, i int) []any { return append(args, gone[i]) }); err != nil {
+		return err
+	}
 	return deleteDeadAttempts.query(ctx, c, []any{ep.Tenant}, len(gone),
 		func(args []any, i int) []any { return append(args, gone[i]) },
 		func(Row) error { done.Attempts++; return nil })
@@ -144,6 +149,11 @@ var deleteDead = newMulti(`
 	AND updated_at < ?
 	AND id IN (`, `?`, `)
 	RETURNING id`)
+
+var deleteDeadBlocks = newMulti(`
+	DELETE FROM postrider_blocks
+	WHERE tenant = ?
+	AND delivery IN (`, `?`, `)`)
 
 var deleteDeadAttempts = newMulti(`
 	DELETE FROM postrider_attempts

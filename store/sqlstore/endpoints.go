@@ -145,6 +145,11 @@ func (s *Store) UpdateEndpoint(ctx context.Context, now time.Time, ep store.Endp
 		ep.Endpoint = ep.WithoutSecrets()
 		ep.CreatedAt, ep.DeletedAt = old.CreatedAt, time.Time{}
 		ep.Revision = revision
+		if old.Order != ep.Order {
+			if err := unblockAll(ctx, c, ep.Tenant, ep.ID); err != nil {
+				return err
+			}
+		}
 		if err := changeEndpoint(ctx, c, now, &ep); err != nil {
 			return err
 		}
@@ -216,6 +221,9 @@ func (s *Store) DeleteEndpoint(ctx context.Context, now time.Time, tenant, id st
 			DELETE FROM postrider_secrets
 			WHERE tenant = ?
 			AND endpoint = ?`, tenant, id); err != nil {
+			return err
+		}
+		if err := unblockAll(ctx, c, tenant, id); err != nil {
 			return err
 		}
 		ep.DeletedAt, ep.Revision, ep.Sealed = now, revision, nil

@@ -25,7 +25,10 @@ func insertPublications(ctx context.Context, c Conn, now time.Time, pubs []*stor
 		FROM postrider_events`, nil, &last); err != nil {
 		return err
 	}
-	rows, ended := newRows(now, pubs, last+1)
+	rows, ended, err := newRows(now, pubs, last+1)
+	if err != nil {
+		return err
+	}
 	if err := insertQueue.exec(ctx, c, nil, len(rows), func(args []any, i int) []any {
 		return rows[i].queue(args)
 	}); err != nil {
@@ -55,11 +58,14 @@ type newRow struct {
 
 // newRows returns the deliveries that are pending, and those that end as they are
 // written.
-func newRows(now time.Time, pubs []*store.Publication, seq int64) (pending, ended []newRow) {
+func newRows(now time.Time, pubs []*store.Publication, seq int64) (pending, ended []newRow, err error) {
 	pending = make([]newRow, 0, len(pubs))
 	for i, p := range pubs {
 		for j := range p.Deliveries {
 			row := newRow{pub: p, d: &p.Deliveries[j], due: now.UnixMicro(), seq: seq + int64(i)}
+			if err := row.d.Check(); err != nil {
+				return nil, nil, err
+			}
 			if !row.d.Due.IsZero() {
 				row.due = row.d.Due.UnixMicro()
 			}
@@ -70,7 +76,7 @@ func newRows(now time.Time, pubs []*store.Publication, seq int64) (pending, ende
 			}
 		}
 	}
-	return pending, ended
+	return pending, ended, nil
 }
 
 var insertQueue = newMulti(`

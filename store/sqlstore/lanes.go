@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -20,7 +21,7 @@ func (s *Store) Take(ctx context.Context, now time.Time, epoch int64, limit int,
 			if err != nil {
 				return err
 			}
-			lanes, err := s.dueLanes(ctx, c, now, 1, "")
+			lanes, err := s.dueLanes(ctx, c, now, epoch, 1)
 			idle = len(lanes) == 0
 			return err
 		})
@@ -43,7 +44,7 @@ func (s *Store) Take(ctx context.Context, now time.Time, epoch int64, limit int,
 }
 
 func (s *Store) take(ctx context.Context, c Conn, now time.Time, epoch int64, limit int, asking []store.Lane, turn func(store.Lane) store.Turn) ([]store.Claimed, error) {
-	lanes, err := s.dueLanes(ctx, c, now, limit, s.dialect.SkipLocked)
+	lanes, err := s.dueLanes(ctx, c, now, epoch, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +59,13 @@ func (s *Store) take(ctx context.Context, c Conn, now time.Time, epoch int64, li
 			continue
 		}
 		asked[lane] = true
+		state, err := s.laneState(ctx, c, lane)
+		if err != nil {
+			return nil, err
+		}
+		if state.owner != 0 && state.owner != epoch {
+			continue
+		}
 		t := turn(lane)
 		var batches taken
 		if bound {
@@ -65,7 +73,7 @@ func (s *Store) take(ctx context.Context, c Conn, now time.Time, epoch int64, li
 				return nil, err
 			}
 		}
-		rows, err := s.takeLane(ctx, c, now, lane, t, batches)
+		rows, err := s.takeLane(ctx, c, now, epoch, state, t, batches)
 		if err != nil {
 			return nil, err
 		}
@@ -77,27 +85,86 @@ func (s *Store) take(ctx context.Context, c Conn, now time.Time, epoch int64, li
 	return all, nil
 }
 
-// dueLanes returns lanes whose time has come, longest due first.
-func (s *Store) dueLanes(ctx context.Context, c Conn, now time.Time, limit int, lock string) ([]store.Lane, error) {
-	var lanes []store.Lane
-	err := c.Query(ctx, `
-		SELECT tenant, endpoint
-		FROM postrider_lanes
-		WHERE next_at <= ?
-		ORDER BY next_at
-		LIMIT ?`+lock, []any{now.UnixMicro(), limit}, func(r Row) error {
-		var lane store.Lane
-		err := r.Scan(&lane.Tenant, &lane.Endpoint)
-		lanes = append(lanes, lane)
-		return err
-	})
-	return lanes, err
+// dueLanes returns lanes of nobody and of an epoch whose time has come, longest due
+// first.
+func (s *Store) dueLanes(ctx context.Context, c Conn, now time.Time, epoch int64, limit int) ([]store.Lane, error) {
+	type due struct {
+		store.Lane
+		next int64
+	}
+	var lanes []due
+	for _, whose := range []string{nobodys, ours} {
+		if err := c.Query(ctx, `
+			SELECT tenant, endpoint, next_at
+			FROM postrider_lanes
+			WHERE `+whose+`
+			AND next_at <= ?
+			ORDER BY next_at
+			LIMIT ?`+s.dialect.SkipLocked, append(whoseArgs(whose, epoch), now.UnixMicro(), limit), func(r Row) error {
+			var lane due
+			err := r.Scan(&lane.Tenant, &lane.Endpoint, &lane.next)
+			lanes = append(lanes, lane)
+			return err
+		}); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortStableFunc(lanes, func(a, b due) int { return cmp.Compare(a.next, b.next) })
+	var keys []store.Lane
+	for _, lane := range lanes[:min(len(lanes), limit)] {
+		keys = append(keys, lane.Lane)
+	}
+	return keys, nil
+}
+
+// Whose lanes an epoch may take from: those that nobody owns, and its own. Each has
+// an index.
+const (
+	nobodys = `owner = 0`
+	ours    = `owner = ? AND owner <> 0`
+)
+
+func whoseArgs(whose string, epoch int64) []any {
+	if whose == ours {
+		return []any{epoch}
+	}
+	return nil
+}
+
+// laneState is a lane as a turn finds it.
+type laneState struct {
+	store.Lane
+	owner int64
+	round store.Round
+	// ordered says that it has ordered rows.
+	ordered bool
+}
+
+func (s *Store) laneState(ctx context.Context, c Conn, lane store.Lane) (laneState, error) {
+	state := laneState{Lane: lane}
+	_, err := queryOne(ctx, c, `
+		SELECT owner, after, again, EXISTS (
+			SELECT 1
+			FROM postrider_queue q`+s.index("postrider_queue_key")+`
+			WHERE q.okey <> ''
+			AND q.tenant = l.tenant
+			AND q.endpoint = l.endpoint)
+		FROM postrider_lanes l
+		WHERE tenant = ?
+		AND endpoint = ?`, []any{lane.Tenant, lane.Endpoint},
+		&state.owner, &state.round.After, &state.round.Again, &state.ordered)
+	return state, err
 }
 
 // takeLane returns the rows of a lane that its turn leases, batches that it begins
-// with included, and sets the lane's time.
-func (s *Store) takeLane(ctx context.Context, c Conn, now time.Time, lane store.Lane, turn store.Turn, batches taken) ([]store.Claimed, error) {
-	rows, err := s.shares(ctx, c, lane, turn.Shares)
+// with included and ordered ones next, and sets the lane's time and owner.
+func (s *Store) takeLane(ctx context.Context, c Conn, now time.Time, epoch int64, lane laneState, turn store.Turn, batches taken) ([]store.Claimed, error) {
+	turn.Gate.Tenant, turn.Gate.Endpoint = lane.Tenant, lane.Endpoint
+	next, err := gateTime(ctx, c, now, turn.Gate)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.shares(ctx, c, lane.Lane, turn.Shares)
 	if err != nil {
 		return nil, err
 	}
@@ -107,15 +174,25 @@ func (s *Store) takeLane(ctx context.Context, c Conn, now time.Time, lane store.
 	}
 	shares := len(rows)
 	rows = append(rows, batches.rows...)
-	most := max(turn.Max-len(batches.rows), 0)
+	turn.Max = max(turn.Max-len(batches.rows), 0)
+	keyed, due, err := s.takeOrdered(ctx, c, now, epoch, &lane, turn)
+	if err != nil {
+		return nil, err
+	}
+	if due {
+		next = now.UnixMicro()
+	}
+	rows = append(rows, keyed...)
+	most := turn.Max - len(keyed)
 	// One more than may be leased says whether the lane is empty after it.
-	more := batches.left
+	more := batches.left || lane.ordered
 	if err := c.Query(ctx, `
 		SELECT `+claimColumns+`
 		FROM postrider_queue`+s.index("postrider_queue_lane")+`
 		WHERE owner = 0
 		AND parked = 1
 		AND batch IS NULL
+		AND okey = ''
 		AND tenant = ?
 		AND endpoint = ?
 		ORDER BY prio, seq
@@ -134,19 +211,29 @@ func (s *Store) takeLane(ctx context.Context, c Conn, now time.Time, lane store.
 	}); err != nil {
 		return nil, err
 	}
-	next := int64(empty)
-	if more {
-		turn.Gate.Tenant, turn.Gate.Endpoint = lane.Tenant, lane.Endpoint
-		if next, err = gateTime(ctx, c, now, turn.Gate); err != nil {
-			return nil, err
-		}
+	if !more {
+		next = empty
 	}
 	_, err = c.Exec(ctx, `
 		UPDATE postrider_lanes
-		SET next_at = ?
+		SET next_at = ?, owner = ?, after = ?, again = ?
 		WHERE tenant = ?
-		AND endpoint = ?`, next, lane.Tenant, lane.Endpoint)
+		AND endpoint = ?`, next, lane.owner, lane.round.After, boolInt(lane.round.Again), lane.Tenant, lane.Endpoint)
 	return rows, err
+}
+
+// takeOrdered returns the ordered rows of a lane that its turn leases, and whether
+// the lane is due at once to go on. It says whose the lane is from now on.
+func (s *Store) takeOrdered(ctx context.Context, c Conn, now time.Time, epoch int64, lane *laneState, turn store.Turn) ([]store.Claimed, bool, error) {
+	switch {
+	case !lane.ordered:
+		lane.owner, lane.round = 0, store.Round{}
+		return nil, false, nil
+	case turn.Max == 0:
+		return nil, false, nil
+	}
+	lane.owner = epoch
+	return s.takeKeys(ctx, c, now, lane, turn)
 }
 
 // shares returns the oldest rows of each rank of a lane that its turn has a share
@@ -162,6 +249,7 @@ func (s *Store) shares(ctx context.Context, c Conn, lane store.Lane, shares stor
 			WHERE owner = 0
 			AND parked = 1
 			AND batch IS NULL
+			AND okey = ''
 			AND tenant = ?
 			AND endpoint = ?
 			AND prio = ?

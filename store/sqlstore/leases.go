@@ -68,22 +68,28 @@ func (s *Store) Renew(ctx context.Context, now time.Time, epoch int64, ttl time.
 }
 
 // Resign implements store.Leases.
-func (s *Store) Resign(ctx context.Context, _ time.Time, epoch int64) error {
+func (s *Store) Resign(ctx context.Context, now time.Time, epoch int64) error {
 	err := s.db.Write(ctx, func(ctx context.Context, c Conn) error {
 		if epoch <= 0 {
 			return nil
+		}
+		now, err := s.now(ctx, c, now)
+		if err != nil {
+			return err
 		}
 		if _, err := c.Exec(ctx, `
 			DELETE FROM postrider_processes
 			WHERE epoch = ?`, epoch); err != nil {
 			return err
 		}
-		_, err := c.Exec(ctx, `
+		if _, err := c.Exec(ctx, `
 			UPDATE postrider_queue
 			SET owner = 0, parked = 0, started = 0
 			WHERE owner = ?
-			AND owner <> 0`, epoch)
-		return err
+			AND owner <> 0`, epoch); err != nil {
+			return err
+		}
+		return s.freeLanes(ctx, c, now, epoch)
 	})
 	if err != nil {
 		return fmt.Errorf("resign lease: %w", err)
@@ -145,7 +151,7 @@ func (s *Store) Reap(ctx context.Context, now time.Time, epoch int64, ttl time.D
 			return err
 		}
 		for _, owner := range owners {
-			n, err := reapOwner(ctx, c, now, owner, limit-total)
+			n, err := s.reapOwner(ctx, c, now, owner, limit-total)
 			if err != nil {
 				return err
 			}
@@ -176,7 +182,7 @@ func mayReap(ctx context.Context, c Conn, now time.Time, epoch int64, ttl time.D
 	return found && !expires.Before(now) && now.Sub(since) >= ttl, err
 }
 
-// deadOwners returns the owners of rows who have no valid lease. It goes from the
+// deadOwners returns the owners of rows and lanes who have no valid lease. It goes from the
 // latest rows to the first: those that have ended, and that an index may still have
 // to be led past, are mostly early ones.
 func deadOwners(ctx context.Context, c Conn, now time.Time) ([]int64, error) {
@@ -184,13 +190,25 @@ func deadOwners(ctx context.Context, c Conn, now time.Time) ([]int64, error) {
 	for owner := int64(math.MaxInt64); ; {
 		var next, expires int64
 		if _, err := queryOne(ctx, c, `
-			SELECT owner
-			FROM postrider_queue
-			WHERE owner < ?
-			AND owner > 0
-			AND owner <> 0
-			ORDER BY owner DESC, delivery DESC
-			LIMIT 1`, []any{owner}, &next); err != nil || next == 0 {
+			SELECT max(owner)
+			FROM (
+				SELECT owner FROM (
+					SELECT owner
+					FROM postrider_queue
+					WHERE owner < ?
+					AND owner > 0
+					AND owner <> 0
+					ORDER BY owner DESC, delivery DESC
+					LIMIT 1) of_rows
+				UNION ALL
+				SELECT owner FROM (
+					SELECT owner
+					FROM postrider_lanes
+					WHERE owner < ?
+					AND owner > 0
+					AND owner <> 0
+					ORDER BY owner DESC, next_at DESC
+					LIMIT 1) of_lanes) owners`, []any{owner, owner}, &next); err != nil || next == 0 {
 			return dead, err
 		}
 		found, err := queryOne(ctx, c, `
@@ -207,8 +225,9 @@ func deadOwners(ctx context.Context, c Conn, now time.Time) ([]int64, error) {
 	}
 }
 
-// reapOwner ends a dead owner's lease and lets up to limit of its rows wait.
-func reapOwner(ctx context.Context, c Conn, now time.Time, owner int64, limit int) (int, error) {
+// reapOwner ends a dead owner's lease, lets up to limit of its rows wait and makes
+// its lanes nobody's. What is left of its rows holds up their keys still.
+func (s *Store) reapOwner(ctx context.Context, c Conn, now time.Time, owner int64, limit int) (int, error) {
 	if _, err := c.Exec(ctx, `
 		DELETE FROM postrider_processes
 		WHERE epoch = ?
@@ -237,5 +256,8 @@ func reapOwner(ctx context.Context, c Conn, now time.Time, owner int64, limit in
 			AND owner <> 0
 			ORDER BY delivery
 			LIMIT ?)`, owner, owner, limit)
-	return int(n), err
+	if err != nil {
+		return 0, err
+	}
+	return int(n), s.freeLanes(ctx, c, now, owner)
 }

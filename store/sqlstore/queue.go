@@ -20,7 +20,7 @@ func (s *Store) Poll(ctx context.Context, now time.Time, epoch int64, limit int,
 		if err != nil {
 			return err
 		}
-		due, at, err := s.nextDue(ctx, c)
+		due, at, err := s.nextDue(ctx, c, epoch)
 		idle, next = due > now.UnixMicro(), at
 		return err
 	})
@@ -33,7 +33,7 @@ func (s *Store) Poll(ctx context.Context, now time.Time, epoch int64, limit int,
 			if claimed, err = s.poll(ctx, c, now, epoch, limit, admit); err != nil {
 				return err
 			}
-			_, next, err = s.nextDue(ctx, c)
+			_, next, err = s.nextDue(ctx, c, epoch)
 			return err
 		})
 	}
@@ -44,8 +44,8 @@ func (s *Store) Poll(ctx context.Context, now time.Time, epoch int64, limit int,
 }
 
 // nextDue returns when the next waiting row is due, or never, and when the next
-// row or lane is, or the zero time.
-func (s *Store) nextDue(ctx context.Context, c Conn) (row int64, next time.Time, err error) {
+// row is, or the next lane that the epoch may take from, or the zero time.
+func (s *Store) nextDue(ctx context.Context, c Conn, epoch int64) (row int64, next time.Time, err error) {
 	row, lane := int64(never), int64(never)
 	if _, err := queryOne(ctx, c, `
 		SELECT due
@@ -56,34 +56,33 @@ func (s *Store) nextDue(ctx context.Context, c Conn) (row int64, next time.Time,
 		LIMIT 1`, nil, &row); err != nil {
 		return 0, time.Time{}, err
 	}
-	if _, err := queryOne(ctx, c, `
-		SELECT next_at
-		FROM postrider_lanes
-		ORDER BY next_at
-		LIMIT 1`, nil, &lane); err != nil {
-		return 0, time.Time{}, err
+	first := row
+	for _, whose := range []string{nobodys, ours} {
+		if _, err := queryOne(ctx, c, `
+			SELECT next_at
+			FROM postrider_lanes
+			WHERE `+whose+`
+			ORDER BY next_at
+			LIMIT 1`, whoseArgs(whose, epoch), &lane); err != nil {
+			return 0, time.Time{}, err
+		}
+		first = min(first, lane)
 	}
-	if first := min(row, lane); first < never {
+	if first < never {
 		next = fromMicros(first)
 	}
 	return row, next, nil
 }
 
 func (s *Store) poll(ctx context.Context, c Conn, now time.Time, epoch int64, limit int, admit func(store.Waiting) store.Admission) ([]store.Claimed, error) {
-	var claimed []store.Claimed
-	err := c.Query(ctx, `
+	claimed, err := queryClaims(ctx, c, `
 		SELECT `+claimColumns+`
 		FROM postrider_queue`+s.index("postrider_queue_due")+`
 		WHERE owner = 0
 		AND parked = 0
 		AND due <= ?
 		ORDER BY due, seq
-		LIMIT ?`+s.dialect.SkipLocked, []any{now.UnixMicro(), limit}, func(r Row) error {
-		var row store.Claimed
-		err := scanClaim(r, &row)
-		claimed = append(claimed, row)
-		return err
-	})
+		LIMIT ?`+s.dialect.SkipLocked, now.UnixMicro(), limit)
 	if err != nil {
 		return nil, err
 	}
@@ -118,6 +117,18 @@ func (s *Store) poll(ctx context.Context, c Conn, now time.Time, epoch int64, li
 
 // claimColumns are what scanClaim reads.
 const claimColumns = `tenant, delivery, endpoint, event, claims, attempts, base, crashes, seq, prio, okey, batch, canceled`
+
+// queryClaims runs a query that selects claimColumns.
+func queryClaims(ctx context.Context, c Conn, query string, args ...any) ([]store.Claimed, error) {
+	var rows []store.Claimed
+	err := c.Query(ctx, query, args, func(r Row) error {
+		var row store.Claimed
+		err := scanClaim(r, &row)
+		rows = append(rows, row)
+		return err
+	})
+	return rows, err
+}
 
 // scanClaim reads a row as it is once lease has leased it, and what is selected
 // beside it.
@@ -229,6 +240,11 @@ func redeliver(ctx context.Context, c Conn, now int64, tenant, delivery string) 
 		VALUES (0, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?)`,
 		delivery, claims, now, seq, tenant, endpoint, event, attempts, attempts, prio, okey); err != nil {
 		return false, err
+	}
+	if okey != "" {
+		if _, err := unblock(ctx, c, now, store.Lane{Tenant: tenant, Endpoint: endpoint}, delivery); err != nil {
+			return false, err
+		}
 	}
 	_, err = c.Exec(ctx, `
 		UPDATE postrider_deliveries

@@ -52,6 +52,13 @@ func (s *Store) settle(ctx context.Context, c Conn, now time.Time, st store.Sett
 			result.Lost = append(result.Lost, store.Held{Tenant: it.Tenant, Delivery: it.Delivery, Claim: it.Claim})
 			continue
 		}
+		if it.Block {
+			kept, err := unlessCanceled(ctx, c, st.Epoch, it)
+			if err != nil {
+				return result, err
+			}
+			it = &kept
+		}
 		held, err := settleRow(ctx, c, now, st.Epoch, it)
 		if err == nil && !held && it.Status == webhook.DeliveryPending {
 			// The row was canceled, or the fence is another one.
@@ -69,6 +76,9 @@ func (s *Store) settle(ctx context.Context, c Conn, now time.Time, st store.Sett
 		o.add(it, headers[i])
 	}
 	if err := settleDeliveries(ctx, c, now, &o); err != nil {
+		return result, err
+	}
+	if err := block(ctx, c, o.ended); err != nil {
 		return result, err
 	}
 	if err := insertAllAttempts(ctx, c, o.attempted, o.headers); err != nil {

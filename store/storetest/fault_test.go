@@ -99,7 +99,37 @@ var faults = map[string]struct {
 	},
 	"anyone reaps at once": {
 		wrap:     each(func(st store.Store) store.Store { return &hastyReaper{st} }),
-		caughtBy: []string{"Reap/NeedsALeaseOfItsOwn", "Reap/NotAfterAGapOfItsOwn"},
+		caughtBy: []string{"Reap/NeedsALeaseOfItsOwn", "Reap/NotAfterAGapOfItsOwn", "Owners/NotByALapsedReaper"},
+	},
+	"order is forgotten": {
+		wrap: each(func(st store.Store) store.Store { return &forgetsOrder{st} }),
+		caughtBy: []string{
+			"Order/LowestFirst", "Order/PollTellsOfOrder", "Order/LeasedHeadStops", "Order/RedeliverKeepsPlace", "Order/HandOverIsRefused",
+			"Owners/OneOwner",
+		},
+	},
+	"ordered rows are leased as they fall due": {
+		wrap: each(func(st store.Store) store.Store { return &byDue{st} }),
+		caughtBy: []string{
+			"Order/LeasedHeadStops", "Order/NotDueHeadStops", "Order/RunIsUnbroken", "Order/RunIsBounded", "Order/LostReplyStops",
+			"Order/BlockStopsLaterOnes", "Owners/OneOwner", "Owners/TakeoverKeepsOrder",
+		},
+	},
+	"a run begins with its second row": {
+		wrap:     each(func(st store.Store) store.Store { return &beheads{st} }),
+		caughtBy: []string{"Order/ParkedOrWaiting", "Order/NotDueHeadStops", "Order/ReturnedRunKeepsItsPlace", "Owners/TakeoverKeepsOrder"},
+	},
+	"lanes have no owner": {
+		wrap:     each(func(st store.Store) store.Store { return &oneEpoch{st} }),
+		caughtBy: []string{"Owners/OneOwner", "Owners/NotOfferedToOthers", "Owners/ChangeKeepsOwner"},
+	},
+	"a failure holds up nothing": {
+		wrap:     each(func(st store.Store) store.Store { return &forgetsBlocks{st} }),
+		caughtBy: []string{"Order/BlockStopsLaterOnes", "Order/BlockSparesEarlierOnes", "Order/OrderChangeUnblocks", "Order/BlockEndsWithItsDelivery"},
+	},
+	"lanes of others look due": {
+		wrap:     each(func(st store.Store) store.Store { return &spins{st} }),
+		caughtBy: []string{"Owners/PollDoesNotSeeOthersLanes"},
 	},
 	"every crash counts for everything": {
 		wrap:     each(func(st store.Store) store.Store { return &blamesAll{Store: st} }),

@@ -72,6 +72,8 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		role{"Quotas", quotaCases},
 		role{"Gates", gateCases},
 		role{"Lanes", laneCases},
+		role{"Order", orderCases},
+		role{"Owners", ownerCases},
 		role{"Rates", rateCases},
 		role{"Priority", priorityCases},
 		role{"Batches", batchCases},

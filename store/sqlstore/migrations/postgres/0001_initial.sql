@@ -73,15 +73,20 @@ CREATE INDEX health_changed ON postrider.health (changed_at) WHERE changed_at > 
 -- One row per endpoint, from its first day. revision is the endpoint's, kept here
 -- so that a gate is compared with it under this row's lock. next_at is the greatest
 -- integer for a lane that has no parked rows, and one less for a lane that only a
--- change of its endpoint opens.
+-- change of its endpoint opens. owner is the epoch that may take from a lane with
+-- ordered rows, or 0; after and again say how far it has come with them.
 CREATE TABLE postrider.lanes (
 	tenant   text COLLATE "C" NOT NULL,
 	endpoint text COLLATE "C" NOT NULL,
 	next_at  bigint NOT NULL,
 	revision bigint NOT NULL,
+	owner    bigint NOT NULL DEFAULT 0,
+	after    text COLLATE "C" NOT NULL DEFAULT '',
+	again    smallint NOT NULL DEFAULT 0,
 	PRIMARY KEY (tenant, endpoint)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 200, autovacuum_vacuum_cost_delay = 0);
-CREATE INDEX lanes_next ON postrider.lanes (next_at);
+CREATE INDEX lanes_next ON postrider.lanes (next_at) WHERE owner = 0;
+CREATE INDEX lanes_owner ON postrider.lanes (owner, next_at) WHERE owner <> 0;
 
 -- What is limited in its rate: an endpoint's deliveries, under its id, and what a
 -- tenant does. The next slot is free at free_at. Apart from lanes, whose rows are
@@ -133,10 +138,24 @@ CREATE TABLE postrider.queue (
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 2000,
 	autovacuum_vacuum_insert_scale_factor = 0.2, autovacuum_analyze_scale_factor = 0.1, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX queue_due ON postrider.queue (due, seq) WHERE owner = 0 AND parked = 0;
-CREATE INDEX queue_lane ON postrider.queue (tenant, endpoint, prio, seq) WHERE owner = 0 AND parked = 1 AND batch IS NULL;
+CREATE INDEX queue_lane ON postrider.queue (tenant, endpoint, prio, seq) WHERE owner = 0 AND parked = 1 AND batch IS NULL AND okey = '';
+CREATE INDEX queue_key ON postrider.queue (tenant, endpoint, okey, seq) WHERE okey <> '';
 CREATE INDEX queue_bound ON postrider.queue (tenant, endpoint, batch) WHERE owner = 0 AND batch IS NOT NULL;
 CREATE INDEX queue_batch ON postrider.queue (tenant, batch) WHERE batch IS NOT NULL;
 CREATE INDEX queue_owner ON postrider.queue (owner, delivery) WHERE owner <> 0;
+
+-- Failed deliveries that hold up the later ones of their ordering key.
+CREATE TABLE postrider.blocks (
+	tenant     text COLLATE "C" NOT NULL,
+	endpoint   text COLLATE "C" NOT NULL,
+	okey       text COLLATE "C" NOT NULL,
+	seq        bigint NOT NULL,
+	delivery   text COLLATE "C" NOT NULL,
+	created_at bigint NOT NULL,
+	PRIMARY KEY (tenant, endpoint, okey, seq)
+);
+CREATE INDEX blocks_delivery ON postrider.blocks (delivery, tenant);
+CREATE INDEX blocks_age ON postrider.blocks (created_at);
 
 -- History is in partitions of a week, by the time in the id; see package postgres.
 -- It is only ever added to, but for a redelivery, which takes its row back into

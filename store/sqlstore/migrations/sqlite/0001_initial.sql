@@ -61,15 +61,20 @@ CREATE INDEX postrider_health_changed ON postrider_health (changed_at) WHERE cha
 
 -- One row per endpoint, from its first day. revision is the endpoint's. next_at is
 -- the greatest integer for a lane that has no parked rows, and one less for a lane
--- that only a change of its endpoint opens.
+-- that only a change of its endpoint opens. owner is the epoch that may take from a
+-- lane with ordered rows, or 0; after and again say how far it has come with them.
 CREATE TABLE postrider_lanes (
 	tenant   TEXT    NOT NULL,
 	endpoint TEXT    NOT NULL,
 	next_at  INTEGER NOT NULL,
 	revision INTEGER NOT NULL,
+	owner    INTEGER NOT NULL DEFAULT 0,
+	after    TEXT    NOT NULL DEFAULT '',
+	again    INTEGER NOT NULL DEFAULT 0,
 	PRIMARY KEY (tenant, endpoint)
 ) WITHOUT ROWID;
-CREATE INDEX postrider_lanes_next ON postrider_lanes (next_at);
+CREATE INDEX postrider_lanes_next ON postrider_lanes (next_at) WHERE owner = 0;
+CREATE INDEX postrider_lanes_owner ON postrider_lanes (owner, next_at) WHERE owner <> 0;
 
 -- What is limited in its rate: an endpoint's deliveries, under its id, and what a
 -- tenant does. The next slot is free at free_at.
@@ -147,10 +152,24 @@ CREATE TABLE postrider_queue (
 	PRIMARY KEY (owner, delivery)
 ) WITHOUT ROWID;
 CREATE INDEX postrider_queue_due ON postrider_queue (due, seq) WHERE owner = 0 AND parked = 0;
-CREATE INDEX postrider_queue_lane ON postrider_queue (tenant, endpoint, prio, seq) WHERE owner = 0 AND parked = 1 AND batch IS NULL;
+CREATE INDEX postrider_queue_lane ON postrider_queue (tenant, endpoint, prio, seq) WHERE owner = 0 AND parked = 1 AND batch IS NULL AND okey = '';
+CREATE INDEX postrider_queue_key ON postrider_queue (tenant, endpoint, okey, seq) WHERE okey <> '';
 CREATE INDEX postrider_queue_bound ON postrider_queue (tenant, endpoint, batch) WHERE owner = 0 AND batch IS NOT NULL;
 CREATE INDEX postrider_queue_batch ON postrider_queue (tenant, batch) WHERE batch IS NOT NULL;
 CREATE INDEX postrider_queue_tenant ON postrider_queue (tenant, delivery) WHERE owner = 0;
+
+-- Failed deliveries that hold up the later ones of their ordering key.
+CREATE TABLE postrider_blocks (
+	tenant     TEXT    NOT NULL,
+	endpoint   TEXT    NOT NULL,
+	okey       TEXT    NOT NULL,
+	seq        INTEGER NOT NULL,
+	delivery   TEXT    NOT NULL,
+	created_at INTEGER NOT NULL,
+	PRIMARY KEY (tenant, endpoint, okey, seq)
+) WITHOUT ROWID;
+CREATE INDEX postrider_blocks_delivery ON postrider_blocks (delivery, tenant);
+CREATE INDEX postrider_blocks_age ON postrider_blocks (created_at);
 
 -- claims is the number of the last claim, so that a redelivery's go on. Neither
 -- what is pending nor what was delivered is in the index of the rare ends, so that
