@@ -66,6 +66,11 @@
 //
 // # What can be in the way
 //
+// -ordered makes the endpoints keep order, and gives the events -keys ordering keys
+// in turn, so that each delivery is claimed and one of a key is under way at a time.
+// That the order is kept is what package dispatcher/faults shows; this measures what
+// it costs.
+//
 // -endpoints are spread over tenants of -fanout endpoints each; events go to the
 // tenants in turn. -dark makes a share of the endpoints accept connections and
 // never answer. -limit gives each of the others a rate limit: one that is never

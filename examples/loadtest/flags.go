@@ -25,6 +25,8 @@ type config struct {
 	history     int
 	rate        float64
 	limit       float64
+	ordered     bool
+	keys        int
 	processes   int
 	publishFrom string
 	json        bool
@@ -65,6 +67,8 @@ func parse(args []string, stderr io.Writer) (config, error) {
 	f.IntVar(&c.history, "history", 0, "`number` of delivered events that are in the store already")
 	f.Float64Var(&c.rate, "rate", 0, "`events` to publish a second; 0 is as many as possible")
 	f.Float64Var(&c.limit, "limit", 0, "`deliveries` a second that each healthy endpoint allows, 0.01 to 10000; 0 is no limit")
+	f.BoolVar(&c.ordered, "ordered", false, "deliver in the order of publishing, by ordering keys")
+	f.IntVar(&c.keys, "keys", 1000, "`number` of ordering keys, which take turns; for -ordered")
 	f.IntVar(&c.processes, "processes", 1, "`number` of processes that deliver; if several, they are children of this one")
 	f.StringVar(&c.publishFrom, "publish-from", "", "`where` to publish: parent, which does not deliver then, or children; given, one process is a child too (default parent if there are children)")
 	f.BoolVar(&c.json, "json", false, "print one JSON object instead of the table")
@@ -123,6 +127,8 @@ func (c *config) validate() error {
 		return fmt.Errorf("-backlog and -history must be 0 to %d", maxEvents)
 	case c.backlog > 0 && c.backlog < lane.OpensAfter:
 		return fmt.Errorf("-backlog must be 0 or at least %d: so many attempts must fail until a breaker opens", lane.OpensAfter)
+	case c.keys < 1 || c.keys > maxEvents:
+		return fmt.Errorf("-keys must be 1 to %d", maxEvents)
 	case !(c.rate >= 0):
 		return errors.New("-rate must not be negative")
 	case c.limit != 0 && !(c.limit >= 0.01 && c.limit <= 10_000):

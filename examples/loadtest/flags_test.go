@@ -30,6 +30,7 @@ func TestFlagErrors(t *testing.T) {
 		{"-backlog 3", "-backlog must be 0 or at least 5"},
 		{"-history -1", "-history must be"},
 		{"-rate -1", "-rate must not be negative"},
+		{"-ordered -keys 0", "-keys must be 1 to"},
 		{"-timeout 0s", "-timeout must be positive"},
 		{"-nonsense", "flag provided but not defined"},
 		{"events", "unexpected argument"},

@@ -106,6 +106,7 @@ func (l *load) prepare(ctx context.Context, b *bar) error {
 
 func (l *load) createEndpoint(ctx context.Context, i int) error {
 	ep := webhook.Endpoint{Tenant: tenant(i / l.c.fanout), URL: l.receiver.url(i)}
+	ep.Order.Enabled = l.c.ordered
 	if l.c.darkEndpoint(i) {
 		ep.URL = l.dark.url(i)
 	} else {

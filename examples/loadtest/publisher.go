@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -66,6 +67,9 @@ func (p *publisher) publish(ctx context.Context, n int, publishing func(event in
 	ev, err := webhook.NewEvent(tenant(n%p.c.tenants()), eventType, p.payloads.of(n))
 	if err != nil {
 		return err
+	}
+	if p.c.ordered {
+		ev.OrderingKey = strconv.Itoa(n % p.c.keys)
 	}
 	publishing(n)
 	var receipt webhook.Receipt

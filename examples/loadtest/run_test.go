@@ -31,6 +31,7 @@ func TestRun(t *testing.T) {
 		{"memory, fan-out", "-store memory -fanout 3 -endpoints 6 -payload 5000"},
 		{"memory, history and backlog", "-store memory -history 600 -backlog 600"},
 		{"memory, rate", "-store memory -rate 1000"},
+		{"memory, ordered", "-store memory -ordered -keys 7"},
 		{"sqlite, transactions", "-store sqlite: -tx -publishers 4"},
 		{"sqlite, history and backlog", "-store sqlite: -history 600 -backlog 600 -endpoints 4"},
 		{"sqlite, a path", "-store sqlite:" + filepath.Join(t.TempDir(), "load.db")},

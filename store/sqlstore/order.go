@@ -10,22 +10,28 @@ import (
 // takeKeys returns the ordered rows that a lane's turn leases, and whether the lane
 // is due at once to go on with its keys. It is for a database with one writer.
 func (s *Store) takeKeys(ctx context.Context, c Conn, now time.Time, lane *laneState, turn store.Turn) ([]store.Claimed, bool, error) {
-	names, err := s.nextKeys(ctx, c, lane)
+	keys, err := s.nextKeys(ctx, c, lane)
 	if err != nil {
 		return nil, false, err
 	}
-	look := store.Look{Keys: len(names)}
+	look := store.Look{Keys: len(keys)}
 	// No more is read of each key than the turn could use if all had as much.
-	most := min(turn.Rows(), 1+turn.Max/max(len(names), 1))
+	most := min(turn.Rows(), 1+turn.Max/max(len(keys), 1))
 	var runs [][]store.Claimed
-	for _, name := range names {
-		look.Last = name
-		run, err := s.freeRun(ctx, c, now, lane.Lane, name, most)
+	for i, key := range keys {
+		if look.Last = key.name; key.held {
+			continue
+		}
+		run, err := s.freeRun(ctx, c, now, lane.Lane, key.name, most)
 		if err != nil {
 			return nil, false, err
 		}
 		if len(run) > 0 {
 			runs = append(runs, run)
+		}
+		if len(runs) == turn.Max && i < len(keys)-1 { // the rest has its turn next time
+			look.Keys = store.KeysPerTurn
+			break
 		}
 	}
 	rows := store.Interleave(runs, turn.Max)
@@ -38,17 +44,24 @@ func (s *Store) takeKeys(ctx context.Context, c Conn, now time.Time, lane *laneS
 	return rows, due, nil
 }
 
+// keyHead is a key, and whether its first row is leased.
+type keyHead struct {
+	name string
+	held bool
+}
+
 // nextKeys returns the next keys of a lane that a turn looks at. Each is found by a
 // step in the index, so that it does not matter how many rows they have.
-func (s *Store) nextKeys(ctx context.Context, c Conn, lane *laneState) ([]string, error) {
-	var names []string
-	step := `
-			SELECT okey
+func (s *Store) nextKeys(ctx context.Context, c Conn, lane *laneState) ([]keyHead, error) {
+	var keys []keyHead
+	of := `
 			FROM postrider_queue` + s.index("postrider_queue_key") + `
 			WHERE okey <> ''
 			AND tenant = ?
 			AND endpoint = ?
-			AND okey > `
+			AND okey `
+	step := `
+			SELECT okey` + of + `> `
 	err := c.Query(ctx, `
 		WITH RECURSIVE k (okey, n) AS (
 			SELECT (`+step+`?
@@ -62,16 +75,21 @@ func (s *Store) nextKeys(ctx context.Context, c Conn, lane *laneState) ([]string
 			WHERE k.okey IS NOT NULL
 			AND n < ?
 		)
-		SELECT okey
+		SELECT okey, (
+			SELECT owner`+of+`= k.okey
+			ORDER BY seq
+			LIMIT 1) <> 0
 		FROM k
 		WHERE okey IS NOT NULL
-		ORDER BY n`, []any{lane.Tenant, lane.Endpoint, lane.round.After, lane.Tenant, lane.Endpoint, store.KeysPerTurn}, func(r Row) error {
-		var name string
-		err := r.Scan(&name)
-		names = append(names, name)
+		ORDER BY n`, []any{
+		lane.Tenant, lane.Endpoint, lane.round.After, lane.Tenant, lane.Endpoint, store.KeysPerTurn, lane.Tenant, lane.Endpoint,
+	}, func(r Row) error {
+		var key keyHead
+		err := r.Scan(&key.name, &key.held)
+		keys = append(keys, key)
 		return err
 	})
-	return names, err
+	return keys, err
 }
 
 // freeRun returns the first rows of a key that may be leased: what comes after one
