@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -474,12 +475,31 @@ func TestOrderOutlivesItsEnd(t *testing.T) {
 	})
 }
 
-// TestOrderIdleCost counts what a process asks of the store while a key is blocked.
+// TestOrderIdleCost counts what a process asks of the store while a key is blocked: it
+// looks about once a second, and must not spin over what cannot go.
 func TestOrderIdleCost(t *testing.T) {
-	headFails(t, webhook.OrderBlock, func(w *world, ep webhook.Endpoint, _ func(webhook.Receipt, bool), _ []webhook.Receipt) {
-		want(t, "pending", w.deliveries(ep.ID)[webhook.DeliveryPending], 2)
-		wait(time.Hour) // a test that spins does not end
+	synctest.Test(t, func(t *testing.T) {
+		db := newDatabase()
+		w := newWorld(t, db, dispatcher.Config{})
+		ep := w.ordered("blocked", webhook.OrderBlock, status(500))
+		for range 3 {
+			w.keyed("k")
+		}
+		stop := w.run()
+		wait(time.Minute)
+		var polls atomic.Int64
+		db.setFault(func(call string, after bool) error {
+			if call == "poll" && !after {
+				polls.Add(1)
+			}
+			return nil
+		})
+		wait(time.Hour)
+		if n := polls.Load(); n > 2*3600 {
+			t.Errorf("a process looked at the store %d times in an hour in which nothing could go; want about once a second", n)
+		}
 		want(t, "pending after an hour", w.deliveries(ep.ID)[webhook.DeliveryPending], 2)
+		stop()
 	})
 }
 
