@@ -77,7 +77,7 @@ func (b *backlog) fill(t *testing.T, s backlogSize) {
 	b.insert(t, s.parked, queueRows("'dead'", "'ep_dead'", "1, 1"))
 	b.d.exec(t, `
 		INSERT INTO :s.lanes (tenant, endpoint, next_at, revision)
-		VALUES ('dead', 'ep_order', `+laterText+`, 0)
+		VALUES ('keyed', 'ep_order', `+laterText+`, 0)
 		ON CONFLICT (tenant, endpoint) DO NOTHING`)
 	b.insert(t, s.parked, orderedRows("'=blocked'"))
 	b.insert(t, s.parked/5, orderedRows("'=k' || i % 1000"))
@@ -177,14 +177,14 @@ func queueRows(tenant, endpoint, state string) string {
 }
 
 // orderedLane has a million rows of one key, which is blocked, and a thousand others.
-var orderedLane = store.Lane{Tenant: "dead", Endpoint: "ep_order"}
+var orderedLane = store.Lane{Tenant: "keyed", Endpoint: "ep_order"}
 
 // orderedRows returns the statement that adds ordered rows to the queue.
 func orderedRows(key string) string {
 	return `
 		INSERT INTO :s.queue (tenant, delivery, endpoint, event, seq, owner, claims, parked, due, created_at, updated_at,
 			attempts, base, crashes, started, okey)
-		SELECT 'dead', 'dlv_' || :s.ulid(i), 'ep_order', 'evt_' || :s.ulid(i), i, 0, 1, 1, 1, :s.made_us(i), :s.made_us(i), 1, 0, 0, 0, ` + key + `
+		SELECT 'keyed', 'dlv_' || :s.ulid(i), 'ep_order', 'evt_' || :s.ulid(i), i, 0, 1, 1, 1, :s.made_us(i), :s.made_us(i), 1, 0, 0, 0, ` + key + `
 		FROM generate_series(:from, :to) i`
 }
 
@@ -192,11 +192,11 @@ func orderedRows(key string) string {
 const blocks = `
 	WITH one AS (
 		INSERT INTO :s.blocks (tenant, endpoint, okey, seq, delivery, created_at)
-		VALUES ('dead', 'ep_order', '=blocked', 0, 'dlv_0', 1)
+		VALUES ('keyed', 'ep_order', '=blocked', 0, 'dlv_0', 1)
 		ON CONFLICT DO NOTHING
 	)
 	INSERT INTO :s.blocks (tenant, endpoint, okey, seq, delivery, created_at)
-	SELECT 'dead', 'ep_blocked', '=k' || i, i, 'dlv_' || i, :s.made_us(i)
+	SELECT 'keyed', 'ep_blocked', '=k' || i, i, 'dlv_' || i, :s.made_us(i)
 	FROM generate_series(:from, :to) i`
 
 // history adds events of 100 endpoints, each with all that belongs to it.

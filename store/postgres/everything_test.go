@@ -298,7 +298,7 @@ func (w *life) settles() []step {
 			return cmp.Or(err, wantLen(result.Lost, 0))
 		}},
 		{"Cancel, unblocking", 2, func(p *process) error {
-			answers, err := p.Cancel(w.ctx, time.Now(), "dead", []string{w.ordered[0].Delivery, w.ordered[1].Delivery})
+			answers, err := p.Cancel(w.ctx, time.Now(), orderedLane.Tenant, []string{w.ordered[0].Delivery, w.ordered[1].Delivery})
 			if err == nil && (len(answers) != 2 || answers[0].Outcome != webhook.CancelUnblocked) {
 				err = fmt.Errorf("Cancel = %+v; want both unblocked", answers)
 			}
