@@ -167,12 +167,15 @@ func (s *Scheduler) Turn(key store.Lane, budget int) store.Turn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l, at := s.laneOf(key), clock.Now()
-	l.fresh, l.foreign = false, time.Time{}
 	most, shares := l.Ask(at)
 	if shares.Sum() > budget {
 		shares = lane.Ranks{}
 	}
-	return store.Turn{Max: min(most, budget-shares.Sum()), Shares: store.Ranks(shares), Gate: l.gate(l.Gate(at))}
+	t := store.Turn{Max: min(most, budget-shares.Sum()), Shares: store.Ranks(shares), Gate: l.gate(l.Gate(at))}
+	if l.foreign = (time.Time{}); t.Max > 0 { // else what there is to take is still there
+		l.fresh = false
+	}
+	return t
 }
 
 // Took records what a lane's turn brought. What came is pushed afterwards.
