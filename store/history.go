@@ -51,6 +51,9 @@ type Place struct {
 	// LaneNext is when the lane's parked rows are looked at again; zero if it has
 	// none, or if only a change of the endpoint opens it.
 	LaneNext time.Time
+	// BlockedBy is a failed delivery before it that holds up its ordering key (see
+	// Settled.Block), the first if there are several.
+	BlockedBy string
 	// Ahead is the first pending delivery of its ordering key, if that is
 	// another one, and AheadDue when that is due.
 	Ahead    string

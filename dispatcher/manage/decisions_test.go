@@ -92,6 +92,8 @@ func TestWhySentences(t *testing.T) {
 		{"behind another", facts{delivery: pending(0, now), endpoint: active, place: store.Place{Ahead: ahead, AheadDue: later}}, "Pending: " + ahead + " comes before it in its ordering key and is tried again at " + nextHour + "."},
 		{"behind another that is due", facts{delivery: pending(0, now), endpoint: active, place: store.Place{Ahead: ahead, AheadDue: now}}, "Pending: " + ahead + " comes before it in its ordering key and is due now."},
 
+		{"behind one that failed", facts{delivery: pending(0, now), endpoint: active, place: store.Place{BlockedBy: ahead, Ahead: ahead, AheadDue: later}}, "Pending: " + ahead + ", which comes before it in its ordering key, failed for good; redeliver or cancel that (order.on_failure is block)."},
+
 		{"after a crash", facts{delivery: pending(3, now), endpoint: active, place: store.Place{Crashes: 2}}, "Pending: it is due and goes out with few others or alone, because 2 processes ended with it in hand."},
 		{"in a batch", facts{delivery: member, endpoint: batched, place: parked}, "Pending: it is due and goes out again with all others of batch " + batch + "."},
 		{"recovering", facts{delivery: pending(0, now), endpoint: active, health: recovering, place: parked}, "Pending: it is due, and the endpoint, which recovers since 2026-02-03T04:05:03Z, gets 8 per second by now."},

@@ -95,6 +95,8 @@ func (f facts) inHand() string {
 func (f facts) heldByOthers() string {
 	first := f.place.AheadDue
 	switch {
+	case f.place.BlockedBy != "":
+		return fmt.Sprintf("%s, which comes before it in its ordering key, failed for good; redeliver or cancel that (order.on_failure is block)", f.place.BlockedBy)
 	case f.place.Ahead == "" || f.delivery.NextAttemptAt.After(f.now) && f.delivery.NextAttemptAt.After(first):
 		return ""
 	case first.After(f.now):

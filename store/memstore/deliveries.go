@@ -148,22 +148,27 @@ func (s *Store) Place(ctx context.Context, tenant, id string) (store.Place, erro
 	if l := s.lanes[d.row.lane()]; l != nil {
 		p.LaneNext = l.next
 	}
-	if first := d.first(); first != d {
-		p.Ahead, p.AheadDue = first.ID, first.row.due
+	if d.Ordered {
+		s.standing(d, &p)
 	}
 	return p, nil
 }
 
-// first returns the first pending delivery of d's ordering key, which may be d.
-func (d *delivery) first() *delivery {
-	first := d
-	if d.Ordered {
-		d.history.deliveries.before("", func(o *delivery) bool {
-			if o.row != nil && o.Ordered && o.OrderingKey == d.OrderingKey && o.seq < first.seq {
-				first = o
-			}
-			return true
-		})
+// standing adds what stands before an ordered delivery that is pending.
+func (s *Store) standing(d *delivery, p *store.Place) {
+	for _, o := range s.blocks[s.blockedKeyOf(d)] {
+		if o.seq < d.seq && (p.BlockedBy == "" || o.seq < s.deliveries[p.BlockedBy].seq) {
+			p.BlockedBy = o.ID
+		}
 	}
-	return first
+	var first *delivery
+	d.history.deliveries.before("", func(o *delivery) bool {
+		if o.row != nil && o.Ordered && o.OrderingKey == d.OrderingKey && o.seq < d.seq && (first == nil || o.seq < first.seq) {
+			first = o
+		}
+		return true
+	})
+	if first != nil {
+		p.Ahead, p.AheadDue = first.ID, first.row.due
+	}
 }

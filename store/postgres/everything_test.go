@@ -318,6 +318,10 @@ func (w *life) settles() []step {
 		{"Redeliver, pending", 2, func(p *process) error {
 			return p.Redeliver(w.ctx, time.Now(), "dead", w.b.id(w.t, webhook.PrefixDelivery, 1+int(w.epoch)))
 		}},
+		{"Place", 4, func(p *process) error {
+			_, err := p.Place(w.ctx, "dead", w.b.id(w.t, webhook.PrefixDelivery, 1+int(w.epoch)))
+			return err
+		}},
 		{"Delivery", 1, func(p *process) error { _, err := p.Delivery(w.ctx, last.Tenant, last.Delivery); return err }},
 		{"Attempts", 1, func(p *process) error {
 			attempts, err := p.Attempts(w.ctx, last.Tenant, last.Delivery)

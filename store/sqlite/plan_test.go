@@ -295,6 +295,7 @@ func readEverything(t *testing.T, st *Store, ep store.EndpointRecord, event stor
 		func() error { _, err := st.ListEvents(ctx, "acme", store.Page{}); return err },
 		func() error { _, err := st.Delivery(ctx, "acme", delivery); return err },
 		func() error { _, err := st.Attempts(ctx, "acme", delivery); return err },
+		func() error { _, err := st.Place(ctx, "acme", delivery); return err },
 		func() error {
 			_, err := st.Stats(ctx, "acme", store.StatScope{}, now.Add(-time.Hour), now)
 			return err

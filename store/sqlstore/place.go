@@ -12,7 +12,15 @@ import (
 func placeText(owner string) string {
 	return `
 	SELECT q.owner, q.parked, q.canceled, q.crashes, coalesce(l.next_at, 9223372036854775807), (` +
-		aheadText("delivery") + `), (` + aheadText("due") + `)
+		aheadText("delivery") + `), (` + aheadText("due") + `), (
+		SELECT b.delivery
+		FROM postrider_blocks b
+		WHERE b.tenant = q.tenant
+		AND b.endpoint = q.endpoint
+		AND b.okey = q.okey
+		AND b.seq < q.seq
+		ORDER BY b.seq
+		LIMIT 1)
 	FROM postrider_queue q
 	LEFT JOIN postrider_lanes l ON l.tenant = q.tenant AND l.endpoint = q.endpoint
 	WHERE q.owner ` + owner + `
@@ -44,7 +52,7 @@ func (s *Store) Place(ctx context.Context, tenant, delivery string) (store.Place
 		return c.Query(ctx, query, []any{delivery, tenant, delivery, tenant}, func(r Row) error {
 			found = true
 			var owner, parked, lane int64
-			err := r.Scan(&owner, &parked, &p.Canceled, &p.Crashes, &lane, &p.Ahead, &p.AheadDue)
+			err := r.Scan(&owner, &parked, &p.Canceled, &p.Crashes, &lane, &p.Ahead, &p.AheadDue, &p.BlockedBy)
 			p.Leased, p.Parked = owner != 0, owner == 0 && parked != 0
 			if lane < never {
 				p.LaneNext = fromMicros(lane)

@@ -141,7 +141,7 @@ var faults = map[string]struct {
 	},
 	"whoever is next in a key stands before nobody": {
 		wrap:     each(func(st store.Store) store.Store { return &keyless{st} }),
-		caughtBy: []string{"Place/Ahead"},
+		caughtBy: []string{"Place/Ahead", "Place/BlockedBy"},
 	},
 	"a page skips an entry": {
 		wrap:     each(func(st store.Store) store.Store { return &skippingPages{st} }),

@@ -329,7 +329,7 @@ type keyless struct{ store.Store }
 
 func (s *keyless) Place(ctx context.Context, tenant, id string) (store.Place, error) {
 	p, err := s.Store.Place(ctx, tenant, id)
-	p.Ahead, p.AheadDue = "", time.Time{}
+	p.Ahead, p.AheadDue, p.BlockedBy = "", time.Time{}, ""
 	return p, err
 }
 

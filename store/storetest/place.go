@@ -15,6 +15,7 @@ var placeCases = []testCase{
 	{"Crashes", placeCrashes},
 	{"Canceled", placeCanceled},
 	{"Ahead", placeAhead},
+	{"BlockedBy", placeBlockedBy},
 	{"EndedAndForeign", placeEndedAndForeign},
 }
 
@@ -98,6 +99,35 @@ func placeAhead(w *world) {
 	c := w.pollOne(epoch) // the plain one is out of the way
 	w.accepted(epoch, w.delivered(c))
 	w.place(third, behind)
+}
+
+// What has failed and holds up its key is said of what comes after it, and of
+// nothing else.
+func placeBlockedBy(w *world) {
+	epoch, ep := w.acquire(), w.endpoint(acme)
+	ordered := func(key string) string {
+		p := w.publication(acme, ep.ID)
+		p.Deliveries[0].Ordered, p.Deliveries[0].Key = true, key
+		w.stored(p)
+		return p.Deliveries[0].ID
+	}
+	first, second := ordered("a"), ordered("a")
+	for _, id := range []string{first, second} {
+		for _, c := range w.poll(epoch) {
+			item := w.failed(c)
+			if c.Delivery != id {
+				item = released(c, w.now)
+			}
+			item.Block = c.Delivery == id
+			w.accepted(epoch, item)
+		}
+	}
+	behind, apart := ordered("a"), ordered("b")
+	w.place(behind, store.Place{BlockedBy: first})
+	w.place(apart, store.Place{})
+	w.must(w.store.Redeliver(w.ctx, w.now, acme, first), "Redeliver")
+	w.place(first, store.Place{})
+	w.place(behind, store.Place{BlockedBy: second, Ahead: first, AheadDue: w.now})
 }
 
 func placeEndedAndForeign(w *world) {
