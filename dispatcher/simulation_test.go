@@ -59,9 +59,12 @@ type simulation struct {
 	unknown  map[string]webhook.Event
 	// order is what arrived, by endpoint URL, keyed when events of a key were
 	// published, and began when the first try to publish one began, by marker.
-	order map[string][]string
-	keyed map[string]map[string]span
-	began map[string]time.Time
+	order    map[string][]string
+	keyed    map[string]map[string]span
+	began    map[string]time.Time
+	latest   map[string]time.Time // endpoint URL + event id → when it last arrived
+	asked    map[string]bool      // events that somebody wished to cancel
+	canceled map[string]time.Time // deliveries that were, at once → when
 }
 
 // The endpoints of a simulation: two of them keep order.
@@ -74,6 +77,9 @@ var simOrder = []webhook.Order{
 	{Enabled: true, OnFailure: webhook.OrderSkip},
 	{Enabled: true, OnFailure: webhook.OrderBlock},
 }
+
+// onItsWay is how long a request is on its way at most.
+const onItsWay = 300 * time.Millisecond
 
 // process is one process of the simulation: it dies when dead is set.
 type process struct {
@@ -90,6 +96,7 @@ func newSimulation(t *testing.T, seed uint64) *simulation {
 		arrivals: map[string]map[string]string{}, accepted: map[string]int{}, bodies: map[string]string{}, batches: map[string]string{},
 		order: map[string][]string{}, keyed: map[string]map[string]span{}, began: map[string]time.Time{},
 		acked: map[string]webhook.Receipt{}, refused: map[string]bool{}, unknown: map[string]webhook.Event{},
+		latest: map[string]time.Time{}, asked: map[string]bool{}, canceled: map[string]time.Time{},
 	}
 }
 
@@ -251,6 +258,7 @@ func (s *simulation) send(ctx context.Context, p *process, req *transport.Reques
 		}
 		s.arrivals[req.URL][id] = body
 		s.order[req.URL] = append(s.order[req.URL], id)
+		s.latest[req.URL+id] = time.Now()
 		if what >= 45 {
 			s.accepted[req.URL+id]++
 		}
@@ -330,6 +338,27 @@ func (s *simulation) publishFor(d time.Duration, proc func() *process) {
 			s.refused[ev.IdempotencyKey] = true
 		}
 		s.mu.Unlock()
+		if err == nil && s.chance(20) {
+			time.Sleep(s.between(0, 2*time.Second))
+			s.cancel(proc().d, r.EventID)
+		}
+	}
+}
+
+// cancel cancels what has not gone out of an event.
+func (s *simulation) cancel(d *dispatcher.Dispatcher, event string) {
+	s.mu.Lock()
+	s.asked[event] = true
+	s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	answers, _ := d.CancelEvent(ctx, "acme", event) // what failed may have been done
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, a := range answers {
+		if a.Outcome == webhook.CancelDone {
+			s.canceled[a.DeliveryID] = time.Now()
+		}
 	}
 }
 
@@ -426,7 +455,11 @@ func (s *simulation) check() {
 			if err != nil {
 				s.t.Fatal(err)
 			}
+			at, done := s.canceled[d.ID]
 			switch {
+			case done && (d.Status != webhook.DeliveryCanceled || s.latest[ep.URL+r.EventID].After(at.Add(onItsWay))):
+				s.t.Errorf("%s to %s was canceled at %v, is %s, and arrived at %v", r.EventID, ep.URL, at, d.Status, s.latest[ep.URL+r.EventID])
+			case d.Status == webhook.DeliveryCanceled && d.Reason == webhook.ReasonCanceledByHand && s.asked[r.EventID]:
 			case d.Status == webhook.DeliveryDelivered && answered == 0:
 				s.t.Errorf("%s is delivered to %s, which never accepted it", r.EventID, ep.URL)
 			case d.Status != webhook.DeliveryDelivered && d.Status != webhook.DeliveryFailed:
