@@ -174,7 +174,7 @@ func orderAcrossProcesses(t *testing.T, seed uint64) {
 	s.healed = true // nothing fails but what this test lets fail
 	st := s.store
 	var mu sync.Mutex
-	rnd := rand.New(rand.NewPCG(seed, 1))
+	rnd, receiver := rand.New(rand.NewPCG(seed, 1)), rand.New(rand.NewPCG(seed, 2)) // the receiver's goes with mu
 	order := make(map[string]*sequence)
 	owner := map[*process]int{}
 	send := func(p *process, req *transport.Request) (*transport.Response, error) {
@@ -188,7 +188,7 @@ func orderAcrossProcesses(t *testing.T, seed uint64) {
 		owner[p]++
 		body := string(req.Body)
 		order[body[len(body)-3:len(body)-2]].arrive(req.Header.Get("Webhook-Id"))
-		if rnd.IntN(5) == 0 {
+		if receiver.IntN(5) == 0 {
 			return &transport.Response{StatusCode: 500}, nil
 		}
 		return &transport.Response{StatusCode: 200}, nil

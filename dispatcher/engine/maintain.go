@@ -30,14 +30,7 @@ func (e *Engine) maintain(ctx context.Context) {
 }
 
 func (e *Engine) prune(ctx context.Context) {
-	rest := time.NewTimer(0)
-	defer rest.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-rest.C:
-		}
+	for more := true; more; {
 		pruned, err := e.pruneOnce(ctx)
 		if err != nil {
 			if ctx.Err() == nil {
@@ -49,10 +42,7 @@ func (e *Engine) prune(ctx context.Context) {
 			e.log.Warn("deliveries canceled: their payloads expired", zap.Int("deliveries", pruned.Expired))
 			e.reportExpired(pruned.ExpiredDeliveries)
 		}
-		if !pruned.More {
-			return
-		}
-		rest.Reset(pruneRest)
+		more = pruned.More && sleep(ctx, pruneRest)
 	}
 }
 
