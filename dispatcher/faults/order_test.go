@@ -103,7 +103,9 @@ func (w *world) keepOrderSQLite() {
 	}
 }
 
-// keepOrder makes the endpoints keep order, and publishers use ordering keys.
+// keepOrder makes the endpoints keep order, and publishers use ordering keys. What
+// five kills in a row hit at the head of its key fails, and must not block the key for
+// the rest of the test.
 func (w *world) keepOrder(st store.Store) {
 	w.t.Helper()
 	w.ordered, w.load.orderingKeys, w.load.clients = true, orderingKeys, 16
@@ -116,7 +118,7 @@ func (w *world) keepOrder(st store.Store) {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		ep.Order = webhook.Order{Enabled: true, OnFailure: webhook.OrderBlock}
+		ep.Order = webhook.Order{Enabled: true, OnFailure: webhook.OrderSkip}
 		if _, err := st.UpdateEndpoint(w.t.Context(), time.Now(), ep); err != nil {
 			w.t.Fatal(err)
 		}
