@@ -98,6 +98,13 @@ func (s *Store) unblock(d *delivery, now time.Time) bool {
 	return true
 }
 
+// letGo lets what comes after a delivery that is about to be removed go on.
+func (s *Store) letGo(d *delivery, now time.Time) {
+	if !s.unblock(d, now) && d.Ordered && d.row != nil {
+		s.reopen(d.row.lane(), now)
+	}
+}
+
 // reopen makes a lane due unless it is shut for ever.
 func (s *Store) reopen(key store.Lane, now time.Time) {
 	if l := s.lanes[key]; l != nil && !l.next.IsZero() {

@@ -63,6 +63,9 @@ func (s *Store) EraseSubject(ctx context.Context, now time.Time, tenant, subject
 			delete(t.keys, k.key)
 			done.IdempotencyKeys++
 		}
+		for _, d := range ev.deliveries.items {
+			s.letGo(d, p.now)
+		}
 		p.remove(ev)
 		// The queues of Prune name it until its retention ends.
 		ev.Event, ev.deliveries = webhook.Event{}, ordered[*delivery]{}

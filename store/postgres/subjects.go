@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/postrider/postrider/store"
@@ -73,6 +74,7 @@ type erasure struct {
 	tenant      string
 	ids, keys   []string
 	deliveries  []string
+	lanes       []store.Lane // in which something may go that an erased delivery held up
 	done        store.Erased
 	low, high   string // of the ids
 	dLow, dHigh string // of the ids that deliveries of these events can have
@@ -141,8 +143,15 @@ func (e *erasure) bound() {
 // which everybody locks them.
 func (e *erasure) rows() []step {
 	pending := step{erasePending, []any{e.tenant, e.ids, e.dLow, e.dHigh}, func(r row) error {
+		var id, endpoint string
+		var ordered bool
+		err := r.Scan(&id, &endpoint, &ordered)
+		if ordered {
+			e.lanes = append(e.lanes, store.Lane{Tenant: e.tenant, Endpoint: endpoint})
+		}
 		e.done.Pending++
-		return e.scanDelivery(r)
+		e.removed(id)
+		return err
 	}}
 	return []step{
 		{`DELETE FROM postrider.idempotency
@@ -171,7 +180,7 @@ const erasePending = `
 		AND event = ANY($2::text[])
 		AND delivery >= $3
 		AND delivery < $4
-		RETURNING tenant, delivery, batch
+		RETURNING tenant, delivery, batch, endpoint, okey
 	), loose AS (
 		UPDATE postrider.queue q
 		SET batch = NULL
@@ -181,20 +190,26 @@ const erasePending = `
 		AND q.batch = b.batch
 		AND NOT EXISTS (SELECT FROM gone g WHERE g.tenant = q.tenant AND g.delivery = q.delivery)
 	)
-	SELECT delivery
+	SELECT delivery, endpoint, okey <> ''
 	FROM gone`
 
 func (e *erasure) scanDelivery(r row) error {
 	var id string
 	err := r.Scan(&id)
-	e.deliveries = append(e.deliveries, id)
-	e.done.Deliveries++
+	e.removed(id)
 	return err
 }
 
-// history are the steps that remove the rest.
+func (e *erasure) removed(id string) {
+	e.deliveries = append(e.deliveries, id)
+	e.done.Deliveries++
+}
+
+// history are the steps that remove the rest, and let go what was held up.
 func (e *erasure) history() []step {
 	return []step{
+		{text: unblockRows, args: []any{slices.Repeat([]string{e.tenant}, len(e.deliveries)), e.deliveries}},
+		{text: reopenLanes, args: laneArgs(sortedLanes(e.lanes))},
 		{`DELETE FROM postrider.attempts
 		WHERE tenant = $1
 		AND delivery = ANY($2::text[])

@@ -63,7 +63,7 @@ func (s *Store) EraseSubject(ctx context.Context, now time.Time, tenant, subject
 					return err
 				}
 			}
-			return s.erase(ctx, c, done, found[i])
+			return s.erase(ctx, c, now.UnixMicro(), done, found[i])
 		})
 	}
 	return store.Erased{
@@ -79,7 +79,7 @@ type erasable struct {
 }
 
 // erase removes an event with all that belongs to it, whoever has it.
-func (s *Store) erase(ctx context.Context, c Conn, done *store.Pruned, ev erasable) error {
+func (s *Store) erase(ctx context.Context, c Conn, now int64, done *store.Pruned, ev erasable) error {
 	if ev.key != "" {
 		n, err := c.Exec(ctx, `
 			DELETE FROM postrider_idempotency
@@ -101,7 +101,7 @@ func (s *Store) erase(ctx context.Context, c Conn, done *store.Pruned, ev erasab
 				return err
 			}
 		}
-		if err := eraseRow(ctx, c, done, owners, d); err != nil {
+		if err := eraseRow(ctx, c, now, done, owners, d); err != nil {
 			return err
 		}
 	}
@@ -112,18 +112,21 @@ func (s *Store) erase(ctx context.Context, c Conn, done *store.Pruned, ev erasab
 }
 
 // eraseRow removes a delivery, if it is pending, with its row in the queue, whoever
-// of the owners has it. Those that it was bound to a batch with are in none any more.
-func eraseRow(ctx context.Context, c Conn, done *store.Pruned, owners []int64, d webhook.Delivery) error {
+// of the owners has it. Those that it was bound to a batch with are in none any more,
+// and those that it held up by its ordering key may go.
+func eraseRow(ctx context.Context, c Conn, now int64, done *store.Pruned, owners []int64, d webhook.Delivery) error {
+	lane := store.Lane{Tenant: d.Tenant, Endpoint: d.EndpointID}
 	if d.Status != webhook.DeliveryPending {
-		return nil
+		_, err := unblock(ctx, c, now, lane, d.ID)
+		return err
 	}
 	for _, owner := range owners {
-		batch := ""
+		var batch, okey string
 		found, err := queryOne(ctx, c, `
-			SELECT batch
+			SELECT batch, okey
 			FROM postrider_queue
 			WHERE owner = ?
-			AND delivery = ?`, []any{owner, d.ID}, &batch)
+			AND delivery = ?`, []any{owner, d.ID}, &batch, &okey)
 		if err != nil {
 			return err
 		}
@@ -140,6 +143,11 @@ func eraseRow(ctx context.Context, c Conn, done *store.Pruned, owners []int64, d
 			WHERE owner = ?
 			AND delivery = ?`, owner, d.ID); err != nil {
 			return err
+		}
+		if okey != "" {
+			if err := reopen(ctx, c, now, lane); err != nil {
+				return err
+			}
 		}
 		break
 	}

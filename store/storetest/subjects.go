@@ -19,6 +19,7 @@ var subjectCases = []testCase{
 	{"KeyOfAnotherStays", eraseKeyOfAnother},
 	{"LeasedIsLost", eraseLeased},
 	{"BatchGoesOnWithoutIt", eraseOfBatch},
+	{"OrderGoesOnWithoutIt", eraseOfOrdered},
 	{"WhileItSettles", eraseWhileItSettles},
 }
 
@@ -257,6 +258,34 @@ func eraseOfBatch(w *world) {
 	for _, c := range left {
 		if c.Batch != "" {
 			w.t.Errorf("Take after EraseSubject = a row of batch %s; want none: it cannot be what it was", c.Batch)
+		}
+	}
+}
+
+// One is to be tried again, the other has failed for good and blocks its key.
+func eraseOfOrdered(w *world) {
+	epoch, ep := w.acquire(), w.orderedEndpoint()
+	w.epoch = epoch
+	for _, key := range []string{"retried", "blocked"} {
+		p := w.about(jane, acme, ep.ID)
+		p.Deliveries[0].Ordered, p.Deliveries[0].Key = true, key
+		w.stored(p)
+		head := w.wantTaken(epoch, ep, 1, []string{p.Deliveries[0].ID}, "it is the first of its key")
+		later := w.ordered(ep, key, 1)
+		item := w.retried(head[0], w.now.Add(time.Hour))
+		if key == "blocked" {
+			item = w.failed(head[0])
+			item.Block = true
+		}
+		w.accepted(epoch, item)
+		w.wantTaken(epoch, ep, 10, nil, "the first of the key holds it up")
+		w.erase(jane, many)
+		w.wantErased(p)
+		if !w.due(acme, ep.ID) {
+			w.t.Errorf("EraseSubject of the first of key %q: the lane is not due; want it due at once", key)
+		}
+		for _, c := range w.wantTaken(epoch, ep, 10, later, "what held it up was erased") {
+			w.accepted(epoch, w.delivered(c))
 		}
 	}
 }
