@@ -270,7 +270,10 @@ func eraseOfOrdered(w *world) {
 		p := w.about(jane, acme, ep.ID)
 		p.Deliveries[0].Ordered, p.Deliveries[0].Key = true, key
 		w.stored(p)
-		head := w.wantTaken(epoch, ep, 1, []string{p.Deliveries[0].ID}, "it is the first of its key")
+		head := w.takeOrdered(epoch, ep, 1)
+		if len(head) != 1 {
+			w.t.Fatalf("Take of one = %d jobs", len(head))
+		}
 		later := w.ordered(ep, key, 1)
 		item := w.retried(head[0], w.now.Add(time.Hour))
 		if key == "blocked" {
