@@ -53,26 +53,27 @@ func (v *Verifier) Middleware(next http.Handler) http.Handler {
 			v.reject(w, r, err)
 			return
 		}
-		r = verifiedRequest(r, c, body)
+		r = v.verifiedRequest(r, c, body)
 		if v.duplicates == nil {
 			next.ServeHTTP(w, r)
 			return
 		}
-		v.serveOnce(w, r, c.id, next)
+		v.serveOnce(w, r, next)
 	})
 }
 
 // ID returns the id of the webhook that Middleware verified, or "" if ctx does
 // not come from there. It is the same on every attempt to deliver an event, so
-// it is the key to drop duplicates by.
+// it is the key to drop duplicates by. Schemes other than Standard Webhooks do not
+// sign it: there it is what the request says, and "" if it says nothing.
 func ID(ctx context.Context) string {
 	v, _ := ctx.Value(verifiedKey{}).(verified)
 	return v.id
 }
 
 // Timestamp returns the time of the attempt that Middleware verified, in UTC
-// and whole seconds, or the zero Time if ctx does not come from there. The
-// time of the event itself is in the payload.
+// and whole seconds, or the zero Time if ctx does not come from there, or the
+// scheme does not sign it. The time of the event itself is in the payload.
 func Timestamp(ctx context.Context) time.Time {
 	v, _ := ctx.Value(verifiedKey{}).(verified)
 	return v.at
@@ -83,6 +84,8 @@ type verifiedKey struct{}
 type verified struct {
 	id string
 	at time.Time
+	// key is what duplicates are told by: the id if it is signed, else what is.
+	key string
 }
 
 // readBody returns ErrBodyTooLarge before it reads anything if the request
@@ -147,9 +150,15 @@ func refuse(w http.ResponseWriter, status int, text string) {
 
 // verifiedRequest is r as next sees it. It is a copy, for net/http still wants
 // the body it gave us.
-func verifiedRequest(r *http.Request, c claim, body []byte) *http.Request {
-	ctx := context.WithValue(r.Context(), verifiedKey{}, verified{id: c.id, at: time.Unix(c.unix, 0).UTC()})
-	r = r.WithContext(ctx)
+func (v *Verifier) verifiedRequest(r *http.Request, c claim, body []byte) *http.Request {
+	proven := verified{id: c.id, key: c.id}
+	if c.unix >= 0 {
+		proven.at = time.Unix(c.unix, 0).UTC()
+	}
+	if !v.scheme.Standard() {
+		proven.key = "sha256_" + fingerprint(body)
+	}
+	r = r.WithContext(context.WithValue(r.Context(), verifiedKey{}, proven))
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	r.ContentLength = int64(len(body))
 	r.TransferEncoding = nil

@@ -50,9 +50,10 @@ func once(ctx context.Context, d Deduplicator, key string, handle func() error, 
 }
 
 // serveOnce passes a webhook on to next, once.
-func (v *Verifier) serveOnce(w http.ResponseWriter, r *http.Request, key string, next http.Handler) {
+func (v *Verifier) serveOnce(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	a := &answer{ResponseWriter: w}
-	err := once(r.Context(), v.duplicates, key, func() error {
+	proven, _ := r.Context().Value(verifiedKey{}).(verified)
+	err := once(r.Context(), v.duplicates, proven.key, func() error {
 		next.ServeHTTP(a, r)
 		if !a.success() {
 			return errNotTaken

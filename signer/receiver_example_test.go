@@ -6,6 +6,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"time"
 
 	"github.com/postrider/postrider/signer"
@@ -76,4 +77,44 @@ func ExampleAllowList() {
 	hooks.ServeHTTP(w, r)
 	fmt.Println(w.Code, w.Body)
 	// Output: 403 Address is not allowed.
+}
+
+// A receiver that expects the signatures of GitHub's webhooks. The vector is that
+// of GitHub's documentation.
+func ExampleGitHub() {
+	secret, err := signer.ParseTextSecret("It's a Secret to Everybody")
+	if err != nil {
+		log.Fatal(err)
+	}
+	v, err := signer.NewVerifierWith(signer.VerifierConfig{Scheme: signer.GitHub(), TextSecrets: []signer.TextSecret{secret}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	header := http.Header{}
+	header.Set("X-Hub-Signature-256", "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17")
+	fmt.Println(v.Verify(header, []byte("Hello, World!")))
+	// Output: <nil>
+}
+
+// Signing as Stripe does, with the old secret beside the new one.
+func ExampleScheme_Value() {
+	scheme, err := signer.Stripe("Acme-Signature")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fresh, _ := signer.ParseTextSecret("whsec_the-new-secret-of-an-example")
+	old, _ := signer.ParseTextSecret("whsec_the-old-secret-of-an-example")
+	value, err := scheme.Value(time.Unix(1700000000, 0), []byte("{}"), fresh, old)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(scheme.Header())
+	for _, element := range strings.Split(value, ",") {
+		fmt.Println(element)
+	}
+	// Output:
+	// Acme-Signature
+	// t=1700000000
+	// v1=6cc348ace0296d5ba4afe9f87bf06a91ce1c652c5d059e3f9ac7358df9cf62b2
+	// v1=da71838e7df45b773a0e98120db72da0ad2feba1a48149a06d5993381cf272e1
 }

@@ -30,6 +30,8 @@ type holder struct {
 	secret  signer.Secret
 	private *signer.PrivateKey
 	cfg     signer.VerifierConfig
+	Text    signer.TextSecret
+	text    signer.TextSecret
 }
 
 func newHolder(t testing.TB) (h holder, leaks func(string) string) {
@@ -38,9 +40,10 @@ func newHolder(t testing.TB) (h holder, leaks func(string) string) {
 	h = holder{
 		Secret: s, Private: p, Pointer: &s, Any: p, secret: s, private: &p,
 		List: []signer.PrivateKey{p}, Map: map[string]signer.Secret{"a": s},
-		cfg: signer.VerifierConfig{Secrets: []signer.Secret{s}},
+		Text: mustText(t, textCanary), text: mustText(t, textCanary),
+		cfg: signer.VerifierConfig{Secrets: []signer.Secret{s}, TextSecrets: []signer.TextSecret{mustText(t, textCanary)}},
 	}
-	var needles []string
+	needles := []string{textCanary[:8], hex.EncodeToString([]byte(textCanary[:8]))}
 	for _, text := range []string{strings.TrimPrefix(s.Reveal(), "whsec_"), strings.TrimPrefix(p.Reveal(), "whsk_")} {
 		raw, err := base64.StdEncoding.DecodeString(text)
 		if err != nil {
@@ -62,6 +65,9 @@ func newHolder(t testing.TB) (h holder, leaks func(string) string) {
 	}
 }
 
+// textCanary is a TextSecret that must not be seen.
+const textCanary = "canary-of-a-text-secret"
+
 var verbs = []string{"%v", "%+v", "%#v", "%q", "%s", "%x", "%X", "%d", "%o", "%20s", "%T", "%p", "%!", "%z"}
 
 func TestRedactedKeys(t *testing.T) {
@@ -69,6 +75,7 @@ func TestRedactedKeys(t *testing.T) {
 	for name, key := range map[string]any{
 		"Secret": h.Secret, "*Secret": &h.Secret, "PrivateKey": h.Private, "*PrivateKey": &h.Private,
 		"zero Secret": signer.Secret{}, "zero PrivateKey": signer.PrivateKey{},
+		"TextSecret": h.Text, "*TextSecret": &h.Text,
 	} {
 		for _, verb := range verbs[:10] {
 			if got := fmt.Sprintf(verb, key); got != "***" {
@@ -106,19 +113,19 @@ func TestRedactedInsideOthers(t *testing.T) {
 	for _, verb := range verbs {
 		outs["struct "+verb] = fmt.Sprintf(verb, h)
 		outs["pointer "+verb] = fmt.Sprintf(verb, &h)
-		outs["slice "+verb] = fmt.Sprintf(verb, []any{h, &h, h.Secret, h.Private})
+		outs["slice "+verb] = fmt.Sprintf(verb, []any{h, &h, h.Secret, h.Private, h.Text, h.text})
 	}
 	data, err := json.Marshal(h)
 	if err != nil {
 		t.Fatal(err)
 	}
 	outs["json"] = string(data)
-	if want := 6; strings.Count(string(data), "***") != want {
+	if want := 7; strings.Count(string(data), "***") != want {
 		t.Errorf("JSON of a struct = %s; want *** %d times", data, want)
 	}
 	var buf bytes.Buffer
 	for _, l := range []*slog.Logger{slog.New(slog.NewTextHandler(&buf, nil)), slog.New(slog.NewJSONHandler(&buf, nil))} {
-		l.Info("m", "secret", h.Secret, "pointer", h.Pointer, "private", h.Private, "holder", h, "all", &h, "cfg", h.cfg)
+		l.Info("m", "secret", h.Secret, "pointer", h.Pointer, "private", h.Private, "holder", h, "all", &h, "cfg", h.cfg, "text", h.Text)
 	}
 	outs["slog"] = buf.String()
 	if !strings.Contains(buf.String(), "secret=***") || !strings.Contains(buf.String(), `"private":"***"`) {

@@ -132,14 +132,14 @@ func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		rt.fail(w, r, Event{}, &readError{err})
 		return
 	}
-	events, err := readEvents(v.id, body)
+	events, err := readEvents(v, body)
 	if err != nil {
 		rt.fail(w, r, Event{}, err)
 		return
 	}
 	for _, ev := range events {
 		if err := rt.handle(r.Context(), ev); err != nil {
-			rt.fail(w, r, ev, err)
+			rt.fail(w, r, ev.Event, err)
 			return
 		}
 	}
@@ -147,7 +147,7 @@ func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // handle has one event handled, unless it was before.
-func (rt *Router) handle(ctx context.Context, ev Event) error {
+func (rt *Router) handle(ctx context.Context, ev keyedEvent) error {
 	handle := rt.route(ev.Type)
 	if handle == nil {
 		if rt.cfg.Unknown > 299 {
@@ -156,10 +156,10 @@ func (rt *Router) handle(ctx context.Context, ev Event) error {
 		return nil
 	}
 	if rt.cfg.Duplicates == nil {
-		return handle(ctx, ev)
+		return handle(ctx, ev.Event)
 	}
-	err := once(ctx, rt.cfg.Duplicates, ev.ID, func() error { return handle(ctx, ev) },
-		func(err error) { rt.tell(ctx, ev, err) })
+	err := once(ctx, rt.cfg.Duplicates, ev.key, func() error { return handle(ctx, ev.Event) },
+		func(err error) { rt.tell(ctx, ev.Event, err) })
 	if errors.Is(err, errDone) {
 		return nil
 	}
@@ -218,9 +218,15 @@ type envelope struct {
 	Data      json.RawMessage `json:"data"`
 }
 
+// keyedEvent is an event with what its duplicates are told by.
+type keyedEvent struct {
+	Event
+	key string
+}
+
 // readEvents returns the event of a body, whose id is the webhook's, or those of
 // a batch.
-func readEvents(id string, body []byte) ([]Event, error) {
+func readEvents(v verified, body []byte) ([]keyedEvent, error) {
 	batch := bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("["))
 	envelopes := make([]envelope, 1)
 	var err error
@@ -232,13 +238,13 @@ func readEvents(id string, body []byte) ([]Event, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrBadEvent, err)
 	}
-	events := make([]Event, len(envelopes))
+	events := make([]keyedEvent, len(envelopes))
 	for i, e := range envelopes {
-		if batch {
-			id = e.ID
+		if batch { // the ids stand in what is signed
+			v.id, v.key = e.ID, e.ID
 		}
-		events[i] = Event{ID: id, Type: e.Type, Timestamp: e.Timestamp, Data: e.Data}
-		if e.Type == "" || batch && !validID(id) {
+		events[i] = keyedEvent{Event{ID: v.id, Type: e.Type, Timestamp: e.Timestamp, Data: e.Data}, v.key}
+		if e.Type == "" || batch && !validID(e.ID) {
 			return nil, fmt.Errorf("%w: event %d has no type or no id", ErrBadEvent, i+1)
 		}
 	}

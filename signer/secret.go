@@ -139,17 +139,34 @@ type macState struct {
 }
 
 func newSecret(raw []byte) Secret {
+	k := newSecretKey(raw)
+	return Secret{k: func() *secretKey { return k }}
+}
+
+func newSecretKey(raw []byte) *secretKey {
 	k := &secretKey{raw: raw}
 	k.states.New = func() any {
 		return &macState{mac: hmac.New(sha256.New, raw), buf: make([]byte, 0, maxID+32)}
 	}
-	return Secret{k: func() *secretKey { return k }}
+	return k
 }
 
-func (k *secretKey) digest(id string, unix int64, body []byte) (sum [sha256.Size]byte) {
+func (k *secretKey) digest(id string, unix int64, body []byte) [sha256.Size]byte {
+	st := k.state()
+	st.buf = appendPrefix(st.buf, id, unix)
+	return k.sum(st, body)
+}
+
+// state returns a state to put the signed prefix into; sum takes it back.
+func (k *secretKey) state() *macState {
 	st := k.states.Get().(*macState)
+	st.buf = st.buf[:0]
+	return st
+}
+
+// sum returns the HMAC over the prefix that is in the state, and the body.
+func (k *secretKey) sum(st *macState, body []byte) (sum [sha256.Size]byte) {
 	st.mac.Reset()
-	st.buf = appendPrefix(st.buf[:0], id, unix)
 	st.mac.Write(st.buf)
 	st.mac.Write(body)
 	st.buf = st.mac.Sum(st.buf[:0])

@@ -2,6 +2,7 @@ package signer
 
 import (
 	"crypto/ed25519"
+	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
 	"fmt"
@@ -26,8 +27,9 @@ const (
 // Why a webhook was refused, next to ErrBadID and ErrBadTimestamp. They are
 // for the receiver's own log; the sender is told no reason.
 var (
-	// ErrMissingHeader is returned if webhook-id, webhook-timestamp or
-	// webhook-signature is missing or empty. The text says which.
+	// ErrMissingHeader is returned if a header of the scheme is missing or
+	// empty: webhook-id, webhook-timestamp or webhook-signature, or what holds
+	// the signature in another scheme. The text says which.
 	ErrMissingHeader = errors.New("signer: missing header")
 
 	// ErrTooOld is returned if the timestamp lies further in the past than the
@@ -38,8 +40,9 @@ var (
 	// the tolerance: a wrong clock on one side.
 	ErrTooNew = errors.New("signer: webhook timestamp too new")
 
-	// ErrNoSignature is returned if there is no signature of a scheme that the
-	// verifier has a key for: v1 for secrets, v1a for public keys.
+	// ErrNoSignature is returned if there is no signature of a version that the
+	// verifier has a key for, v1 for secrets and v1a for public keys, or none
+	// that is well formed in another scheme.
 	ErrNoSignature = errors.New("signer: no signature of a known scheme")
 
 	// ErrNoMatch is returned if no signature was made with any of the keys
@@ -50,6 +53,15 @@ var (
 // VerifierConfig is what NewVerifierWith makes a Verifier from. At least one
 // key is required; every other zero value means the default.
 type VerifierConfig struct {
+	// Scheme is how the sender signs. No other is looked at.
+	// Defaults to Standard Webhooks.
+	Scheme Scheme
+
+	// TextSecrets verify the signatures of the other schemes, and those alone.
+	// Any of them will do, so that the sender can rotate them.
+	// Defaults to none.
+	TextSecrets []TextSecret
+
 	// Secrets verify v1 signatures. Any of them will do, so that the sender
 	// can rotate them.
 	// Defaults to none.
@@ -90,6 +102,8 @@ type VerifierConfig struct {
 // authenticity"). It is safe for concurrent use. The zero Verifier has no keys
 // and refuses everything.
 type Verifier struct {
+	scheme     Scheme
+	texts      []TextSecret
 	secrets    []Secret
 	publics    []PublicKey
 	tolerance  int64 // seconds
@@ -114,13 +128,16 @@ func NewVerifier(keys ...string) (*Verifier, error) {
 
 // NewVerifierWith returns a Verifier with keys that were parsed before, and
 // with other settings than the defaults. It returns ErrNoKey if there are no
-// keys or one of them is the zero value, and an error if Tolerance is under a
-// second or MaxBody is negative.
+// keys or one of them is the zero value, ErrKeyType if there are some that the
+// scheme has no use for, and an error if Tolerance is under a second or MaxBody
+// is negative.
 func NewVerifierWith(cfg VerifierConfig) (*Verifier, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
 	v := &Verifier{
+		scheme:     cfg.Scheme,
+		texts:      append([]TextSecret(nil), cfg.TextSecrets...),
 		secrets:    append([]Secret(nil), cfg.Secrets...),
 		publics:    append([]PublicKey(nil), cfg.PublicKeys...),
 		tolerance:  int64(cfg.Tolerance / time.Second),
@@ -149,8 +166,20 @@ func (c *VerifierConfig) addKey(s string) error {
 }
 
 func (c *VerifierConfig) check() error {
-	if len(c.Secrets)+len(c.PublicKeys) == 0 {
+	fit, unfit := len(c.Secrets)+len(c.PublicKeys), len(c.TextSecrets)
+	if !c.Scheme.Standard() {
+		fit, unfit = unfit, fit
+	}
+	if unfit > 0 {
+		return fmt.Errorf("%w: the scheme verifies with another", ErrKeyType)
+	}
+	if fit == 0 {
 		return ErrNoKey
+	}
+	for _, k := range c.TextSecrets {
+		if k.IsZero() {
+			return ErrNoKey
+		}
 	}
 	for _, k := range c.Secrets {
 		if k.IsZero() {
@@ -175,7 +204,8 @@ func (c *VerifierConfig) check() error {
 // the id, the timestamp and exactly these bytes of the body, and the timestamp
 // is within the tolerance of the clock. Otherwise it returns ErrMissingHeader,
 // ErrBadID, ErrBadTimestamp, ErrTooOld, ErrTooNew, ErrNoSignature or
-// ErrNoMatch; the first that applies, in this order.
+// ErrNoMatch; the first that applies, in this order. What the scheme does not
+// sign, the id or the timestamp, may be missing and is not judged.
 //
 // Signatures of unknown versions are passed over. Only the first 16 of a known
 // version are looked at, since anybody can send more. Header names are in
@@ -191,12 +221,48 @@ func (v *Verifier) Verify(header http.Header, body []byte) error {
 // claim is what the headers of a request say about it, so far without proof.
 type claim struct {
 	id   string
-	unix int64
+	unix int64 // -1 if it is not signed
 	tokens
+	sums [][sha256.Size]byte // of schemes other than Standard Webhooks
 }
 
 // readClaim does all of Verify that needs no body.
-func (v *Verifier) readClaim(header http.Header) (c claim, err error) {
+func (v *Verifier) readClaim(header http.Header) (claim, error) {
+	if v.scheme.Standard() {
+		return v.readStandard(header)
+	}
+	return v.readOther(header)
+}
+
+// readOther is readClaim for schemes that do not sign the id.
+func (v *Verifier) readOther(header http.Header) (c claim, err error) {
+	if c.sums, c.unix, err = v.scheme.readSums(header); err != nil {
+		return c, err
+	}
+	switch values := header[keyID]; {
+	case len(values) == 1 && validID(values[0]):
+		c.id = values[0]
+	case len(values) > 0:
+		return c, ErrBadID
+	}
+	if c.unix >= 0 {
+		err = v.recent(c.unix)
+	}
+	return c, err
+}
+
+// recent judges the time of an attempt.
+func (v *Verifier) recent(unix int64) error {
+	switch now := time.Now().Unix(); {
+	case now-unix > v.tolerance:
+		return ErrTooOld
+	case unix-now > v.tolerance:
+		return ErrTooNew
+	}
+	return nil
+}
+
+func (v *Verifier) readStandard(header http.Header) (c claim, err error) {
 	for _, key := range [...]string{keyID, keyTimestamp, keySignature} {
 		if values := header[key]; len(values) == 0 || values[0] == "" {
 			return c, fmt.Errorf("%w: %s", ErrMissingHeader, strings.ToLower(key))
@@ -210,11 +276,8 @@ func (v *Verifier) readClaim(header http.Header) (c claim, err error) {
 	if err != nil || len(header[keyTimestamp]) > 1 {
 		return c, ErrBadTimestamp
 	}
-	switch now := time.Now().Unix(); {
-	case now-c.unix > v.tolerance:
-		return c, ErrTooOld
-	case c.unix-now > v.tolerance:
-		return c, ErrTooNew
+	if err := v.recent(c.unix); err != nil {
+		return c, err
 	}
 	c.tokens = parseTokens(header[keySignature], len(v.secrets) > 0, len(v.publics) > 0)
 	if c.known == 0 {
@@ -226,13 +289,18 @@ func (v *Verifier) readClaim(header http.Header) (c claim, err error) {
 // match compares what was claimed with what each key makes of the body. A v1
 // signature meets secrets only and a v1a signature public keys only.
 func (v *Verifier) match(c claim, body []byte) error {
+	if len(c.sums) > 0 {
+		for _, s := range v.texts {
+			if sum := s.digest(v.scheme, c.unix, body); among(sum, c.sums) {
+				return nil
+			}
+		}
+		return ErrNoMatch
+	}
 	if len(c.v1) > 0 {
 		for _, s := range v.secrets {
-			sum := s.k().digest(c.id, c.unix, body)
-			for i := range c.v1 {
-				if subtle.ConstantTimeCompare(sum[:], c.v1[i][:]) == 1 {
-					return nil
-				}
+			if sum := s.k().digest(c.id, c.unix, body); among(sum, c.v1) {
+				return nil
 			}
 		}
 	}
@@ -248,4 +316,14 @@ func (v *Verifier) match(c claim, body []byte) error {
 		}
 	}
 	return ErrNoMatch
+}
+
+// among compares a digest with those that were sent, each in constant time.
+func among(sum [sha256.Size]byte, sent [][sha256.Size]byte) bool {
+	for i := range sent {
+		if subtle.ConstantTimeCompare(sum[:], sent[i][:]) == 1 {
+			return true
+		}
+	}
+	return false
 }
