@@ -19,6 +19,7 @@ import (
 	"github.com/postrider/postrider/dispatcher/send"
 	"github.com/postrider/postrider/dispatcher/transport"
 	"github.com/postrider/postrider/dispatcher/transport/guard"
+	"github.com/postrider/postrider/signer"
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/webhook"
 )
@@ -39,6 +40,15 @@ type Config struct {
 	// Keyring.
 	// Defaults to false.
 	AllowPlaintextSecrets bool
+	// ExternalSigner returns the signer of a key that stays outside, in a KMS or an
+	// HSM, by the reference that was given to manage.CreateEndpointWithKey or
+	// manage.Rotation. The store has the reference alone. It is asked at every
+	// attempt, so it answers from memory; what it returns may call the KMS, until
+	// its context ends. It refuses references that are not the tenant's, with
+	// signer.ErrNoKey. An error fails the attempt, class internal, which is
+	// repeated like any other.
+	// Defaults to none.
+	ExternalSigner func(ctx context.Context, tenant, reference string) (signer.Signer, error)
 	// Logger gets what an operator should know. It never gets a secret, a
 	// payload or the query of a URL.
 	// Defaults to none.
@@ -268,7 +278,7 @@ func New(st store.Store, cfg Config) (*Dispatcher, error) {
 			return nil, err
 		}
 	}
-	d.sender = send.NewSender(cfg.Transport, cfg.TenantList, userAgent, d.log)
+	d.sender = send.NewSender(cfg.Transport, cfg.TenantList, userAgent, d.log).WithKeys(cfg.ExternalSigner)
 	if d.entropy, err = entropy.New(cfg.Entropy); err != nil {
 		return nil, fmt.Errorf("read entropy: %w", err)
 	}

@@ -34,9 +34,23 @@ func (d *Dispatcher) SealSecret(ctx context.Context, rec store.SecretRecord, tex
 	return send.SealSecret(ctx, d.sealer, rec, text)
 }
 
-// PublicKey returns the public half of an Ed25519 secret, for receivers to verify
-// with. ok is false for a secret of another scheme, which has none. The error is
-// the sealer's.
-func (d *Dispatcher) PublicKey(ctx context.Context, rec store.SecretRecord) (key signer.PublicKey, ok bool, err error) {
-	return send.PublicKey(ctx, d.sealer, rec)
+// ExternalKey is what is kept of a key that stays outside, in the place of its text.
+type ExternalKey = send.ExternalKey
+
+// ErrNoExternalKeys is returned by ExternalSigner without Config.ExternalSigner.
+var ErrNoExternalKeys = send.ErrNoExternalKeys
+
+// DescribeSecret returns what may be read of a secret: the public half of an Ed25519
+// key, and the reference of one that stays outside. The error is the sealer's.
+func (d *Dispatcher) DescribeSecret(ctx context.Context, rec store.SecretRecord) (ExternalKey, error) {
+	return send.DescribeSecret(ctx, d.sealer, rec)
+}
+
+// ExternalSigner returns the signer of a key that stays outside. Errors are
+// ErrNoExternalKeys and Config.ExternalSigner's.
+func (d *Dispatcher) ExternalSigner(ctx context.Context, tenant, reference string) (signer.Signer, error) {
+	if d.cfg.ExternalSigner == nil {
+		return nil, ErrNoExternalKeys
+	}
+	return d.cfg.ExternalSigner(ctx, tenant, reference)
 }

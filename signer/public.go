@@ -21,14 +21,7 @@ func ParsePublicKey(s string) (PublicKey, error) {
 	if err != nil {
 		return PublicKey{}, err
 	}
-	if len(raw) != ed25519.PublicKeySize {
-		return PublicKey{}, fmt.Errorf("%w: public key of %d bytes, want %d", ErrKeySize, len(raw), ed25519.PublicKeySize)
-	}
-	p := PublicKey{key: [ed25519.PublicKeySize]byte(raw)}
-	if p.IsZero() {
-		return PublicKey{}, ErrNoKey
-	}
-	return p, nil
+	return NewPublicKey(raw)
 }
 
 // String returns the key as text, "whpk_" and padded base64, or "" for the
@@ -38,6 +31,28 @@ func (p PublicKey) String() string {
 		return ""
 	}
 	return encodeKey(prefixPublic, p.key[:])
+}
+
+// Ed25519 returns the key as the standard library has it, for those who write it in
+// another form, or nil for the zero PublicKey.
+func (p PublicKey) Ed25519() ed25519.PublicKey {
+	if p.IsZero() {
+		return nil
+	}
+	return p.key[:]
+}
+
+// NewPublicKey returns the PublicKey of an Ed25519 key, such as a KMS gives. It
+// returns ErrKeySize or, for 32 zero bytes, ErrNoKey.
+func NewPublicKey(key ed25519.PublicKey) (PublicKey, error) {
+	if len(key) != ed25519.PublicKeySize {
+		return PublicKey{}, fmt.Errorf("%w: public key of %d bytes, want %d", ErrKeySize, len(key), ed25519.PublicKeySize)
+	}
+	p := PublicKey{key: [ed25519.PublicKeySize]byte(key)}
+	if p.IsZero() {
+		return PublicKey{}, ErrNoKey
+	}
+	return p, nil
 }
 
 // MarshalText returns the key as String does.

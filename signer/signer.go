@@ -2,6 +2,7 @@ package signer
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -43,10 +44,35 @@ type Signer interface {
 	Sign(ctx context.Context, id string, at time.Time, body []byte) (string, error)
 }
 
+// A PublicSigner is a Signer of v1a whose public key is known, so that receivers
+// can be given it.
+type PublicSigner interface {
+	Signer
+	Public() PublicKey
+}
+
 var (
-	_ Signer = Secret{}
-	_ Signer = PrivateKey{}
+	_ Signer       = Secret{}
+	_ PublicSigner = PrivateKey{}
 )
+
+// TokenV1a returns the token of a v1a signature that was made elsewhere, by a Signer
+// whose key is in a KMS: 64 bytes over what SignedContent returns.
+func TokenV1a(signature []byte) string {
+	return tokenPrefixV1a + base64.StdEncoding.EncodeToString(signature)
+}
+
+// SignedContent returns what a v1a signature, or a v1 HMAC, is made over: the id, a
+// dot, the Unix seconds, a dot and the body (Standard Webhooks 1.0.0, "Signature
+// scheme"). It returns ErrBadID or ErrBadTimestamp.
+func SignedContent(id string, at time.Time, body []byte) ([]byte, error) {
+	unix, err := checkSigned(id, at)
+	if err != nil {
+		return nil, err
+	}
+	b := appendPrefix(make([]byte, 0, maxID+32+len(body)), id, unix)
+	return append(b, body...), nil
+}
 
 // Header returns the value of the webhook-signature header: the tokens of all
 // signers in the given order, joined by spaces (Standard Webhooks 1.0.0,

@@ -97,7 +97,8 @@ type EngineEndpoint struct {
 // SecretRecord is a signing secret as a store keeps it.
 type SecretRecord struct {
 	ID, Tenant, Endpoint string
-	Scheme               webhook.SignatureScheme
+	// Signature is how the secret signs, for as long as it does.
+	Signature webhook.Signature
 	// Sealed is the secret, sealed by the host's key.
 	Sealed []byte
 	// Fingerprint is the SHA-256 of the secret, for people to compare.
@@ -117,7 +118,7 @@ type Secrets interface {
 	// RotateSecret makes secret the present one and lets the one before it
 	// sign until oldUntil; secrets that had ended by now are removed. It
 	// counts as a change of the endpoint (see Endpoints), with a new Version
-	// too, for the endpoint's signature scheme becomes the secret's and an
+	// too, for the endpoint's Signature becomes the secret's and an
 	// update from before must not undo that. ErrNotFound if the endpoint is
 	// unknown or deleted.
 	RotateSecret(ctx context.Context, now time.Time, secret SecretRecord, oldUntil time.Time, audit ...webhook.AuditRecord) error

@@ -30,15 +30,6 @@ const (
 	PausedByOrder PauseCause = "order"
 )
 
-// SignatureScheme is how deliveries to an endpoint are signed.
-type SignatureScheme string
-
-// The schemes of Standard Webhooks 1.0.0.
-const (
-	SchemeV1  SignatureScheme = "v1"  // HMAC-SHA256, a shared secret
-	SchemeV1a SignatureScheme = "v1a" // Ed25519, receivers hold a public key
-)
-
 // Endpoint is where a tenant wants events sent, and how. REST and the console
 // call it a webhook.
 type Endpoint struct {
@@ -103,8 +94,8 @@ type Endpoint struct {
 	Auth Auth
 	// TLS is what is asked of connections beyond what holds for all endpoints.
 	TLS TLS
-	// Signature is the scheme of the endpoint's secrets. Defaults to v1.
-	Signature SignatureScheme
+	// Signature is how the present secret signs. Defaults to v1.
+	Signature Signature
 	// DiscardResponses keeps response headers and bodies out of the attempt
 	// log. Defaults to keeping up to 16 KiB.
 	DiscardResponses bool
@@ -156,9 +147,7 @@ func (ep Endpoint) WithDefaults() Endpoint {
 	if ep.AutoPauseAfter == 0 {
 		ep.AutoPauseAfter = DefaultAutoPauseAfter
 	}
-	if ep.Signature == "" {
-		ep.Signature = SchemeV1
-	}
+	ep.Signature = ep.Signature.withDefaults()
 	ep.Auth, ep.TLS = ep.Auth.withDefaults(), ep.TLS.described()
 	if ep.Method == "" {
 		ep.Method = http.MethodPost
@@ -207,9 +196,7 @@ func (ep Endpoint) Validate() error {
 	if ep.MaxInFlight < 0 || ep.MaxInFlight > maxInFlightLimit {
 		inv.Add("max_in_flight", CodeInvalidField, fmt.Sprintf("Must be 1 to %d.", maxInFlightLimit))
 	}
-	if ep.Signature != "" && ep.Signature != SchemeV1 && ep.Signature != SchemeV1a {
-		inv.Add("signature", CodeInvalidField, "Must be v1 or v1a.")
-	}
+	ep.Signature.validate(&inv, ep.Headers)
 	if ep.Status != "" && ep.Status != EndpointActive && ep.Status != EndpointPaused {
 		inv.Add("status", CodeInvalidField, "Must be active or paused.")
 	}

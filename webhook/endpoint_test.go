@@ -32,7 +32,7 @@ func TestEndpointValidate(t *testing.T) {
 			ep.Labels = slices.Repeat([]string{long(64)}, 20)
 			ep.EventTypes = slices.Repeat([]string{"a.*"}, 100)
 			ep.Timeout, ep.MaxInFlight, ep.AutoPauseAfter = time.Minute, 1000, -1
-			ep.Signature, ep.Status, ep.PauseCause = webhook.SchemeV1a, webhook.EndpointPaused, webhook.PausedByGone
+			ep.Signature.Scheme, ep.Status, ep.PauseCause = webhook.SchemeV1a, webhook.EndpointPaused, webhook.PausedByGone
 			ep.StatusReason = long(1000)
 			ep.Metadata = map[string]string{"k": long(4<<10 - 1)}
 		}, "", ""},
@@ -59,7 +59,7 @@ func TestEndpointValidate(t *testing.T) {
 		{"bad retry", func(ep *webhook.Endpoint) { ep.Retry.Jitter = 1 }, "retry.jitter", webhook.CodeInvalidField},
 		{"negative in flight", func(ep *webhook.Endpoint) { ep.MaxInFlight = -1 }, "max_in_flight", webhook.CodeInvalidField},
 		{"many in flight", func(ep *webhook.Endpoint) { ep.MaxInFlight = 1001 }, "max_in_flight", webhook.CodeInvalidField},
-		{"unknown signature", func(ep *webhook.Endpoint) { ep.Signature = "none" }, "signature", webhook.CodeInvalidField},
+		{"unknown signature", func(ep *webhook.Endpoint) { ep.Signature.Scheme = "none" }, "signature.scheme", webhook.CodeInvalidField},
 		{"unknown status", func(ep *webhook.Endpoint) { ep.Status = "deleted" }, "status", webhook.CodeInvalidField},
 		{"NUL in reason", func(ep *webhook.Endpoint) { ep.StatusReason = "\x00" }, "status_reason", webhook.CodeInvalidField},
 		{"long metadata", func(ep *webhook.Endpoint) { ep.Metadata = map[string]string{"k": long(4 << 10)} }, "metadata", webhook.CodeInvalidField},
@@ -69,8 +69,8 @@ func TestEndpointValidate(t *testing.T) {
 		checkInvalid(t, "Endpoint, "+tt.name, ep.Validate(), tt.field, tt.code)
 	}
 
-	bad := webhook.Endpoint{Tenant: "\x00", Labels: []string{""}, EventTypes: []string{""}, Timeout: 1, MaxInFlight: -1, Signature: "x", Status: "x"}
-	want := []string{"tenant", "url", "labels", "event_types", "timeout_seconds", "max_in_flight", "signature", "status"}
+	bad := webhook.Endpoint{Tenant: "\x00", Labels: []string{""}, EventTypes: []string{""}, Timeout: 1, MaxInFlight: -1, Signature: webhook.Signature{Scheme: "x"}, Status: "x"}
+	want := []string{"tenant", "url", "labels", "event_types", "timeout_seconds", "max_in_flight", "signature.scheme", "status"}
 	if diff := cmp.Diff(want, fieldsOf(t, bad.Validate())); diff != "" {
 		t.Errorf("fields at fault (-want +got): %s", diff)
 	}
@@ -80,7 +80,7 @@ func TestEndpointWithDefaults(t *testing.T) {
 	got := validEndpoint().WithDefaults()
 	want := webhook.Endpoint{
 		Tenant: "acme", URL: "https://acme.example/hooks", EventTypes: []string{"*"}, Timeout: 15 * time.Second,
-		AutoPauseAfter: 100, Signature: webhook.SchemeV1, Status: webhook.EndpointActive,
+		AutoPauseAfter: 100, Signature: webhook.Signature{Scheme: webhook.SchemeV1}, Status: webhook.EndpointActive,
 		Method: http.MethodPost, OnPaused: webhook.OnPausedHold,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

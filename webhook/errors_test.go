@@ -41,7 +41,7 @@ func TestErrorsNeverRepeatInput(t *testing.T) {
 	ev := webhook.Event{Tenant: bad, Type: bad, Data: []byte(bad), IdempotencyKey: bad, Subject: bad, Metadata: map[string]string{bad: bad}}
 	ep := webhook.Endpoint{
 		Tenant: bad, URL: bad, Description: bad, Labels: []string{bad}, EventTypes: []string{bad}, Headers: map[string]string{"X": bad},
-		Signature: webhook.SignatureScheme(bad), Status: webhook.EndpointStatus(bad), StatusReason: bad, Metadata: map[string]string{"k": bad},
+		Signature: webhook.Signature{Scheme: webhook.SignatureScheme(bad), Header: bad, Prefix: bad}, Status: webhook.EndpointStatus(bad), StatusReason: bad, Metadata: map[string]string{"k": bad},
 	}
 	_, newErr := webhook.NewEvent(bad, bad, make(chan string))
 	for _, err := range []error{ev.Validate(), ep.Validate(), newErr} {

@@ -59,7 +59,7 @@ func (a *archive) must(what string, err error) {
 func (a *archive) endpoint(ctx context.Context) (string, int64) {
 	rec := store.EndpointRecord{Endpoint: webhook.Endpoint{ID: a.id(webhook.PrefixEndpoint), Tenant: tenant, URL: "https://a.example/"}.WithDefaults()}
 	secret := store.SecretRecord{
-		ID: a.id(webhook.PrefixSecret), Tenant: tenant, Endpoint: rec.ID, Scheme: webhook.SchemeV1,
+		ID: a.id(webhook.PrefixSecret), Tenant: tenant, Endpoint: rec.ID, Signature: webhook.Signature{Scheme: webhook.SchemeV1},
 		Sealed: []byte("sealed"), Fingerprint: "fingerprint", CreatedAt: a.now,
 	}
 	rec, err := a.st.CreateEndpoint(ctx, a.now, rec, secret, 0)

@@ -109,10 +109,13 @@ func (v *vault) live() {
 
 		imported, secret, err := v.manage.ImportEndpoint(ctx, ep, v.canary(fmt.Sprint("secret given for ", i), sharedSecret(fmt.Sprint("given-", i))))
 		v.said(imported, secret, err)
-		ep.Signature = webhook.SchemeV1a
+		ep.Signature.Scheme = webhook.SchemeGitHub
+		foreign, secret, err := v.manage.ImportEndpoint(ctx, ep, v.canary(fmt.Sprint("text given for ", i), fmt.Sprintf("CANARY-text-secret-%d-7bd0", i)))
+		v.said(foreign, secret, err)
+		ep.Signature.Scheme = webhook.SchemeV1a
 		asymmetric, secret, err := v.manage.ImportEndpoint(ctx, ep, v.canary(fmt.Sprint("private key for ", i), privateKey(fmt.Sprint("pair-", i))))
 		v.said(asymmetric, secret, err)
-		eps = append(eps, imported, asymmetric)
+		eps = append(eps, imported, asymmetric, foreign)
 	}
 	v.rotate(eps[0].ID, eps[2].ID)
 	v.change(eps[0].ID)
@@ -145,7 +148,7 @@ func (v *vault) rotate(shared, asymmetric string) {
 		{shared, manage.Rotation{Secret: v.canary("secret rotated to", sharedSecret("rotated"))}},
 		{shared, manage.Rotation{}},
 		{asymmetric, manage.Rotation{Secret: v.canary("private key rotated to", privateKey("rotated"))}},
-		{asymmetric, manage.Rotation{Scheme: webhook.SchemeV1, Secret: v.canary("secret instead of a pair", sharedSecret("instead"))}},
+		{asymmetric, manage.Rotation{Signature: webhook.Signature{Scheme: webhook.SchemeV1}, Secret: v.canary("secret instead of a pair", sharedSecret("instead"))}},
 	} {
 		secret, err := v.manage.RotateSecret(ctx, tenant, r.endpoint, r.Rotation)
 		v.said(secret, err)

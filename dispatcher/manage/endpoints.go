@@ -35,10 +35,29 @@ func (m *Manager) CreateEndpoint(ctx context.Context, ep webhook.Endpoint) (webh
 	return m.create(ctx, ep, key)
 }
 
-// ImportEndpoint is CreateEndpoint with a secret that receivers have already:
-// "whsec_" and base64 of 24 to 64 bytes, or, if the endpoint's Signature is v1a,
-// "whsk_" and base64 of an Ed25519 private key. Anything else is a
-// *webhook.InvalidError, field secret, code secret_invalid.
+// CreateEndpointWithKey is CreateEndpoint with a key that stays outside, in a KMS or
+// an HSM: reference is its name there, by which Config.ExternalSigner finds its
+// signer. For v1a that must be a signer.PublicSigner, and the Secret is its public
+// key; for v1 the Secret has nothing to show. Other schemes cannot. A reference that
+// will not do is a *webhook.InvalidError, field key, code secret_invalid; errors of
+// Config.ExternalSigner are passed on.
+func (m *Manager) CreateEndpointWithKey(ctx context.Context, ep webhook.Endpoint, reference string) (webhook.Endpoint, Secret, error) {
+	key, keyErr := m.externalKey(ctx, ep.Tenant, ep.WithDefaults().Signature, reference)
+	if keyErr != nil && fieldsOf(keyErr) == nil {
+		return webhook.Endpoint{}, Secret{}, fmt.Errorf("create endpoint: %w", keyErr)
+	}
+	ep, err := m.newEndpoint(ep, keyErr)
+	if err != nil {
+		return webhook.Endpoint{}, Secret{}, err
+	}
+	return m.create(ctx, ep, key)
+}
+
+// ImportEndpoint is CreateEndpoint with a secret that receivers have already, by the
+// scheme of the endpoint's Signature: for v1 "whsec_" and base64 of 24 to 64 bytes;
+// for v1a "whsk_" and base64 of an Ed25519 private key; for all others the text
+// itself, 24 to 128 bytes of ASCII. Anything else is a *webhook.InvalidError, field
+// secret, code secret_invalid.
 func (m *Manager) ImportEndpoint(ctx context.Context, ep webhook.Endpoint, secret string) (webhook.Endpoint, Secret, error) {
 	key, keyErr := parseKey(ep.WithDefaults().Signature, secret)
 	ep, err := m.newEndpoint(ep, keyErr)

@@ -27,7 +27,7 @@ func TestCreateEndpoint(t *testing.T) {
 	want := webhook.Endpoint{
 		Tenant: acme, URL: "https://acme.example/", Description: "Büro 7", Labels: []string{"prod"},
 		Headers: map[string]string{"X-Key": manage.Hidden}, MaxInFlight: 3, EventTypes: []string{"*"}, Timeout: 15 * time.Second,
-		AutoPauseAfter: 100, Signature: webhook.SchemeV1, Status: webhook.EndpointActive,
+		AutoPauseAfter: 100, Signature: webhook.Signature{Scheme: webhook.SchemeV1}, Status: webhook.EndpointActive,
 		Method: http.MethodPost, OnPaused: webhook.OnPausedHold,
 		ID: got.ID, Revision: got.Revision, Version: 1, CreatedAt: got.CreatedAt, UpdatedAt: got.CreatedAt,
 	}
@@ -114,7 +114,7 @@ var badEndpoints = []badEndpoint{
 	{"pause cause", func(ep *webhook.Endpoint) { ep.PauseCause = webhook.PausedByGone }, []string{"status_reason invalid_field"}},
 	{"status reason", func(ep *webhook.Endpoint) { ep.StatusReason = "canary-input" }, []string{"status_reason invalid_field"}},
 	{"unknown status", func(ep *webhook.Endpoint) { ep.Status = "canary-input" }, []string{"status invalid_field"}},
-	{"unknown scheme", func(ep *webhook.Endpoint) { ep.Signature = "canary-input" }, []string{"signature invalid_field"}},
+	{"unknown scheme", func(ep *webhook.Endpoint) { ep.Signature.Scheme = "canary-input" }, []string{"signature.scheme invalid_field"}},
 	{
 		"much at once",
 		func(ep *webhook.Endpoint) { ep.Timeout, ep.URL, ep.Version = 1, "https://localhost/", 99 },
@@ -174,7 +174,7 @@ func TestImportEndpoint(t *testing.T) {
 	} {
 		w := newWorld(t)
 		ep := newEndpoint()
-		ep.Signature = tt.scheme
+		ep.Signature.Scheme = tt.scheme
 		got, secret, err := w.ImportEndpoint(t.Context(), ep, tt.secret)
 		w.must(err, "ImportEndpoint: "+tt.name)
 		if secret.Reveal() != tt.shown {
@@ -210,7 +210,7 @@ func TestImportEndpointRefusesSecrets(t *testing.T) {
 		{"none for v1a", "", webhook.SchemeV1a},
 	} {
 		ep := newEndpoint()
-		ep.Signature, ep.Timeout = tt.scheme, time.Hour
+		ep.Signature.Scheme, ep.Timeout = tt.scheme, time.Hour
 		_, _, err := w.ImportEndpoint(t.Context(), ep, tt.secret)
 		wantFields(t, "ImportEndpoint: "+tt.name, err, "timeout_seconds invalid_field", "secret secret_invalid")
 		if key, _ := strings.CutPrefix(tt.secret, "whsec_"); err != nil && len(key) > 8 && strings.Contains(err.Error(), key[:8]) {

@@ -56,6 +56,9 @@ var methods = []method{
 	{name: "Secrets", takes: webhook.PrefixEndpoint, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
 		return answer(m.Secrets(ctx, tenant, id))
 	}},
+	{name: "PublicKeys", takes: webhook.PrefixEndpoint, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+		return answer(m.PublicKeys(ctx, tenant, id))
+	}},
 	{name: "Health", takes: webhook.PrefixEndpoint, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
 		return answer(m.Health(ctx, tenant, id))
 	}},
@@ -203,6 +206,12 @@ var methods = []method{
 		name: "ImportEndpoint", action: webhook.ActionEndpointCreated,
 		call: func(ctx context.Context, m *manage.Manager, tenant, _ string) (any, error) {
 			return created(m.ImportEndpoint(ctx, webhook.Endpoint{Tenant: tenant, URL: "https://own.example/"}, ownSecret))
+		},
+	},
+	{
+		name: "CreateEndpointWithKey", action: webhook.ActionEndpointCreated,
+		call: func(ctx context.Context, m *manage.Manager, tenant, _ string) (any, error) {
+			return created(m.CreateEndpointWithKey(ctx, webhook.Endpoint{Tenant: tenant, URL: "https://own.example/"}, ownKey))
 		},
 	},
 	// The last one of those that take an endpoint, because it succeeds once.

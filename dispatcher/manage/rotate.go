@@ -13,12 +13,19 @@ import (
 
 // Rotation says how to replace the secret of an endpoint.
 type Rotation struct {
-	// Scheme is that of the new secret; rotating is how an endpoint changes it.
+	// Signature is how the new secret signs; rotating is how an endpoint changes
+	// it. The old secret goes on as it did: both signatures are sent, unless both
+	// need the same header and that has room for one (github, custom), which is
+	// the new one's.
 	// Defaults to the endpoint's.
-	Scheme webhook.SignatureScheme
+	Signature webhook.Signature
 	// Secret is the new secret, as ImportEndpoint takes it.
 	// Defaults to one made for it.
 	Secret string
+	// Key is the reference of a new key that stays outside (see
+	// CreateEndpointWithKey), in the place of a secret.
+	// Defaults to none.
+	Key string
 	// Overlap is how long the old secret goes on signing beside the new one, at
 	// most 7 days; negative is not at all.
 	// Defaults to 24 hours.
@@ -42,21 +49,24 @@ var ErrTooManySecrets = errors.New("too many secrets are in use")
 // the receiver can change over without missing a delivery; older ones keep the
 // end that they had.
 //
-// Errors are store.ErrNotFound, ErrTooManySecrets and *webhook.InvalidError with
-// the fields scheme, secret (code secret_invalid, also for a secret that signs
-// already) and overlap_seconds. After store.ErrUnknown the new secret may be
+// Errors are store.ErrNotFound, ErrTooManySecrets, those of Config.ExternalSigner,
+// and *webhook.InvalidError with the fields of signature, secret and key (code
+// secret_invalid, also for one that signs already) and overlap_seconds. After store.ErrUnknown the new secret may be
 // signing: rotate again.
 func (m *Manager) RotateSecret(ctx context.Context, tenant, endpoint string, r Rotation) (Secret, error) {
 	rec, err := m.record(ctx, tenant, endpoint)
 	if err != nil {
 		return Secret{}, err
 	}
+	if rec.Endpoint, err = m.d.OpenEndpoint(ctx, rec); err != nil { // the signature's header must not be one of them
+		return Secret{}, fmt.Errorf("rotate secret: %w", err)
+	}
 	at := now()
 	present, err := m.signing(ctx, tenant, endpoint, at)
 	if err != nil {
 		return Secret{}, err
 	}
-	key, err := r.key(rec.Signature, present)
+	key, err := m.rotated(ctx, rec, r, present)
 	if err != nil {
 		return Secret{}, err
 	}
@@ -86,7 +96,7 @@ func (m *Manager) RotateSecret(ctx context.Context, tenant, endpoint string, r R
 // auditRotation returns the record of a rotation: of either secret its fingerprint.
 func (m *Manager) auditRotation(ctx context.Context, next store.SecretRecord, present []store.SecretRecord, until time.Time) (webhook.AuditRecord, error) {
 	of := func(s store.SecretRecord) map[string]any {
-		return map[string]any{"secret_id": s.ID, "scheme": s.Scheme, "fingerprint": s.Fingerprint}
+		return map[string]any{"secret_id": s.ID, "scheme": s.Signature.String(), "fingerprint": s.Fingerprint}
 	}
 	var before any
 	after := of(next)
@@ -97,16 +107,28 @@ func (m *Manager) auditRotation(ctx context.Context, next store.SecretRecord, pr
 	return m.audit(ctx, webhook.AuditRecord{Tenant: next.Tenant, Action: webhook.ActionSecretRotated, Resource: next.Endpoint}, before, after)
 }
 
-// key returns the new key of a rotation, or every field at fault.
-func (r Rotation) key(scheme webhook.SignatureScheme, present []store.SecretRecord) (key signingKey, err error) {
+// rotated returns the new key of a rotation, or every field at fault.
+func (m *Manager) rotated(ctx context.Context, rec store.EndpointRecord, r Rotation, present []store.SecretRecord) (key signingKey, err error) {
 	var inv webhook.InvalidError
-	scheme = cmp.Or(r.Scheme, scheme)
-	if scheme != webhook.SchemeV1 && scheme != webhook.SchemeV1a {
-		inv.Add("scheme", webhook.CodeInvalidField, "Must be v1 or v1a.")
-	} else if r.Secret != "" {
-		key, err = parseKey(scheme, r.Secret)
-		inv.Fields = append(inv.Fields, fieldsOf(err)...)
+	signature := cmp.Or(r.Signature, rec.Signature)
+	signatureErr := signature.Validate(rec.Headers)
+	inv.Fields = append(inv.Fields, fieldsOf(signatureErr)...)
+	if signature.Scheme == "" {
+		signature.Scheme = webhook.SchemeV1
 	}
+	switch {
+	case r.Secret != "" && r.Key != "":
+		inv.Add("key", webhook.CodeInvalidField, "Give a secret or a key.")
+	case signatureErr != nil: // says nothing about what a key must be
+	case r.Key != "":
+		key, err = m.externalKey(ctx, rec.Tenant, signature, r.Key)
+	case r.Secret != "":
+		key, err = parseKey(signature, r.Secret)
+	}
+	if err != nil && fieldsOf(err) == nil {
+		return signingKey{}, fmt.Errorf("rotate secret: %w", err)
+	}
+	inv.Fields = append(inv.Fields, fieldsOf(err)...)
 	for _, s := range present {
 		if s.Fingerprint == key.shown.Fingerprint() {
 			inv.Add("secret", webhook.CodeSecretInvalid, "Is in use already; give another one.")
@@ -118,8 +140,8 @@ func (r Rotation) key(scheme webhook.SignatureScheme, present []store.SecretReco
 	if err := inv.Err(); err != nil {
 		return signingKey{}, err
 	}
-	if r.Secret == "" {
-		return newKey(scheme)
+	if r.Secret == "" && r.Key == "" {
+		return newKey(signature)
 	}
 	return key, nil
 }
@@ -127,12 +149,15 @@ func (r Rotation) key(scheme webhook.SignatureScheme, present []store.SecretReco
 // SecretInfo is what can be read of a secret.
 type SecretInfo struct {
 	// ID is "sec_" and a ULID.
-	ID     string
-	Scheme webhook.SignatureScheme
+	ID        string
+	Signature webhook.Signature
 	// Fingerprint is that of Secret.Fingerprint.
 	Fingerprint string
-	// PublicKey is the whpk_ key that receivers verify with; empty for v1.
+	// PublicKey is the whpk_ key that receivers of v1a verify with; empty for
+	// other schemes.
 	PublicKey string
+	// Key is the reference of a key that stays outside, or "".
+	Key       string
 	CreatedAt time.Time
 	// Until is when the secret stops signing; zero for the present one.
 	Until time.Time
@@ -151,13 +176,13 @@ func (m *Manager) Secrets(ctx context.Context, tenant, endpoint string) ([]Secre
 	}
 	infos := make([]SecretInfo, len(records))
 	for i, s := range records {
-		infos[i] = SecretInfo{ID: s.ID, Scheme: s.Scheme, Fingerprint: s.Fingerprint, CreatedAt: s.CreatedAt, Until: s.Until}
-		key, ok, err := m.d.PublicKey(ctx, s)
+		facts, err := m.d.DescribeSecret(ctx, s)
 		if err != nil {
 			return nil, err
 		}
-		if ok {
-			infos[i].PublicKey = key.String()
+		infos[i] = SecretInfo{
+			ID: s.ID, Signature: s.Signature, Fingerprint: s.Fingerprint, CreatedAt: s.CreatedAt, Until: s.Until,
+			PublicKey: facts.PublicKey.String(), Key: facts.Reference,
 		}
 	}
 	return infos, nil
@@ -176,16 +201,4 @@ func (m *Manager) signing(ctx context.Context, tenant, endpoint string, at time.
 		}
 	}
 	return live, nil
-}
-
-// sealKey returns a new secret of an endpoint as a store keeps it.
-func (m *Manager) sealKey(ctx context.Context, tenant, endpoint string, key signingKey) (store.SecretRecord, error) {
-	id, err := m.d.NewID(webhook.PrefixSecret)
-	if err != nil {
-		return store.SecretRecord{}, err
-	}
-	return m.d.SealSecret(ctx, store.SecretRecord{
-		ID: id, Tenant: tenant, Endpoint: endpoint, Scheme: key.scheme,
-		Fingerprint: key.shown.Fingerprint(), CreatedAt: now(),
-	}, key.text())
 }

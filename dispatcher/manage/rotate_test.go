@@ -15,6 +15,8 @@ import (
 	"github.com/postrider/postrider/webhook"
 )
 
+var v1a = webhook.Signature{Scheme: webhook.SchemeV1a}
+
 func TestRotateSecret(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
@@ -55,18 +57,18 @@ func TestSecrets(t *testing.T) {
 		w.must(err, "CreateEndpoint")
 		created := time.Now().UTC()
 		time.Sleep(time.Hour)
-		second, err := w.RotateSecret(t.Context(), acme, ep.ID, manage.Rotation{Scheme: webhook.SchemeV1a})
+		second, err := w.RotateSecret(t.Context(), acme, ep.ID, manage.Rotation{Signature: v1a})
 		w.must(err, "RotateSecret")
 		want := []manage.SecretInfo{
-			{Scheme: webhook.SchemeV1a, Fingerprint: second.Fingerprint(), PublicKey: second.Reveal(), CreatedAt: created.Add(time.Hour)},
-			{Scheme: webhook.SchemeV1, Fingerprint: first.Fingerprint(), CreatedAt: created, Until: created.Add(25 * time.Hour)},
+			{Signature: v1a, Fingerprint: second.Fingerprint(), PublicKey: second.Reveal(), CreatedAt: created.Add(time.Hour)},
+			{Signature: webhook.Signature{Scheme: webhook.SchemeV1}, Fingerprint: first.Fingerprint(), CreatedAt: created, Until: created.Add(25 * time.Hour)},
 		}
 		got, err := w.Secrets(t.Context(), acme, ep.ID)
 		w.must(err, "Secrets")
 		if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(manage.SecretInfo{}, "ID")); diff != "" {
 			t.Errorf("Secrets after a rotation differ:\n%s", diff)
 		}
-		if now, err := w.Endpoint(t.Context(), acme, ep.ID); err != nil || now.Signature != webhook.SchemeV1a {
+		if now, err := w.Endpoint(t.Context(), acme, ep.ID); err != nil || now.Signature != v1a {
 			t.Errorf("scheme after rotating to v1a = %s, %v; want v1a", now.Signature, err)
 		}
 		time.Sleep(24 * time.Hour)
@@ -88,12 +90,12 @@ func TestRotateSecretRefuses(t *testing.T) {
 		want []string
 	}{
 		{"overlap", manage.Rotation{Overlap: 7*24*time.Hour + 1}, []string{"overlap_seconds invalid_field"}},
-		{"scheme", manage.Rotation{Scheme: "canary-input"}, []string{"scheme invalid_field"}},
+		{"scheme", manage.Rotation{Signature: webhook.Signature{Scheme: "canary-input"}}, []string{"signature.scheme invalid_field"}},
 		{"short secret", manage.Rotation{Secret: "whsec_Y2FuYXJ5"}, []string{"secret secret_invalid"}},
 		{"no prefix", manage.Rotation{Secret: strings.TrimPrefix(present, "whsec_")}, []string{"secret secret_invalid"}},
 		{"present secret", manage.Rotation{Secret: present}, []string{"secret secret_invalid"}},
 		{"key of another scheme", manage.Rotation{Secret: "whsk_" + seedBase64}, []string{"secret secret_invalid"}},
-		{"secret of another scheme", manage.Rotation{Secret: present, Scheme: webhook.SchemeV1a}, []string{"secret secret_invalid"}},
+		{"secret of another scheme", manage.Rotation{Secret: present, Signature: v1a}, []string{"secret secret_invalid"}},
 		{"both", manage.Rotation{Secret: "canary-input", Overlap: 1 << 60}, []string{"secret secret_invalid", "overlap_seconds invalid_field"}},
 	} {
 		secret, err := w.RotateSecret(t.Context(), acme, ep.ID, tt.r)

@@ -39,7 +39,7 @@ func TestSecretVerifies(t *testing.T) {
 	for scheme, prefix := range map[webhook.SignatureScheme]string{webhook.SchemeV1: "whsec_", webhook.SchemeV1a: "whpk_"} {
 		w := newWorld(t)
 		ep := newEndpoint()
-		ep.Signature = scheme
+		ep.Signature.Scheme = scheme
 		ep, secret, err := w.CreateEndpoint(t.Context(), ep)
 		w.must(err, "CreateEndpoint")
 		if !strings.HasPrefix(secret.Reveal(), prefix) {

@@ -44,9 +44,11 @@ func TestUpdateEndpointUnchanged(t *testing.T) {
 		"nothing":          func(*webhook.Endpoint) {},
 		"what was read":    func(e *webhook.Endpoint) { *e = ep.Clone() },
 		"another spelling": func(e *webhook.Endpoint) { e.URL = "https://ACME.example:443/hooks" },
-		"defaults":         func(e *webhook.Endpoint) { e.Timeout, e.AutoPauseAfter, e.Status, e.Signature = 0, 0, "", "" },
-		"the same header":  func(e *webhook.Endpoint) { e.Headers = map[string]string{"X-Key": "canary"} },
-		"empty for nil":    func(e *webhook.Endpoint) { e.Labels, e.Metadata = []string{}, map[string]string{} },
+		"defaults": func(e *webhook.Endpoint) {
+			e.Timeout, e.AutoPauseAfter, e.Status, e.Signature = 0, 0, "", webhook.Signature{}
+		},
+		"the same header": func(e *webhook.Endpoint) { e.Headers = map[string]string{"X-Key": "canary"} },
+		"empty for nil":   func(e *webhook.Endpoint) { e.Labels, e.Metadata = []string{}, map[string]string{} },
 		"empty for none": func(e *webhook.Endpoint) {
 			e.Sources, e.SuccessStatuses, e.AllowedIPs, e.DeniedIPs = []string{}, []int{}, []string{}, []string{}
 		},
@@ -95,9 +97,9 @@ func TestUpdateEndpointRefuses(t *testing.T) {
 	for _, tt := range []badEndpoint{
 		{"tenant", func(ep *webhook.Endpoint) { ep.Tenant = globex }, []string{"tenant invalid_field"}},
 		{"pause", func(ep *webhook.Endpoint) { ep.Status = webhook.EndpointPaused }, []string{"status invalid_field"}},
-		{"scheme", func(ep *webhook.Endpoint) { ep.Signature = webhook.SchemeV1a }, []string{"signature invalid_field"}},
+		{"scheme", func(ep *webhook.Endpoint) { ep.Signature.Scheme = webhook.SchemeV1a }, []string{"signature invalid_field"}},
 		{"unknown status", func(ep *webhook.Endpoint) { ep.Status = "canary-input" }, []string{"status invalid_field", "status invalid_field"}},
-		{"unknown scheme", func(ep *webhook.Endpoint) { ep.Signature = "canary-input" }, []string{"signature invalid_field", "signature invalid_field"}},
+		{"unknown scheme", func(ep *webhook.Endpoint) { ep.Signature.Scheme = "canary-input" }, []string{"signature.scheme invalid_field", "signature invalid_field"}},
 	} {
 		cases = slices.DeleteFunc(cases, func(c badEndpoint) bool { return c.name == tt.name })
 		cases = append(cases, tt)

@@ -15,6 +15,7 @@ import (
 	"github.com/postrider/postrider/dispatcher"
 	"github.com/postrider/postrider/dispatcher/manage"
 	"github.com/postrider/postrider/dispatcher/transport"
+	"github.com/postrider/postrider/signer"
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/store/memstore"
 	"github.com/postrider/postrider/webhook"
@@ -41,12 +42,25 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return newWorldWith(t, dispatcher.Config{ExternalSigner: func(_ context.Context, _, reference string) (signer.Signer, error) {
+		if reference != ownKey {
+			return nil, signer.ErrNoKey
+		}
+		return signer.NewSecret()
+	}})
+}
+
+// ownKey is the reference of a key that stays outside, which all tenants may use.
+const ownKey = "own-key"
+
+// newWorldWith is newWorld with more of a configuration.
+func newWorldWith(t *testing.T, cfg dispatcher.Config) *world {
+	t.Helper()
 	w := &world{t: t, store: &faultyStore{Store: memstore.New()}, logs: new(strings.Builder), answer: status(200)}
-	d, err := dispatcher.New(w.store, dispatcher.Config{
-		Transport:             transport.TransportFunc(w.send),
-		Logger:                zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zapcore.EncoderConfig{MessageKey: "m"}), zapcore.Lock(zapcore.AddSync(w.logs)), zap.DebugLevel)),
-		AllowPlaintextSecrets: true,
-	})
+	cfg.Transport = transport.TransportFunc(w.send)
+	cfg.Logger = zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zapcore.EncoderConfig{MessageKey: "m"}), zapcore.Lock(zapcore.AddSync(w.logs)), zap.DebugLevel))
+	cfg.AllowPlaintextSecrets = true
+	d, err := dispatcher.New(w.store, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,11 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/postrider/postrider/dispatcher/seal"
 	"github.com/postrider/postrider/dispatcher/transport/guard"
-	"github.com/postrider/postrider/signer"
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/webhook"
 )
@@ -24,13 +22,6 @@ type Route struct {
 	echo     echo
 	// list narrows where requests may go, or is nil.
 	list *guard.List
-}
-
-// routeSigner is a signer with the time at which it stops signing; zero for the
-// present one.
-type routeSigner struct {
-	signer.Signer
-	until time.Time
 }
 
 // NewRoute opens the sealed parts of an endpoint; of a deleted one there is
@@ -54,19 +45,9 @@ func NewRoute(ctx context.Context, sealer seal.Sealer, ep store.EngineEndpoint) 
 		if err != nil {
 			return nil, err
 		}
-		r.signers = append(r.signers, routeSigner{s, rec.Until})
+		r.signers = append(r.signers, s)
 	}
 	return r, nil
-}
-
-// signersAt returns who signs at a time, the present secret first.
-func (r *Route) signersAt(at time.Time, buf []signer.Signer) []signer.Signer {
-	for _, s := range r.signers {
-		if s.until.IsZero() || at.Before(s.until) {
-			buf = append(buf, s.Signer)
-		}
-	}
-	return buf
 }
 
 // header returns the headers of a request without its signature, in a map of

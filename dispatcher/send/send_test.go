@@ -49,7 +49,7 @@ func route(t *testing.T, headers map[string]string) *send.Route {
 		t.Errorf("SealEndpoint left the headers in the record: %v", rec.Headers)
 	}
 	secret, err := send.SealSecret(t.Context(), seal.Plaintext{},
-		store.SecretRecord{Tenant: "acme", ID: "sec_1", Scheme: webhook.SchemeV1}, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+		store.SecretRecord{Tenant: "acme", ID: "sec_1", Signature: webhook.Signature{Scheme: webhook.SchemeV1}}, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,10 +3,7 @@ package send
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net/http"
 	"runtime/debug"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -15,7 +12,6 @@ import (
 	"github.com/postrider/postrider/dispatcher/clock"
 	"github.com/postrider/postrider/dispatcher/transport"
 	"github.com/postrider/postrider/dispatcher/transport/guard"
-	"github.com/postrider/postrider/signer"
 	"github.com/postrider/postrider/webhook"
 )
 
@@ -27,6 +23,7 @@ type Sender struct {
 	userAgent  string
 	log        *zap.Logger
 	complained atomic.Int64
+	keys       ExternalKeys
 }
 
 // NewSender returns a sender over a transport. tenantList tells, at each attempt,
@@ -37,6 +34,13 @@ func NewSender(t transport.Transport, tenantList func(tenant string) *guard.List
 		tenantList = func(string) *guard.List { return nil }
 	}
 	return &Sender{transport: t, tenantList: tenantList, userAgent: userAgent, log: log}
+}
+
+// WithKeys lets the sender sign with keys that stay outside, and returns it. It is
+// called before the first Send.
+func (s *Sender) WithKeys(keys ExternalKeys) *Sender {
+	s.keys = keys
+	return s
 }
 
 // Exchange is one request and what came of it.
@@ -70,13 +74,13 @@ func (s *Sender) Send(ctx context.Context, r *Route, msg *Message, timeout time.
 			x.Attempt.Timings.Total = x.At.Sub(began)
 		}
 	}()
-	if err := s.sign(ctx, header, r, msg, began); err != nil {
-		s.log.Error("sign a delivery", zap.String("endpoint", r.Endpoint.ID), zap.Error(err))
-		x.Answer = Answer{Class: webhook.ClassInternal}
-		return x
-	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	if err := s.sign(ctx, header, r, msg, began); err != nil {
+		x.unsigned(ctx)
+		s.log.Error("sign a delivery", zap.String("endpoint", r.Endpoint.ID), zap.Error(err))
+		return x
+	}
 	resp, err := s.transport.Send(ctx, &transport.Request{
 		URL: r.Endpoint.URL, Method: r.Endpoint.Method, Header: header, Body: msg.body,
 		Scope: guard.Scope{Tenant: s.tenantList(r.Endpoint.Tenant), Endpoint: r.list},
@@ -90,20 +94,13 @@ func (s *Sender) Send(ctx context.Context, r *Route, msg *Message, timeout time.
 	return x
 }
 
-// sign sets the headers of Standard Webhooks. The timestamp is the attempt's.
-func (s *Sender) sign(ctx context.Context, header http.Header, r *Route, msg *Message, at time.Time) error {
-	var buf [2]signer.Signer
-	signature, err := signer.Header(ctx, msg.id, at, msg.body, r.signersAt(at, buf[:0])...)
-	if err != nil {
-		return fmt.Errorf("sign event %s: %w", msg.id, err)
+// unsigned says that there is no signature, and so no request. It is our own doing,
+// whether a key could not be reached or we broke off.
+func (x *Exchange) unsigned(ctx context.Context) {
+	x.Answer = Answer{Class: webhook.ClassInternal}
+	if errors.Is(ctx.Err(), context.Canceled) {
+		x.Class = webhook.ClassCanceled
 	}
-	values := [5]string{"application/json", s.userAgent, msg.id, strconv.FormatInt(at.Unix(), 10), signature}
-	header["Content-Type"] = values[0:1:1]
-	header["User-Agent"] = values[1:2:2]
-	header["Webhook-Id"] = values[2:3:3]
-	header["Webhook-Timestamp"] = values[3:4:4]
-	header["Webhook-Signature"] = values[4:5:5]
-	return nil
 }
 
 // complain logs what went wrong on our side, once a second at most: an egress proxy

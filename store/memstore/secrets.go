@@ -59,7 +59,7 @@ func (s *Store) RotateSecret(ctx context.Context, now time.Time, secret store.Se
 		}
 		rotated = append(rotated, old)
 	}
-	ep.secrets, ep.Signature = rotated, secret.Scheme
+	ep.secrets, ep.Signature = rotated, secret.Signature
 	s.changed(ep, now)
 	s.audit(now, audit)
 	return nil

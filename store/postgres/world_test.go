@@ -124,7 +124,7 @@ func (w *tenant) endpoint(st store.Store) store.EndpointRecord {
 		URL: "https://receiver.example/hooks", EventTypes: []string{"*"},
 	}.WithDefaults()}
 	secret := store.SecretRecord{
-		ID: webhook.NewID(webhook.PrefixSecret), Tenant: w.name, Endpoint: ep.ID, Scheme: webhook.SchemeV1, Sealed: []byte("sealed"),
+		ID: webhook.NewID(webhook.PrefixSecret), Tenant: w.name, Endpoint: ep.ID, Signature: webhook.Signature{Scheme: webhook.SchemeV1}, Sealed: []byte("sealed"),
 	}
 	ep, err := st.CreateEndpoint(w.t.Context(), time.Now(), ep, secret, 0)
 	must(w.t, err, "CreateEndpoint")

@@ -56,7 +56,7 @@ func encodeConfig(ep *webhook.Endpoint) (string, error) {
 	c := endpointConfig{
 		URL: ep.URL, Description: ep.Description, Labels: ep.Labels, EventTypes: ep.EventTypes,
 		Timeout: ep.Timeout, MaxInFlight: ep.MaxInFlight, AutoPauseAfter: ep.AutoPauseAfter,
-		Signature: string(ep.Signature), DiscardResponses: ep.DiscardResponses, Metadata: ep.Metadata,
+		Signature: ep.Signature.String(), DiscardResponses: ep.DiscardResponses, Metadata: ep.Metadata,
 		Status: string(ep.Status), PauseCause: string(ep.PauseCause), StatusReason: ep.StatusReason,
 		Sources: ep.Sources, Method: ep.Method, Rate: ep.RateLimit.PerSecond, Burst: ep.RateLimit.Burst,
 		BatchMax: ep.Batch.MaxEvents, BatchWait: ep.Batch.MaxWait,
@@ -81,7 +81,7 @@ func decodeConfig(text string, ep *webhook.Endpoint) error {
 	}
 	ep.URL, ep.Description, ep.Labels, ep.EventTypes = c.URL, c.Description, c.Labels, c.EventTypes
 	ep.Timeout, ep.MaxInFlight, ep.AutoPauseAfter = c.Timeout, c.MaxInFlight, c.AutoPauseAfter
-	ep.Signature, ep.DiscardResponses, ep.Metadata = webhook.SignatureScheme(c.Signature), c.DiscardResponses, c.Metadata
+	ep.Signature, ep.DiscardResponses, ep.Metadata = webhook.ParseSignature(c.Signature), c.DiscardResponses, c.Metadata
 	ep.Status, ep.PauseCause = webhook.EndpointStatus(c.Status), webhook.PauseCause(c.PauseCause)
 	ep.StatusReason = c.StatusReason
 	ep.Sources, ep.Method = c.Sources, c.Method

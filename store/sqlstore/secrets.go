@@ -26,8 +26,10 @@ func SecretColumns(alias string) string { return columnsOf(alias, secretColumns)
 
 // ScanSecret reads the secret of a row.
 func ScanSecret(r Row, sec *store.SecretRecord) error {
-	return r.Scan(&sec.Tenant, &sec.Endpoint, &sec.ID, (*string)(&sec.Scheme), &sec.Sealed, &sec.Fingerprint,
-		&sec.CreatedAt, &sec.Until)
+	var signature string
+	err := r.Scan(&sec.Tenant, &sec.Endpoint, &sec.ID, &signature, &sec.Sealed, &sec.Fingerprint, &sec.CreatedAt, &sec.Until)
+	sec.Signature = webhook.ParseSignature(signature)
+	return err
 }
 
 func readSecrets(ctx context.Context, c Conn, tenant, endpoint string) ([]store.SecretRecord, error) {
@@ -54,7 +56,7 @@ func insertSecret(ctx context.Context, c Conn, sec store.SecretRecord) error {
 	_, err := c.Exec(ctx, `
 		INSERT INTO postrider_secrets (tenant, endpoint, id, scheme, sealed, fingerprint, created_at, until)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		sec.Tenant, sec.Endpoint, sec.ID, string(sec.Scheme), sealed, sec.Fingerprint, sec.CreatedAt.UnixMicro(), micros(sec.Until))
+		sec.Tenant, sec.Endpoint, sec.ID, sec.Signature.String(), sealed, sec.Fingerprint, sec.CreatedAt.UnixMicro(), micros(sec.Until))
 	return err
 }
 
@@ -94,7 +96,7 @@ func (s *Store) RotateSecret(ctx context.Context, now time.Time, secret store.Se
 		if err := insertSecret(ctx, c, secret); err != nil {
 			return err
 		}
-		ep.Signature, ep.Revision = secret.Scheme, revision
+		ep.Signature, ep.Revision = secret.Signature, revision
 		if err := changeEndpoint(ctx, c, now, &ep); err != nil {
 			return err
 		}

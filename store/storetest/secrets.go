@@ -80,13 +80,16 @@ func secretRotation(w *world) {
 func secretRotationSetsTheScheme(w *world) {
 	ep := w.endpoint(acme)
 	secret := w.newSecret(acme, ep.ID)
-	secret.Scheme = webhook.SchemeV1a
+	secret.Signature = webhook.Signature{Scheme: webhook.SchemeStripe, Header: "Acme-Signature"}
 	w.advance(time.Minute)
 	w.rotate(secret, w.now)
 	got, err := w.store.Endpoint(w.ctx, acme, ep.ID)
 	w.must(err, "Endpoint")
-	if got.Signature != webhook.SchemeV1a || got.Revision <= ep.Revision || got.Revision != w.revision(acme) {
-		w.t.Errorf("Endpoint after rotating to v1a: %s at revision %d; want v1a at a later one, the tenant's: processes would not notice", got.Signature, got.Revision)
+	if got.Signature != secret.Signature || got.Revision <= ep.Revision || got.Revision != w.revision(acme) {
+		w.t.Errorf("Endpoint after rotating to another scheme: %s at revision %d; want the secret's at a later one, the tenant's: processes would not notice", got.Signature, got.Revision)
+	}
+	if got := w.present(ep); got.Signature != secret.Signature {
+		w.t.Errorf("secret after a rotation signs %q; want %q", got.Signature, secret.Signature)
 	}
 	if _, err := w.store.UpdateEndpoint(w.ctx, w.now, ep); !errors.Is(err, store.ErrVersion) {
 		w.t.Errorf("UpdateEndpoint of the version before a rotation: error %v; want ErrVersion: it would set the old scheme for the new secret", err)

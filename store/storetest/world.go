@@ -118,7 +118,7 @@ func (w *world) newEndpoint(tenant string) store.EndpointRecord {
 func (w *world) newSecret(tenant, endpoint string) store.SecretRecord {
 	id := w.id(webhook.PrefixSecret)
 	return store.SecretRecord{
-		ID: id, Tenant: tenant, Endpoint: endpoint, Scheme: webhook.SchemeV1,
+		ID: id, Tenant: tenant, Endpoint: endpoint, Signature: webhook.Signature{Scheme: webhook.SchemeV1},
 		Sealed: []byte("sealed " + id), Fingerprint: "sha256:" + id, CreatedAt: w.now,
 	}
 }
