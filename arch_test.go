@@ -31,7 +31,7 @@ var rules = map[string]rule{
 	"": {},
 
 	"signer":     {},
-	"signer/jwe": {local: []string{"signer", "webhook"}, modules: []string{"github.com/go-jose/go-jose/v4"}},
+	"signer/jwe": {local: []string{"signer", "signer/redact"}, modules: []string{"github.com/go-jose/go-jose/v4"}},
 
 	"webhook":         {local: []string{"signer", "signer/redact"}, modules: []string{"github.com/cenkalti/backoff/v4", "github.com/oklog/ulid/v2"}},
 	"webhook/schema":  {local: []string{"webhook"}, modules: []string{"github.com/santhosh-tekuri/jsonschema/v6"}},
@@ -56,7 +56,7 @@ var rules = map[string]rule{
 	"dispatcher/audit":     {local: []string{"webhook"}},
 	"dispatcher/quota":     {local: []string{"webhook", "store", "dispatcher/clock"}},
 	"dispatcher/send": {
-		local:   []string{"signer", "webhook", "store", "dispatcher/clock", "dispatcher/seal", "dispatcher/transport", "dispatcher/transport/guard"},
+		local:   []string{"signer", "signer/jwe", "webhook", "store", "dispatcher/clock", "dispatcher/seal", "dispatcher/transport", "dispatcher/transport/guard"},
 		modules: []string{"go.uber.org/zap", "go.opentelemetry.io/otel"},
 	},
 	"dispatcher/schedule": {local: []string{"webhook", "store", "dispatcher/clock", "dispatcher/lane", "dispatcher/send"}},

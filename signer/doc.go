@@ -16,7 +16,8 @@
 // [Deduplicator] and each is handled once. [NewMemory] makes one for a single
 // process, package sqldedup one in the receiver's database. A [Router] hands
 // events to handlers by their type, and [AllowList] turns away whoever does not
-// come from the sender's addresses.
+// come from the sender's addresses. Package jwe has the [Decrypter] for payloads
+// that the sender encrypts.
 //
 // While the sender rotates a key, give both the new one and the old one, each
 // as an argument of its own. Where there is no http.Handler, call
@@ -44,6 +45,9 @@
 // anybody can make. For the same reason a v1 signature is checked with secrets
 // only and a v1a signature with public keys only. A Secret and a PrivateKey
 // print, log and marshal as ***; the one way to the text is Reveal.
+//
+// A [TextSecret] is the key of the other schemes, those of GitHub, Stripe and one's
+// own header; see [Scheme].
 //
 // # What is signed
 //

@@ -32,6 +32,9 @@ const (
 // that Verify refuses is answered 401 with one fixed text, a body over the
 // limit 413, and one that breaks off 400. OnReject learns the reason.
 //
+// With a Decrypter, next reads what the sender has encrypted, and its Content-Type;
+// what cannot be decrypted is answered 400.
+//
 // With Duplicates, a webhook that was handled is answered 200 without calling
 // next. Handled is what next returned from with a 2xx; after any other status or
 // a panic the next delivery is passed on. A webhook that is being handled at this
@@ -39,6 +42,7 @@ const (
 // duplicates cannot be told; the sender tries both again.
 func (v *Verifier) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		received := r
 		c, err := v.readClaim(r.Header) // first: most noise needs no body read
 		if err != nil {
 			v.reject(w, r, err)
@@ -51,6 +55,10 @@ func (v *Verifier) Middleware(next http.Handler) http.Handler {
 		}
 		if err := v.match(c, body); err != nil {
 			v.reject(w, r, err)
+			return
+		}
+		if r, body, err = v.decrypted(r, body); err != nil {
+			v.reject(w, received, err)
 			return
 		}
 		r = v.verifiedRequest(r, c, body)
@@ -134,6 +142,8 @@ func (v *Verifier) reject(w http.ResponseWriter, r *http.Request, reason error) 
 		status, text = http.StatusRequestEntityTooLarge, textTooLarge
 	case errors.As(reason, &broken):
 		status, text = http.StatusBadRequest, textUnreadable
+	case errors.Is(reason, ErrDecrypt):
+		status, text = http.StatusBadRequest, textUndecryptable
 	}
 	refuse(w, status, text)
 }

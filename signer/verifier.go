@@ -84,6 +84,11 @@ type VerifierConfig struct {
 	// Defaults to 1 MiB.
 	MaxBody int64
 
+	// Decrypter opens what Middleware passes on, if the sender has encrypted it
+	// (Content-Type application/jose); Verify does not decrypt.
+	// Defaults to nil: such a body is passed on as it is.
+	Decrypter Decrypter
+
 	// Duplicates lets Middleware pass each webhook on once.
 	// Defaults to nil: every delivery is passed on, repetitions too.
 	Duplicates Deduplicator
@@ -108,6 +113,7 @@ type Verifier struct {
 	publics    []PublicKey
 	tolerance  int64 // seconds
 	maxBody    int64
+	decrypter  Decrypter
 	duplicates Deduplicator
 	onReject   func(*http.Request, error)
 }
@@ -142,6 +148,7 @@ func NewVerifierWith(cfg VerifierConfig) (*Verifier, error) {
 		publics:    append([]PublicKey(nil), cfg.PublicKeys...),
 		tolerance:  int64(cfg.Tolerance / time.Second),
 		maxBody:    cfg.MaxBody,
+		decrypter:  cfg.Decrypter,
 		duplicates: cfg.Duplicates,
 		onReject:   cfg.OnReject,
 	}

@@ -96,6 +96,8 @@ type Endpoint struct {
 	TLS TLS
 	// Signature is how the present secret signs. Defaults to v1.
 	Signature Signature
+	// Encryption hides payloads from all but the receiver. Defaults to none.
+	Encryption Encryption
 	// DiscardResponses keeps response headers and bodies out of the attempt
 	// log. Defaults to keeping up to 16 KiB.
 	DiscardResponses bool
@@ -197,6 +199,7 @@ func (ep Endpoint) Validate() error {
 		inv.Add("max_in_flight", CodeInvalidField, fmt.Sprintf("Must be 1 to %d.", maxInFlightLimit))
 	}
 	ep.Signature.validate(&inv, ep.Headers)
+	ep.Encryption.validate(&inv)
 	if ep.Status != "" && ep.Status != EndpointActive && ep.Status != EndpointPaused {
 		inv.Add("status", CodeInvalidField, "Must be active or paused.")
 	}

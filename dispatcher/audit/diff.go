@@ -21,7 +21,7 @@ var fields = map[string]func(reflect.Value) any{
 	"URL": redactURL, "Description": plain, "Labels": plain, "EventTypes": plain, "Sources": plain, "Method": plain,
 	"Timeout": plain, "Retry": plain, "MaxInFlight": plain, "RateLimit": plain, "Batch": plain, "Order": plain,
 	"Priority": plain, "OnPaused": plain, "SuccessStatuses": plain, "DeadLetter": plain, "AutoPauseAfter": plain,
-	"Auth": showAuth, "TLS": showTLS, "Signature": plain, "DiscardResponses": plain, "Status": plain, "PauseCause": plain, "StatusReason": plain,
+	"Auth": showAuth, "TLS": showTLS, "Signature": plain, "Encryption": plain, "DiscardResponses": plain, "Status": plain, "PauseCause": plain, "StatusReason": plain,
 }
 
 // bookkeeping are the fields that the record itself says, or nobody has changed.

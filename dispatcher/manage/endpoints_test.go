@@ -114,6 +114,7 @@ var badEndpoints = []badEndpoint{
 	{"pause cause", func(ep *webhook.Endpoint) { ep.PauseCause = webhook.PausedByGone }, []string{"status_reason invalid_field"}},
 	{"status reason", func(ep *webhook.Endpoint) { ep.StatusReason = "canary-input" }, []string{"status_reason invalid_field"}},
 	{"unknown status", func(ep *webhook.Endpoint) { ep.Status = "canary-input" }, []string{"status invalid_field"}},
+	{"private key to encrypt for", func(ep *webhook.Endpoint) { ep.Encryption.JWK = `{"kty":"oct","k":"canary-input"}` }, []string{"encryption.jwk invalid_field"}},
 	{"unknown scheme", func(ep *webhook.Endpoint) { ep.Signature.Scheme = "canary-input" }, []string{"signature.scheme invalid_field"}},
 	{
 		"much at once",

@@ -1,5 +1,5 @@
-// Package send makes one attempt at a delivery: it frames the event, signs it,
-// sends it through a transport and describes what came of it.
+// Package send makes one attempt at a delivery: it frames the event, encrypts it if
+// the endpoint wants that, signs it, sends it through a transport and describes what came of it.
 //
 // A [Message] is the event's part, made once and shared by all its deliveries. A
 // [Route] is the endpoint's part: where to send, with which headers, signed by

@@ -19,7 +19,9 @@ type Route struct {
 	// Endpoint is the endpoint with its headers, which may be credentials.
 	Endpoint webhook.Endpoint
 	signers  []routeSigner
-	echo     echo
+	// encrypt makes what is sent of a body; nil if it is sent as it is.
+	encrypt func(plain []byte) ([]byte, error)
+	echo    echo
 	// list narrows where requests may go, or is nil.
 	list *guard.List
 }
@@ -40,6 +42,7 @@ func NewRoute(ctx context.Context, sealer seal.Sealer, ep store.EngineEndpoint) 
 	if r.list, err = guard.NewRanges(ep.AllowedIPs, ep.DeniedIPs); err != nil {
 		return nil, fmt.Errorf("read lists of %s: %w", ep.ID, err)
 	}
+	r.encrypt = encryption(r.Endpoint.Encryption)
 	for _, rec := range ep.Secrets {
 		s, err := openSecret(ctx, sealer, rec)
 		if err != nil {

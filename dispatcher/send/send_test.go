@@ -40,7 +40,13 @@ func TestMessageFrame(t *testing.T) {
 // route returns a route to an endpoint with headers of its owner's.
 func route(t *testing.T, headers map[string]string) *send.Route {
 	t.Helper()
-	ep := webhook.Endpoint{Tenant: "acme", ID: "ep_1", URL: "https://a.example/", Headers: headers}
+	return routeTo(t, webhook.Endpoint{Headers: headers})
+}
+
+// routeTo returns a route to an endpoint that is configured like ep.
+func routeTo(t *testing.T, ep webhook.Endpoint) *send.Route {
+	t.Helper()
+	ep.Tenant, ep.ID, ep.URL = "acme", "ep_1", "https://a.example/"
 	rec, err := send.SealEndpoint(t.Context(), seal.Plaintext{}, ep)
 	if err != nil {
 		t.Fatal(err)

@@ -76,13 +76,21 @@ func (s *Sender) Send(ctx context.Context, r *Route, msg *Message, timeout time.
 	}()
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	if err := s.sign(ctx, header, r, msg, began); err != nil {
+	body, contentType, err := r.bodyFor(msg)
+	if err != nil {
+		x.Answer = Answer{Class: webhook.ClassEncryptionError}
+		s.log.Error("encrypt a delivery", zap.String("endpoint", r.Endpoint.ID), zap.Error(err))
+		return x
+	}
+	kinds := [2]string{contentType, s.userAgent}
+	header["Content-Type"], header["User-Agent"] = kinds[0:1:1], kinds[1:2:2]
+	if err := s.sign(ctx, header, r, signedContent{msg.id, began, body}); err != nil {
 		x.unsigned(ctx)
 		s.log.Error("sign a delivery", zap.String("endpoint", r.Endpoint.ID), zap.Error(err))
 		return x
 	}
 	resp, err := s.transport.Send(ctx, &transport.Request{
-		URL: r.Endpoint.URL, Method: r.Endpoint.Method, Header: header, Body: msg.body,
+		URL: r.Endpoint.URL, Method: r.Endpoint.Method, Header: header, Body: body,
 		Scope: guard.Scope{Tenant: s.tenantList(r.Endpoint.Tenant), Endpoint: r.list},
 	})
 	if err != nil {

@@ -13,21 +13,26 @@ import (
 	"github.com/postrider/postrider/webhook"
 )
 
+// signedContent is what a signature is made over.
+type signedContent struct {
+	id   string
+	at   time.Time
+	body []byte
+}
+
 // sign sets the headers of a signed webhook. The timestamp is the attempt's. All
 // secrets that are in use sign, each in its own scheme; there is no request without
 // a signature.
-func (s *Sender) sign(ctx context.Context, header http.Header, r *Route, msg *Message, at time.Time) error {
-	values := [5]string{"application/json", s.userAgent, msg.id, strconv.FormatInt(at.Unix(), 10)}
-	header["Content-Type"] = values[0:1:1]
-	header["User-Agent"] = values[1:2:2]
-	header["Webhook-Id"] = values[2:3:3]
-	header["Webhook-Timestamp"] = values[3:4:4]
+func (s *Sender) sign(ctx context.Context, header http.Header, r *Route, signed signedContent) error {
+	values := [3]string{signed.id, strconv.FormatInt(signed.at.Unix(), 10)}
+	header["Webhook-Id"] = values[0:1:1]
+	header["Webhook-Timestamp"] = values[1:2:2]
 
 	var buf [2]signer.Signer
 	standard, others := buf[:0], false
 	for i := range r.signers {
 		switch one := &r.signers[i]; {
-		case !one.signsAt(at):
+		case !one.signsAt(signed.at):
 		case !one.form.Standard():
 			others = true
 		case one.Signer != nil:
@@ -37,38 +42,38 @@ func (s *Sender) sign(ctx context.Context, header http.Header, r *Route, msg *Me
 		}
 	}
 	if others {
-		if err := r.signOthers(header, msg, at); err != nil {
-			return fmt.Errorf("sign event %s: %w", msg.id, err)
+		if err := r.signOthers(header, signed); err != nil {
+			return fmt.Errorf("sign event %s: %w", signed.id, err)
 		}
 		if len(standard) == 0 {
 			return nil
 		}
 	}
-	signature, err := signer.Header(ctx, msg.id, at, msg.body, standard...)
+	signature, err := signer.Header(ctx, signed.id, signed.at, signed.body, standard...)
 	if err != nil {
-		return fmt.Errorf("sign event %s: %w", msg.id, err)
+		return fmt.Errorf("sign event %s: %w", signed.id, err)
 	}
-	values[4] = signature
-	header["Webhook-Signature"] = values[4:5:5]
+	values[2] = signature
+	header["Webhook-Signature"] = values[2:3:3]
 	return nil
 }
 
 // signOthers sets the signatures of schemes other than Standard Webhooks. Of two
 // that want the same header the newer has it.
-func (r *Route) signOthers(header http.Header, msg *Message, at time.Time) error {
+func (r *Route) signOthers(header http.Header, signed signedContent) error {
 	set := make(map[string]bool)
 	for i := range r.signers {
 		one := &r.signers[i]
-		if !one.signsAt(at) || one.form.Standard() || set[one.form.Header()] {
+		if !one.signsAt(signed.at) || one.form.Standard() || set[one.form.Header()] {
 			continue
 		}
 		var secrets []signer.TextSecret
 		for _, other := range r.signers[i:] {
-			if other.signsAt(at) && other.form == one.form {
+			if other.signsAt(signed.at) && other.form == one.form {
 				secrets = append(secrets, other.text)
 			}
 		}
-		value, err := one.form.Value(at, msg.body, secrets...)
+		value, err := one.form.Value(signed.at, signed.body, secrets...)
 		if err != nil {
 			return err
 		}

@@ -20,6 +20,7 @@ type endpointConfig struct {
 	AutoPauseAfter   int               `json:"auto_pause_after,omitempty"`
 	Signature        string            `json:"signature,omitempty"`
 	DiscardResponses bool              `json:"discard_responses,omitempty"`
+	EncryptionJWK    string            `json:"encryption_jwk,omitempty"`
 	Metadata         map[string]string `json:"metadata,omitempty"`
 	Status           string            `json:"status,omitempty"`
 	PauseCause       string            `json:"pause_cause,omitempty"`
@@ -56,7 +57,7 @@ func encodeConfig(ep *webhook.Endpoint) (string, error) {
 	c := endpointConfig{
 		URL: ep.URL, Description: ep.Description, Labels: ep.Labels, EventTypes: ep.EventTypes,
 		Timeout: ep.Timeout, MaxInFlight: ep.MaxInFlight, AutoPauseAfter: ep.AutoPauseAfter,
-		Signature: ep.Signature.String(), DiscardResponses: ep.DiscardResponses, Metadata: ep.Metadata,
+		Signature: ep.Signature.String(), EncryptionJWK: ep.Encryption.JWK, DiscardResponses: ep.DiscardResponses, Metadata: ep.Metadata,
 		Status: string(ep.Status), PauseCause: string(ep.PauseCause), StatusReason: ep.StatusReason,
 		Sources: ep.Sources, Method: ep.Method, Rate: ep.RateLimit.PerSecond, Burst: ep.RateLimit.Burst,
 		BatchMax: ep.Batch.MaxEvents, BatchWait: ep.Batch.MaxWait,
@@ -82,6 +83,7 @@ func decodeConfig(text string, ep *webhook.Endpoint) error {
 	ep.URL, ep.Description, ep.Labels, ep.EventTypes = c.URL, c.Description, c.Labels, c.EventTypes
 	ep.Timeout, ep.MaxInFlight, ep.AutoPauseAfter = c.Timeout, c.MaxInFlight, c.AutoPauseAfter
 	ep.Signature, ep.DiscardResponses, ep.Metadata = webhook.ParseSignature(c.Signature), c.DiscardResponses, c.Metadata
+	ep.Encryption.JWK = c.EncryptionJWK
 	ep.Status, ep.PauseCause = webhook.EndpointStatus(c.Status), webhook.PauseCause(c.PauseCause)
 	ep.StatusReason = c.StatusReason
 	ep.Sources, ep.Method = c.Sources, c.Method

@@ -33,6 +33,7 @@ func endpointCreateKeepsAll(w *world) {
 	rec.Timeout, rec.MaxInFlight, rec.AutoPauseAfter = 7*time.Second, 12, -1
 	rec.Retry = webhook.RetryPolicy{Schedule: []time.Duration{0, time.Minute}, Jitter: 0.25}
 	rec.Signature, rec.DiscardResponses = webhook.Signature{Scheme: webhook.SchemeCustom, Header: "X-Acme-Hmac", Prefix: "sha256="}, true
+	rec.Encryption.JWK = `{"kty": "RSA", "e":"AQAB", "n":"kept as it is"}`
 	rec.Metadata = map[string]string{"plan": "gold"}
 	rec.Status, rec.PauseCause, rec.StatusReason = webhook.EndpointPaused, webhook.PausedByHand, "Webhook paused by hand."
 	rec.AllowedIPs, rec.DeniedIPs = []string{"192.0.2.0/24", "2001:db8::7"}, []string{"192.0.2.9"}
