@@ -89,7 +89,8 @@ type VerifierConfig struct {
 	// Defaults to nil: such a body is passed on as it is.
 	Decrypter Decrypter
 
-	// Duplicates lets Middleware pass each webhook on once.
+	// Duplicates lets Middleware pass each webhook on once. Verifiers whose
+	// handlers do different things with the same events need one each.
 	// Defaults to nil: every delivery is passed on, repetitions too.
 	Duplicates Deduplicator
 

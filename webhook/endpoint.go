@@ -198,7 +198,7 @@ func (ep Endpoint) Validate() error {
 	if ep.MaxInFlight < 0 || ep.MaxInFlight > maxInFlightLimit {
 		inv.Add("max_in_flight", CodeInvalidField, fmt.Sprintf("Must be 1 to %d.", maxInFlightLimit))
 	}
-	ep.Signature.validate(&inv, ep.Headers)
+	ep.Signature.validate(&inv, &ep)
 	ep.Encryption.validate(&inv)
 	if ep.Status != "" && ep.Status != EndpointActive && ep.Status != EndpointPaused {
 		inv.Add("status", CodeInvalidField, "Must be active or paused.")

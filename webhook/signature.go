@@ -83,15 +83,15 @@ const (
 )
 
 // Validate returns nil, or an *InvalidError with the fields signature.scheme,
-// signature.header and signature.prefix. headers are the endpoint's own, which
-// the signature's must not be one of.
-func (s Signature) Validate(headers map[string]string) error {
+// signature.header and signature.prefix. The signature's header must not be one that
+// the endpoint sends anyway.
+func (s Signature) Validate(ep *Endpoint) error {
 	var inv InvalidError
-	s.validate(&inv, headers)
+	s.validate(&inv, ep)
 	return inv.Err()
 }
 
-func (s Signature) validate(inv *InvalidError, headers map[string]string) {
+func (s Signature) validate(inv *InvalidError, ep *Endpoint) {
 	s = s.withDefaults()
 	if !slices.Contains(schemes, s.Scheme) {
 		inv.Add("signature.scheme", CodeInvalidField, "Must be v1, v1a, github, stripe or custom.")
@@ -106,8 +106,8 @@ func (s Signature) validate(inv *InvalidError, headers map[string]string) {
 		inv.Add("signature.header", CodeInvalidField, fmt.Sprintf("Must be an HTTP token of at most %d bytes.", maxSignatureHeader))
 	case ReservedHeader(s.Header) || strings.EqualFold(s.Header, "authorization"):
 		inv.Add("signature.header", CodeHeaderNotAllowed, "A header of this name cannot hold a signature.")
-	case s.isOneOf(headers):
-		inv.Add("signature.header", CodeHeaderNotAllowed, "Is one of the endpoint's own headers.")
+	case s.collides(ep):
+		inv.Add("signature.header", CodeHeaderNotAllowed, "Is one of the endpoint's own headers, or that of its authentication.")
 	}
 	switch {
 	case s.Scheme != SchemeCustom && s.Prefix != "":
@@ -117,17 +117,17 @@ func (s Signature) validate(inv *InvalidError, headers map[string]string) {
 	}
 }
 
-// isOneOf reports whether the signature's header is among an endpoint's own, also
-// where servers take "_" for "-".
-func (s Signature) isOneOf(headers map[string]string) bool {
+// collides reports whether the endpoint sends the signature's header already.
+func (s Signature) collides(ep *Endpoint) bool {
 	form, err := s.Form()
 	if err != nil || form.Standard() { // "webhook-…" can be nobody's own
 		return false
 	}
-	for name := range headers {
-		if strings.EqualFold(strings.ReplaceAll(name, "_", "-"), strings.ReplaceAll(form.Header(), "_", "-")) {
+	header := fold(form.Header())
+	for name := range ep.Headers {
+		if fold(name) == header {
 			return true
 		}
 	}
-	return false
+	return fold(ep.Auth.HeaderName()) == header
 }

@@ -28,7 +28,7 @@ func TestSignatureIsOneLine(t *testing.T) {
 		if got := webhook.ParseSignature(tt.text); got != tt.signature {
 			t.Errorf("ParseSignature(%q) = %+v; want %+v", tt.text, got, tt.signature)
 		}
-		if err := tt.signature.Validate(nil); err != nil {
+		if err := tt.signature.Validate(new(webhook.Endpoint)); err != nil {
 			t.Errorf("Validate of %s: %v", tt.text, err)
 		}
 		if form, err := tt.signature.Form(); err != nil || form.Header() != tt.header {
@@ -41,7 +41,10 @@ func TestSignatureIsOneLine(t *testing.T) {
 }
 
 func TestSignatureRefuses(t *testing.T) {
-	own := map[string]string{"X-Own_Header": "1", "x-hub-signature-256": "1"}
+	own := &webhook.Endpoint{
+		Headers: map[string]string{"X-Own_Header": "1", "x-hub-signature-256": "1"},
+		Auth:    webhook.Auth{Type: webhook.AuthAPIKey, Header: "X-Acme_Key"},
+	}
 	for name, tt := range map[string]struct {
 		signature   webhook.Signature
 		field, code string
@@ -58,6 +61,7 @@ func TestSignatureRefuses(t *testing.T) {
 		"authorization":       {webhook.Signature{Scheme: webhook.SchemeCustom, Header: "Authorization"}, "signature.header", webhook.CodeHeaderNotAllowed},
 		"an own header":       {webhook.Signature{Scheme: webhook.SchemeCustom, Header: "X-OWN-HEADER"}, "signature.header", webhook.CodeHeaderNotAllowed},
 		"github's as own":     {webhook.Signature{Scheme: webhook.SchemeGitHub}, "signature.header", webhook.CodeHeaderNotAllowed},
+		"the API key's":       {webhook.Signature{Scheme: webhook.SchemeCustom, Header: "x-acme-key"}, "signature.header", webhook.CodeHeaderNotAllowed},
 		"prefix of stripe":    {webhook.Signature{Scheme: webhook.SchemeStripe, Prefix: "x"}, "signature.prefix", webhook.CodeInvalidField},
 		"prefix with a space": {webhook.Signature{Scheme: webhook.SchemeCustom, Header: "X-Sig", Prefix: "a b"}, "signature.prefix", webhook.CodeInvalidField},
 		"prefix with a CR":    {webhook.Signature{Scheme: webhook.SchemeCustom, Header: "X-Sig", Prefix: "a\r"}, "signature.prefix", webhook.CodeInvalidField},
@@ -71,7 +75,7 @@ func TestSignatureRefuses(t *testing.T) {
 	// Whatever Validate accepts, package signer can make.
 	for _, header := range []string{"A", strings.Repeat("x", 128), "!#$%&'*+-.^_`|~0"} {
 		s := webhook.Signature{Scheme: webhook.SchemeCustom, Header: header, Prefix: strings.Repeat("~", 64)}
-		if err := s.Validate(nil); err != nil {
+		if err := s.Validate(new(webhook.Endpoint)); err != nil {
 			t.Errorf("Validate: %v", err)
 		}
 		if form, err := s.Form(); err != nil || form == (signer.Scheme{}) {

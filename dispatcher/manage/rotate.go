@@ -111,7 +111,7 @@ func (m *Manager) auditRotation(ctx context.Context, next store.SecretRecord, pr
 func (m *Manager) rotated(ctx context.Context, rec store.EndpointRecord, r Rotation, present []store.SecretRecord) (key signingKey, err error) {
 	var inv webhook.InvalidError
 	signature := cmp.Or(r.Signature, rec.Signature)
-	signatureErr := signature.Validate(rec.Headers)
+	signatureErr := signature.Validate(&rec.Endpoint)
 	inv.Fields = append(inv.Fields, fieldsOf(signatureErr)...)
 	if signature.Scheme == "" {
 		signature.Scheme = webhook.SchemeV1
@@ -129,9 +129,13 @@ func (m *Manager) rotated(ctx context.Context, rec store.EndpointRecord, r Rotat
 		return signingKey{}, fmt.Errorf("rotate secret: %w", err)
 	}
 	inv.Fields = append(inv.Fields, fieldsOf(err)...)
+	field := "secret"
+	if r.Key != "" {
+		field = "key"
+	}
 	for _, s := range present {
 		if s.Fingerprint == key.shown.Fingerprint() {
-			inv.Add("secret", webhook.CodeSecretInvalid, "Is in use already; give another one.")
+			inv.Add(field, webhook.CodeSecretInvalid, "Is in use already; give another one.")
 		}
 	}
 	if r.Overlap > maxOverlap {

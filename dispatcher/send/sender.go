@@ -82,9 +82,9 @@ func (s *Sender) Send(ctx context.Context, r *Route, msg *Message, timeout time.
 		s.log.Error("encrypt a delivery", zap.String("endpoint", r.Endpoint.ID), zap.Error(err))
 		return x
 	}
-	kinds := [2]string{contentType, s.userAgent}
-	header["Content-Type"], header["User-Agent"] = kinds[0:1:1], kinds[1:2:2]
-	if err := s.sign(ctx, header, r, signedContent{msg.id, began, body}); err != nil {
+	values := [5]string{contentType, s.userAgent} // of all headers in one piece of memory
+	header["Content-Type"], header["User-Agent"] = values[0:1:1], values[1:2:2]
+	if err := s.sign(ctx, header, r, signedContent{msg.id, began, body, values[2:]}); err != nil {
 		x.unsigned(ctx)
 		s.log.Error("sign a delivery", zap.String("endpoint", r.Endpoint.ID), zap.Error(err))
 		return x

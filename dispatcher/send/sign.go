@@ -18,13 +18,16 @@ type signedContent struct {
 	id   string
 	at   time.Time
 	body []byte
+	// values has room for those of three headers.
+	values []string
 }
 
 // sign sets the headers of a signed webhook. The timestamp is the attempt's. All
 // secrets that are in use sign, each in its own scheme; there is no request without
 // a signature.
 func (s *Sender) sign(ctx context.Context, header http.Header, r *Route, signed signedContent) error {
-	values := [3]string{signed.id, strconv.FormatInt(signed.at.Unix(), 10)}
+	values := signed.values
+	values[0], values[1] = signed.id, strconv.FormatInt(signed.at.Unix(), 10)
 	header["Webhook-Id"] = values[0:1:1]
 	header["Webhook-Timestamp"] = values[1:2:2]
 

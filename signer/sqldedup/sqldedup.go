@@ -28,7 +28,8 @@ type Config struct {
 	// Dialect is the database's.
 	Dialect Dialect
 
-	// Table is the name of the table: letters, digits and "_", at most 50.
+	// Table is the name of the table: letters, digits and "_", at most 50. Handlers
+	// that do different things with the same events need one each.
 	// Defaults to webhook_dedup.
 	Table string
 

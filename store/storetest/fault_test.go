@@ -61,6 +61,14 @@ var faults = map[string]struct {
 		wrap:     each(forgetsAuth),
 		caughtBy: []string{"Endpoints/KeepsAuth"},
 	},
+	"the key to encrypt for is forgotten": {
+		wrap:     each(forgetsEncryption),
+		caughtBy: []string{"Endpoints/CreateKeepsAll"},
+	},
+	"the header of a signature is forgotten": {
+		wrap:     each(func(st store.Store) store.Store { return &schemeAlone{st} }),
+		caughtBy: []string{"Secrets/RotationSetsTheScheme"},
+	},
 	"what is asked of TLS is forgotten": {
 		wrap:     each(forgetsTLS),
 		caughtBy: []string{"Endpoints/KeepsAuth"},
