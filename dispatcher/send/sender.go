@@ -79,14 +79,14 @@ func (s *Sender) Send(ctx context.Context, r *Route, msg *Message, timeout time.
 	body, contentType, err := r.bodyFor(msg)
 	if err != nil {
 		x.Answer = Answer{Class: webhook.ClassEncryptionError}
-		s.log.Error("encrypt a delivery", zap.String("endpoint", r.Endpoint.ID), zap.Error(err))
+		s.report("encrypt a delivery", zap.String("endpoint", r.Endpoint.ID), zap.Error(err))
 		return x
 	}
 	values := [5]string{contentType, s.userAgent} // of all headers in one piece of memory
 	header["Content-Type"], header["User-Agent"] = values[0:1:1], values[1:2:2]
 	if err := s.sign(ctx, header, r, signedContent{msg.id, began, body, values[2:]}); err != nil {
 		x.unsigned(ctx)
-		s.log.Error("sign a delivery", zap.String("endpoint", r.Endpoint.ID), zap.Error(err))
+		s.report("sign a delivery", zap.String("endpoint", r.Endpoint.ID), zap.Error(err))
 		return x
 	}
 	resp, err := s.transport.Send(ctx, &transport.Request{
@@ -112,15 +112,20 @@ func (x *Exchange) unsigned(ctx context.Context) {
 }
 
 // complain logs what went wrong on our side, once a second at most: an egress proxy
-// that is down fails all attempts.
+// that is down, or a KMS, fails all attempts.
 func (s *Sender) complain(err error) {
 	failure, ok := errors.AsType[*transport.Error](err)
 	if !ok || failure.Class != webhook.ClassInternal {
 		return
 	}
+	s.report("an attempt failed on this side", zap.Error(failure.Err))
+}
+
+// report logs an error, unless it has logged one within the second.
+func (s *Sender) report(what string, fields ...zap.Field) {
 	now, last := clock.Now().Unix(), s.complained.Load()
 	if now != last && s.complained.CompareAndSwap(last, now) {
-		s.log.Error("an attempt failed on this side; others within the second are not reported", zap.Error(failure.Err))
+		s.log.Error(what+"; others within the second are not reported", fields...)
 	}
 }
 
