@@ -28,7 +28,8 @@ const (
 
 // claimLoop claims what was not handed over. It is one goroutine, in which
 // claims and reconciliation exclude each other: a row that is leased to us and
-// unknown to us is then a reply that was lost.
+// unknown to us is then a reply that was lost, unless it was settled since the
+// store listed it.
 type claimLoop struct {
 	e *Engine
 	// signal has at most one wake-up pending; eager asks for a closer look for
@@ -248,9 +249,12 @@ func (c *claimLoop) giveBack(ctx context.Context, rows []store.Held) {
 	for _, r := range rows {
 		s.Items = append(s.Items, returned(store.Claimed{Tenant: r.Tenant, Delivery: r.Delivery, Claim: r.Claim}, at))
 	}
-	if _, err := c.e.store.Settle(ctx, at, s); err != nil {
+	result, err := c.e.store.Settle(ctx, at, s)
+	if err != nil {
 		c.failed(ctx, "reconcile", err)
 		return
 	}
-	c.e.log.Info("deliveries that a lost reply had stranded wait again", zap.Int("deliveries", len(rows)))
+	if n := len(rows) - len(result.Lost); n > 0 {
+		c.e.log.Info("deliveries that a lost reply had stranded wait again", zap.Int("deliveries", n))
+	}
 }
