@@ -136,6 +136,36 @@ func TestCancelOutlivesAProcess(t *testing.T) {
 	})
 }
 
+// What a turn brings that was canceled takes no place in its lane: a breaker that is half
+// open would wait for it for ever.
+func TestCanceledTakesNoPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := &faultyStore{Store: memstore.New()}
+		w := newWorld(t, st, dispatcher.Config{})
+		ep := w.ordered("hangs", webhook.OrderSkip, hang)
+		stop := w.run()
+		r := w.keyed("k")
+		wait(time.Second)
+		w.cancelOne(r, webhook.CancelRequested)
+		st.down.Store(true)
+		stop()
+		st.down.Store(false)
+		next := newWorld(t, st, dispatcher.Config{Transport: w.net})
+		defer next.run()()
+		wait(time.Minute)
+		w.canceled("a delivery whose process died", r, 0)
+		w.answers(ep, status(500))
+		for i := range 5 { // as many failures in a row open the breaker
+			next.keyed(string(rune('a' + i)))
+		}
+		wait(time.Minute)
+		w.answers(ep, status(200))
+		later := next.keyed("later")
+		wait(10 * time.Minute)
+		want(t, "status of what was published before the endpoint came back", next.only(later).Status, webhook.DeliveryDelivered)
+	})
+}
+
 func TestCancelEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil, dispatcher.Config{})

@@ -11,25 +11,34 @@ import (
 // as far as this process has them and has not started them.
 func (e *Engine) Cancel(rows []store.Held) { e.sched.Cancel(rows) }
 
-// endCanceled gives claimed rows back that were canceled, which ends them, and
-// returns the others. If it cannot be written, they are leased to us and unknown to
-// us, and reconciliation does the same.
-func (c *claimLoop) endCanceled(ctx context.Context, claimed []store.Claimed) []store.Claimed {
-	var canceled []store.Settled
-	rest := claimed[:0]
+// splitCanceled separates claimed rows that were canceled from the others.
+func splitCanceled(claimed []store.Claimed) (rest, canceled []store.Claimed) {
+	rest = claimed[:0]
 	for _, row := range claimed {
 		if row.Canceled {
-			canceled = append(canceled, returned(row, clock.Now()))
+			canceled = append(canceled, row)
 		} else {
 			rest = append(rest, row)
 		}
 	}
-	if len(canceled) > 0 {
-		if _, err := c.e.store.Settle(ctx, clock.Now(), store.Settlement{Epoch: c.e.epoch, Items: canceled}); err != nil {
-			c.failed(ctx, "cancel", err)
-		}
+	return rest, canceled
+}
+
+// endCanceled gives claimed rows back that were canceled, which ends them. If it
+// cannot be written, they are leased to us and unknown to us, and reconciliation does
+// the same.
+func (c *claimLoop) endCanceled(ctx context.Context, canceled []store.Claimed) {
+	if len(canceled) == 0 {
+		return
 	}
-	return rest
+	at := clock.Now()
+	s := store.Settlement{Epoch: c.e.epoch}
+	for _, row := range canceled {
+		s.Items = append(s.Items, returned(row, at))
+	}
+	if _, err := c.e.store.Settle(ctx, at, s); err != nil {
+		c.failed(ctx, "cancel", err)
+	}
 }
 
 // heedCanceled tells the scheduler which of the rows that are leased to us were

@@ -168,19 +168,24 @@ func (c *claimLoop) take(ctx context.Context, room int) bool {
 	for l, turn := range turns {
 		c.e.sched.Took(l, turn, got[l])
 	}
-	c.push(ctx, claimed)
+	c.e.sched.TookCanceled(c.push(ctx, claimed))
 	return len(claimed) > 0
 }
 
-func (c *claimLoop) push(ctx context.Context, claimed []store.Claimed) {
-	if claimed = c.endCanceled(ctx, claimed); len(claimed) == 0 {
-		return
+// push queues what was claimed and returns what of it was canceled, which is given
+// back instead.
+func (c *claimLoop) push(ctx context.Context, claimed []store.Claimed) (canceled []store.Claimed) {
+	rest, canceled := splitCanceled(claimed)
+	c.endCanceled(ctx, canceled)
+	if len(rest) == 0 {
+		return canceled
 	}
-	jobs := make([]*schedule.Job, len(claimed))
-	for i := range claimed {
-		jobs[i] = &schedule.Job{Claimed: claimed[i]}
+	jobs := make([]*schedule.Job, len(rest))
+	for i := range rest {
+		jobs[i] = &schedule.Job{Claimed: rest[i]}
 	}
 	c.e.sched.Push(jobs)
+	return canceled
 }
 
 // failed logs an error of the store, unless we caused it by stopping.
@@ -240,6 +245,8 @@ func (c *claimLoop) reap(ctx context.Context) {
 	}
 }
 
+// giveBack lets rows wait again. What was settled since they were listed is refused by
+// its fence, and nothing was lost of it.
 func (c *claimLoop) giveBack(ctx context.Context, rows []store.Held) {
 	if len(rows) == 0 {
 		return

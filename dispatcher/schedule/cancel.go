@@ -27,6 +27,22 @@ func (s *Scheduler) ForgetCanceled() {
 	}
 }
 
+// TookCanceled gives back the places of rows that turns brought and that are not
+// pushed, since they were canceled. What is behind them in their keys may go now.
+func (s *Scheduler) TookCanceled(rows []store.Claimed) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range rows {
+		l := s.lanes[store.Lane{Tenant: rows[i].Tenant, Endpoint: rows[i].Endpoint}]
+		if l == nil {
+			continue
+		}
+		l.Drop(rows[i].Priority.Rank())
+		l.fresh = l.fresh || rows[i].Ordered
+		s.feed(l)
+	}
+}
+
 // mark says of a job that starts whether it was canceled.
 func (s *Scheduler) mark(j *Job) {
 	if claim, ok := s.canceled[j.Delivery]; ok && claim == j.Claim {
