@@ -182,7 +182,8 @@ func (s *Scheduler) Shed() {
 	s.staff()
 }
 
-// Evict forgets idle lanes if there are many.
+// Evict forgets idle lanes if there are many. One that has ordered deliveries which are
+// not settled yet is to ask for the next of their keys.
 func (s *Scheduler) Evict() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -190,7 +191,7 @@ func (s *Scheduler) Evict() {
 		if len(s.lanes) <= maxIdleLanes {
 			return
 		}
-		if l.Idle() && l.alarmPlace == 0 && !l.listed && !l.loading && !l.waits && len(l.waiters) == 0 {
+		if l.Idle() && l.queue.keyed.idle() && l.alarmPlace == 0 && !l.listed && !l.loading && !l.waits && len(l.waiters) == 0 {
 			delete(s.lanes, key)
 			delete(s.hungry, l)
 		}

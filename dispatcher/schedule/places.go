@@ -151,13 +151,14 @@ func (s *Scheduler) Asking(limit int) []store.Lane {
 	return keys
 }
 
-// Again makes lanes ask once more whose turn came to nothing.
+// Again makes lanes ask once more whose turn came to nothing: what the store had for
+// them it still has.
 func (s *Scheduler) Again(keys []store.Lane) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, key := range keys {
 		if l := s.lanes[key]; l != nil {
-			s.hungry[l] = true
+			l.fresh, s.hungry[l] = true, true
 		}
 	}
 }
