@@ -32,6 +32,14 @@ var batchCases = []testCase{
 	{"BindCanceledBindsNothing", bindCanceled},
 }
 
+// polled begins a lease that has n deliveries of an endpoint in hand.
+func (w *world) polled(n int) (int64, store.EndpointRecord, []store.Claimed) {
+	w.t.Helper()
+	epoch, ep := w.acquire(), w.endpoint(acme)
+	w.waiting(acme, ep.ID, n)
+	return epoch, ep, w.pollAll(epoch, n)
+}
+
 // binding returns a batch of claims.
 func (w *world) binding(claims ...store.Claimed) store.Binding {
 	b := store.Binding{ID: w.id(webhook.PrefixBatch), Tenant: acme}
@@ -93,9 +101,7 @@ func (w *world) wantBatch(call string, claims []store.Claimed, batch string, mem
 }
 
 func bindAll(w *world) {
-	epoch, ep := w.acquire(), w.endpoint(acme)
-	w.waiting(acme, ep.ID, 3)
-	claims := w.pollAll(epoch, 3)
+	epoch, _, claims := w.polled(3)
 	batch := w.bind(epoch, claims[:2]...)
 	for i, c := range claims {
 		want := batch
@@ -117,9 +123,7 @@ func bindAll(w *world) {
 }
 
 func bindAllOrNothing(w *world) {
-	epoch, ep := w.acquire(), w.endpoint(acme)
-	w.waiting(acme, ep.ID, 4)
-	claims := w.pollAll(epoch, 4)
+	epoch, _, claims := w.polled(4)
 	w.accepted(epoch, w.delivered(claims[0]))
 	stale := claims[1]
 	stale.Claim += 7
@@ -148,9 +152,7 @@ func bindAllOrNothing(w *world) {
 }
 
 func bindNeedsFence(w *world) {
-	epoch, ep := w.acquire(), w.endpoint(acme)
-	w.waiting(acme, ep.ID, 2)
-	claims := w.pollAll(epoch, 2)
+	epoch, ep, claims := w.polled(2)
 	for _, other := range []int64{0, epoch + 1, -1} {
 		if bound, err := w.store.Bind(w.ctx, other, []store.Binding{w.binding(claims...)}); err != nil || len(bound) != 0 {
 			w.t.Errorf("Bind under epoch %d of rows leased to %d = %v, error %v; want none", other, epoch, bound, err)
@@ -163,9 +165,7 @@ func bindNeedsFence(w *world) {
 }
 
 func bindIsForGood(w *world) {
-	epoch, ep := w.acquire(), w.endpoint(acme)
-	w.waiting(acme, ep.ID, 2)
-	claims := w.pollAll(epoch, 2)
+	epoch, _, claims := w.polled(2)
 	first := w.bind(epoch, claims...)
 	if bound, err := w.store.Bind(w.ctx, epoch, []store.Binding{w.binding(claims...)}); err != nil || len(bound) != 0 {
 		w.t.Errorf("Bind of what is bound = %v, error %v; want none: the receiver may know them by the first id", bound, err)
@@ -176,9 +176,7 @@ func bindIsForGood(w *world) {
 }
 
 func bindSeveral(w *world) {
-	epoch, ep := w.acquire(), w.endpoint(acme)
-	w.waiting(acme, ep.ID, 6)
-	claims := w.pollAll(epoch, 6)
+	epoch, _, claims := w.polled(6)
 	stale := claims[2]
 	stale.Claim++
 	good, bad, alone := w.binding(claims[0], claims[1]), w.binding(stale, claims[3]), w.binding(claims[4])
@@ -190,9 +188,7 @@ func bindSeveral(w *world) {
 }
 
 func pollParksBound(w *world) {
-	epoch, ep := w.acquire(), w.endpoint(acme)
-	w.waiting(acme, ep.ID, 2)
-	claims := w.pollAll(epoch, 2)
+	epoch, ep, claims := w.polled(2)
 	batch := w.bind(epoch, claims...)
 	w.accepted(epoch, released(claims[0], w.now), released(claims[1], w.now))
 	lone := w.waiting(acme, ep.ID, 1)
@@ -224,9 +220,7 @@ func takenTogether(w *world) {
 }
 
 func notWhileLeased(w *world) {
-	epoch, ep := w.acquire(), w.endpoint(acme)
-	w.waiting(acme, ep.ID, 3)
-	claims := w.pollAll(epoch, 3)
+	epoch, ep, claims := w.polled(3)
 	batch := w.bind(epoch, claims...)
 	w.release(epoch, ep, claims[:2]...)
 	if got := w.take(epoch, acme, ep.ID, 10, w.now); len(got) != 0 {
@@ -240,9 +234,7 @@ func notWhileLeased(w *world) {
 }
 
 func notBeforeDue(w *world) {
-	epoch, ep := w.acquire(), w.endpoint(acme)
-	w.waiting(acme, ep.ID, 2)
-	claims := w.pollAll(epoch, 2)
+	epoch, ep, claims := w.polled(2)
 	batch := w.bind(epoch, claims...)
 	w.release(epoch, ep, claims[0])
 	w.accepted(epoch, released(claims[1], w.now.Add(time.Minute)))
@@ -288,9 +280,7 @@ func oldestBatchFirst(w *world) {
 }
 
 func outliveCrash(w *world) {
-	epoch, ep := w.acquire(), w.endpoint(acme)
-	w.waiting(acme, ep.ID, 3)
-	claims := w.pollAll(epoch, 3)
+	epoch, ep, claims := w.polled(3)
 	batch := w.bind(epoch, claims...)
 	next := w.die()
 	w.reap(next)
@@ -341,9 +331,7 @@ func inBatch(batch string, items ...store.Settled) []store.Settled {
 }
 
 func settledTogether(w *world) {
-	epoch, ep := w.acquire(), w.endpoint(acme)
-	w.waiting(acme, ep.ID, 2)
-	claims := w.pollAll(epoch, 2)
+	epoch, ep, claims := w.polled(2)
 	batch := w.bind(epoch, claims...)
 	due := w.now.Add(time.Minute)
 	w.accepted(epoch, inBatch(batch, w.retried(claims[0], due), w.retried(claims[1], due))...)
@@ -361,9 +349,7 @@ func settledTogether(w *world) {
 }
 
 func lostTogether(w *world) {
-	epoch, ep := w.acquire(), w.endpoint(acme)
-	w.waiting(acme, ep.ID, 3)
-	claims := w.pollAll(epoch, 3)
+	epoch, ep, claims := w.polled(3)
 	batch := w.bind(epoch, claims[:2]...)
 	w.release(epoch, ep, claims[1]) // as if it had been reaped
 	items := append(inBatch(batch, w.delivered(claims[0]), w.delivered(claims[1])), w.delivered(claims[2]))
@@ -384,9 +370,7 @@ func lostTogether(w *world) {
 }
 
 func unbindTakesOut(w *world) {
-	epoch, ep := w.acquire(), w.endpoint(acme)
-	w.waiting(acme, ep.ID, 2)
-	claims := w.pollAll(epoch, 2)
+	epoch, ep, claims := w.polled(2)
 	w.bind(epoch, claims...)
 	first, second := released(claims[0], w.now), released(claims[1], w.now)
 	first.Unbind, second.Unbind, second.Park = true, true, true
@@ -404,9 +388,7 @@ func unbindTakesOut(w *world) {
 }
 
 func redeliverTakesOut(w *world) {
-	epoch, ep := w.acquire(), w.endpoint(acme)
-	w.waiting(acme, ep.ID, 2)
-	claims := w.pollAll(epoch, 2)
+	epoch, _, claims := w.polled(2)
 	batch := w.bind(epoch, claims...)
 	w.accepted(epoch, inBatch(batch, w.failed(claims[0]), w.failed(claims[1]))...)
 	w.redeliver(claims[0])
@@ -449,9 +431,7 @@ func (w *world) renewed(epoch int64) int64 {
 }
 
 func bindCanceled(w *world) {
-	epoch, ep := w.acquire(), w.endpoint(acme)
-	w.waiting(acme, ep.ID, 2)
-	claims := w.pollAll(epoch, 2)
+	epoch, _, claims := w.polled(2)
 	ctx, cancel := context.WithCancel(w.ctx)
 	cancel()
 	if bound, err := w.store.Bind(ctx, epoch, []store.Binding{w.binding(claims...)}); err == nil {

@@ -57,7 +57,16 @@ func (w *world) advanceJob(epoch int64, step store.JobStep) {
 	w.must(w.store.AdvanceJob(w.ctx, w.now, epoch, step), "AdvanceJob")
 }
 
-// wantRefused ends the case if a step is not refused.
+// workedOn stores a job, which an epoch works on.
+func (w *world) workedOn() (store.Job, int64) {
+	w.t.Helper()
+	j := w.createJob()
+	epoch := w.acquire()
+	w.leaseJobs(w.store, epoch)
+	return j, epoch
+}
+
+// wantRefused fails the case if a step is not refused.
 func (w *world) wantRefused(why string, epoch int64, step store.JobStep) {
 	w.t.Helper()
 	if err := w.store.AdvanceJob(w.ctx, w.now, epoch, step); !errors.Is(err, store.ErrLeaseLost) {
@@ -202,9 +211,7 @@ func jobOneOfMany(w *world) {
 }
 
 func jobOfTheDead(w *world) {
-	j := w.createJob()
-	dead := w.acquire()
-	w.leaseJobs(w.store, dead)
+	j, dead := w.workedOn()
 	w.advanceJob(dead, step(j, "", "half"))
 	heir := w.die()
 	if got := w.leaseJobs(w.store, heir); len(got) != 1 || got[0].Cursor != "half" {
@@ -231,9 +238,7 @@ func jobAdvanceNeedsLease(w *world) {
 }
 
 func jobAdvanceNeedsCursor(w *world) {
-	j := w.createJob()
-	epoch := w.acquire()
-	w.leaseJobs(w.store, epoch)
+	j, epoch := w.workedOn()
 	w.advanceJob(epoch, step(j, "", "a"))
 	w.wantRefused("that was done already", epoch, step(j, "", "a"))
 	w.wantRefused("from where the job is not", epoch, step(j, "b", "c"))
@@ -241,9 +246,7 @@ func jobAdvanceNeedsCursor(w *world) {
 }
 
 func jobAdvanceOnce(w *world) {
-	j := w.createJob()
-	epoch := w.acquire()
-	w.leaseJobs(w.store, epoch)
+	j, epoch := w.workedOn()
 	s := step(j, "", "a")
 	s.Done = 1
 	var done atomic.Int64
@@ -279,9 +282,7 @@ func jobRefusedWritesNothing(w *world) {
 }
 
 func jobCanceledCall(w *world) {
-	j := w.createJob()
-	epoch := w.acquire()
-	w.leaseJobs(w.store, epoch)
+	j, epoch := w.workedOn()
 	ctx, cancel := context.WithCancel(w.ctx)
 	cancel()
 	if err := w.store.AdvanceJob(ctx, w.now, epoch, step(j, "", "x")); err == nil {
@@ -405,9 +406,7 @@ func jobLowPriority(w *world) {
 }
 
 func jobCancel(w *world) {
-	j := w.createJob()
-	epoch := w.acquire()
-	w.leaseJobs(w.store, epoch)
+	j, epoch := w.workedOn()
 	w.advanceJob(epoch, step(j, "", "a"))
 	w.advance(time.Minute)
 	for range 2 {

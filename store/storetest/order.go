@@ -69,6 +69,22 @@ func (w *world) takeOrdered(epoch int64, ep store.EndpointRecord, most int) []st
 	return w.turn(epoch, store.Turn{Max: most, Gate: gateOf(ep, w.now.Add(time.Hour))})
 }
 
+// takeRun is takeOrdered that ends the case unless n rows come.
+func (w *world) takeRun(epoch int64, ep store.EndpointRecord, n int) []store.Claimed {
+	w.t.Helper()
+	got := w.takeOrdered(epoch, ep, n)
+	if len(got) != n {
+		w.t.Fatalf("Take of at most %d = %d jobs; want as many", n, len(got))
+	}
+	return got
+}
+
+// takeHead takes the first row of the only key that has any to take.
+func (w *world) takeHead(epoch int64, ep store.EndpointRecord) store.Claimed {
+	w.t.Helper()
+	return w.takeRun(epoch, ep, 1)[0]
+}
+
 // wantTaken gives a turn and compares what it brought.
 func (w *world) wantTaken(epoch int64, ep store.EndpointRecord, most int, want []string, why string) []store.Claimed {
 	w.t.Helper()
@@ -125,12 +141,10 @@ func leasedHeadStops(w *world) {
 	ep := w.orderedEndpoint()
 	w.ordered(ep, "k", 1)
 	epoch := w.acquire()
-	head := w.takeOrdered(epoch, ep, 1)
+	head := w.takeHead(epoch, ep)
 	later := w.ordered(ep, "k", 2)
 	w.wantTaken(epoch, ep, 10, nil, "a row before them is leased, and who leased it may not know")
-	if len(head) == 1 {
-		w.accepted(epoch, w.delivered(head[0]))
-	}
+	w.accepted(epoch, w.delivered(head))
 	w.wantTaken(epoch, ep, 10, later, "the row before them has ended")
 }
 
@@ -138,11 +152,8 @@ func notDueHeadStops(w *world) {
 	ep := w.orderedEndpoint()
 	all := w.ordered(ep, "k", 3)
 	epoch := w.acquire()
-	head := w.takeOrdered(epoch, ep, 1)
-	if len(head) != 1 {
-		w.t.Fatalf("Take of one = %d jobs", len(head))
-	}
-	w.accepted(epoch, w.retried(head[0], w.now.Add(time.Minute)))
+	head := w.takeHead(epoch, ep)
+	w.accepted(epoch, w.retried(head, w.now.Add(time.Minute)))
 	w.wantTaken(epoch, ep, 10, nil, "the first row is to be tried again first, and is not due")
 	w.advance(time.Minute)
 	w.wantTaken(epoch, ep, 10, all, "the first row is due again")
@@ -179,10 +190,7 @@ func returnedRunKeepsItsPlace(w *world) {
 	ep := w.orderedEndpoint()
 	all := w.ordered(ep, "k", 4)
 	epoch := w.acquire()
-	run := w.takeOrdered(epoch, ep, 4)
-	if len(run) != 4 {
-		w.t.Fatalf("Take = %d jobs; want 4", len(run))
-	}
+	run := w.takeRun(epoch, ep, 4)
 	var rest []store.Settled
 	for _, c := range run[1:] {
 		back := released(c, w.now)
@@ -200,9 +208,7 @@ func lostReplyStops(w *world) {
 	ep := w.orderedEndpoint()
 	all := w.ordered(ep, "k", 3)
 	epoch := w.acquire()
-	if n := len(w.takeOrdered(epoch, ep, 2)); n != 2 {
-		w.t.Fatalf("Take = %d jobs; want 2", n)
-	}
+	w.takeRun(epoch, ep, 2)
 	w.wantTaken(epoch, ep, 10, nil, "rows that are leased to the same process stop their key too")
 	for _, h := range w.held(epoch) { // reconciliation
 		w.accepted(epoch, store.Settled{Tenant: h.Tenant, Delivery: h.Delivery, Endpoint: ep.ID, Claim: h.Claim, Status: webhook.DeliveryPending, Due: w.now})
@@ -275,9 +281,7 @@ func heldUpKeysDoNotHideOthers(w *world) {
 	if w.due(acme, ep.ID) {
 		w.t.Error("Take after a round over all keys: the lane is due; want it to wait for its gate: processes would spin over keys that are held up")
 	}
-	_, next, err := w.store.Poll(w.ctx, w.now, epoch, many, leaseAll)
-	w.must(err, "Poll")
-	if !next.Equal(gate) && next.Before(gate) {
+	if next := w.pollNext(epoch); !next.Equal(gate) && next.Before(gate) {
 		w.t.Errorf("Poll after that: next %v; want the gate, %v", next, gate)
 	}
 }
@@ -320,14 +324,11 @@ func unorderedComeToo(w *world) {
 func (w *world) blocked(epoch int64, ep store.EndpointRecord, key string, n int) (store.Claimed, []string) {
 	w.t.Helper()
 	w.ordered(ep, key, 1)
-	head := w.takeOrdered(epoch, ep, 1)
-	if len(head) != 1 {
-		w.t.Fatalf("Take of one = %d jobs", len(head))
-	}
-	item := w.failed(head[0])
+	head := w.takeHead(epoch, ep)
+	item := w.failed(head)
 	item.Block = true
 	w.accepted(epoch, item)
-	return head[0], w.ordered(ep, key, n)
+	return head, w.ordered(ep, key, n)
 }
 
 func blockStopsLaterOnes(w *world) {
@@ -342,14 +343,11 @@ func blockSparesEarlierOnes(w *world) {
 	ep := w.orderedEndpoint()
 	w.ordered(ep, "k", 1)
 	epoch := w.acquire()
-	first := w.takeOrdered(epoch, ep, 1)
-	if len(first) != 1 {
-		w.t.Fatalf("Take of one = %d jobs", len(first))
-	}
-	w.accepted(epoch, w.failed(first[0]))
+	first := w.takeHead(epoch, ep)
+	w.accepted(epoch, w.failed(first))
 	w.blocked(epoch, ep, "k", 1)
-	w.redeliver(first[0])
-	w.wantTaken(epoch, ep, 10, []string{first[0].Delivery}, "it comes before the one that blocks, and what comes after does not")
+	w.redeliver(first)
+	w.wantTaken(epoch, ep, 10, []string{first.Delivery}, "it comes before the one that blocks, and what comes after does not")
 }
 
 func blockIsOfItsKey(w *world) {
@@ -365,12 +363,9 @@ func lostSettleDoesNotBlock(w *world) {
 	ep := w.orderedEndpoint()
 	all := w.ordered(ep, "k", 2)
 	epoch := w.acquire()
-	head := w.takeOrdered(epoch, ep, 1)
-	if len(head) != 1 {
-		w.t.Fatalf("Take of one = %d jobs", len(head))
-	}
-	w.accepted(epoch, released(head[0], w.now))
-	item := w.failed(head[0])
+	head := w.takeHead(epoch, ep)
+	w.accepted(epoch, released(head, w.now))
+	item := w.failed(head)
 	item.Block = true
 	if lost := w.settle(epoch, item); len(lost) != 1 {
 		w.t.Errorf("Settle of a claim that was given back: %d lost; want 1", len(lost))
@@ -427,15 +422,12 @@ func cancelOfTheFirstReopens(w *world) {
 	ep := w.orderedEndpoint()
 	w.ordered(ep, "k", 1)
 	epoch := w.acquire()
-	head := w.takeOrdered(epoch, ep, 1)
-	if len(head) != 1 {
-		w.t.Fatalf("Take of one = %d jobs", len(head))
-	}
+	head := w.takeHead(epoch, ep)
 	later := w.ordered(ep, "k", 1)
-	w.accepted(epoch, w.retried(head[0], w.now.Add(time.Hour)))
+	w.accepted(epoch, w.retried(head, w.now.Add(time.Hour)))
 	w.park(epoch, until(w.now.Add(time.Hour)))
 	w.wantTaken(epoch, ep, 10, nil, "the first is to be tried again")
-	w.canceled(head[0], webhook.CancelDone)
+	w.canceled(head, webhook.CancelDone)
 	w.epoch = epoch
 	if !w.due(ep.Tenant, ep.ID) {
 		w.t.Error("Cancel of the first delivery of a key: the lane is not due; want it due at once")
@@ -448,13 +440,10 @@ func canceledDoesNotBlock(w *world) {
 	ep := w.orderedEndpoint()
 	w.ordered(ep, "k", 1)
 	epoch := w.acquire()
-	head := w.takeOrdered(epoch, ep, 1)
-	if len(head) != 1 {
-		w.t.Fatalf("Take of one = %d jobs", len(head))
-	}
+	head := w.takeHead(epoch, ep)
 	later := w.ordered(ep, "k", 1)
-	w.canceled(head[0], webhook.CancelRequested)
-	item := w.failed(head[0])
+	w.canceled(head, webhook.CancelRequested)
+	item := w.failed(head)
 	item.Block = true
 	w.accepted(epoch, item)
 	w.wantTaken(epoch, ep, 10, later, "who canceled the one before does not wait for it")

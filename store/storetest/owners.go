@@ -47,9 +47,7 @@ func oneOwner(w *world) {
 	ep := w.orderedEndpoint()
 	w.ordered(ep, "a", 1)
 	all := w.ordered(ep, "b", 1)
-	if n := len(w.takeOrdered(mine, ep, 1)); n != 1 {
-		w.t.Fatalf("Take of one = %d jobs", n)
-	}
+	w.takeHead(mine, ep)
 	w.wantTaken(theirs, ep, 10, nil, "the lane is another process's")
 	w.wantTaken(mine, ep, 10, all, "the lane is ours")
 }
@@ -161,15 +159,24 @@ func pollDoesNotSeeOthersLanes(w *world) {
 	w.ordered(ep, "k", 2)
 	w.park(mine, until(w.now))
 	w.turn(mine, store.Turn{Max: 1, Gate: gateOf(ep, w.now)})
-	_, next, err := w.store.Poll(w.ctx, w.now, theirs, many, leaseAll)
-	w.must(err, "Poll")
-	if !next.IsZero() {
+	if next := w.pollNext(theirs); !next.IsZero() {
 		w.t.Errorf("Poll beside a due lane of another process: next %v; want none: it would spin over what it may not take", next)
 	}
-	_, next, err = w.store.Poll(w.ctx, w.now, mine, many, leaseAll)
+	w.wantNextNow(mine, "the owner of a due lane")
+}
+
+// pollNext returns when a Poll says that there is more to do.
+func (w *world) pollNext(epoch int64) time.Time {
+	w.t.Helper()
+	_, next, err := w.store.Poll(w.ctx, w.now, epoch, many, leaseAll)
 	w.must(err, "Poll")
-	if next.IsZero() || next.After(w.now) {
-		w.t.Errorf("Poll of the owner of a due lane: next %v; want now", next)
+	return next
+}
+
+func (w *world) wantNextNow(epoch int64, who string) {
+	w.t.Helper()
+	if next := w.pollNext(epoch); next.IsZero() || next.After(w.now) {
+		w.t.Errorf("Poll of %s: next %v; want now", who, next)
 	}
 }
 
@@ -178,9 +185,7 @@ func takeoverKeepsOrder(w *world) {
 	dead := w.acquire()
 	ep := w.orderedEndpoint()
 	all := w.ordered(ep, "k", 6)
-	if n := len(w.takeOrdered(dead, ep, 4)); n != 4 {
-		w.t.Fatalf("Take = %d jobs; want 4", n)
-	}
+	w.takeRun(dead, ep, 4)
 	survivor := w.die()
 	for range 3 {
 		n, err := w.store.Reap(w.ctx, w.now, survivor, leaseLength, 1)
@@ -204,16 +209,10 @@ func parkedByOthersMakesDue(w *world) {
 	mine, theirs := w.two()
 	ep := w.orderedEndpoint()
 	w.ordered(ep, "a", 2)
-	if n := len(w.takeOrdered(mine, ep, 1)); n != 1 {
-		w.t.Fatalf("Take of one = %d jobs", n)
-	}
+	w.takeHead(mine, ep)
 	all := w.ordered(ep, "b", 1)
 	w.park(theirs, until(w.now))
-	_, next, err := w.store.Poll(w.ctx, w.now, mine, many, leaseAll)
-	w.must(err, "Poll")
-	if next.IsZero() || next.After(w.now) {
-		w.t.Errorf("Poll of the owner after another process parked a row in its lane: next %v; want now", next)
-	}
+	w.wantNextNow(mine, "the owner after another process parked a row in its lane")
 	w.wantTaken(mine, ep, 10, all, "another process has stored and parked it")
 }
 
