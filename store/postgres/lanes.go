@@ -324,7 +324,17 @@ func sized(kind *strings.Replacer) map[int64]string {
 const setLanes = `
 	UPDATE postrider.lanes l
 	SET next_at = CASE
-		WHEN NOT EXISTS (
+		WHEN ` + nothingParked + ` THEN 9223372036854775807 -- empty
+		WHEN g.revision <> 0 AND g.revision <> l.revision THEN postrider.now_us()
+		WHEN g.delay = 9223372036854775806 THEN g.delay -- never
+		ELSE postrider.now_us() + g.delay
+	END
+	FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) g (tenant, endpoint, delay, revision)
+	WHERE l.tenant = g.tenant
+	AND l.endpoint = g.endpoint`
+
+// nothingParked says that a lane l has no parked rows, ordered ones aside.
+const nothingParked = `NOT EXISTS (
 			SELECT FROM postrider.queue q
 			WHERE q.owner = 0
 			AND q.parked = 1
@@ -338,14 +348,7 @@ const setLanes = `
 			AND q.parked = 1
 			AND q.batch IS NOT NULL
 			AND q.tenant = l.tenant
-			AND q.endpoint = l.endpoint) THEN 9223372036854775807 -- empty
-		WHEN g.revision <> 0 AND g.revision <> l.revision THEN postrider.now_us()
-		WHEN g.delay = 9223372036854775806 THEN g.delay -- never
-		ELSE postrider.now_us() + g.delay
-	END
-	FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) g (tenant, endpoint, delay, revision)
-	WHERE l.tenant = g.tenant
-	AND l.endpoint = g.endpoint`
+			AND q.endpoint = l.endpoint)`
 
 // gates collects the gates of lanes.
 type gates struct {

@@ -231,21 +231,7 @@ const setOwned = `
 				WHERE q.okey <> ''
 				AND q.tenant = l.tenant
 				AND q.endpoint = l.endpoint)
-			AND NOT EXISTS (
-				SELECT FROM postrider.queue q
-				WHERE q.owner = 0
-				AND q.parked = 1
-				AND q.batch IS NULL
-				AND q.okey = ''
-				AND q.tenant = l.tenant
-				AND q.endpoint = l.endpoint)
-			AND NOT EXISTS (
-				SELECT FROM postrider.queue q
-				WHERE q.owner = 0
-				AND q.parked = 1
-				AND q.batch IS NOT NULL
-				AND q.tenant = l.tenant
-				AND q.endpoint = l.endpoint) THEN 9223372036854775807 -- empty
+			AND ` + nothingParked + ` THEN 9223372036854775807 -- empty
 			WHEN g.due = 1 OR g.revision <> 0 AND g.revision <> l.revision THEN postrider.now_us()
 			WHEN g.delay = 9223372036854775806 THEN g.delay -- never
 			ELSE postrider.now_us() + g.delay

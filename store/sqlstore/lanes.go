@@ -186,15 +186,7 @@ func (s *Store) takeLane(ctx context.Context, c Conn, now time.Time, epoch int64
 	most := turn.Max - len(keyed)
 	// One more than may be leased says whether the lane is empty after it.
 	more := batches.left || lane.ordered
-	if err := c.Query(ctx, `
-		SELECT `+claimColumns+`
-		FROM postrider_queue`+s.index("postrider_queue_lane")+`
-		WHERE owner = 0
-		AND parked = 1
-		AND batch IS NULL
-		AND okey = ''
-		AND tenant = ?
-		AND endpoint = ?
+	if err := c.Query(ctx, s.parked()+`
 		ORDER BY prio, seq
 		LIMIT ?`+s.dialect.SkipLocked, []any{lane.Tenant, lane.Endpoint, shares + most + 1}, func(r Row) error {
 		var row store.Claimed
@@ -238,32 +230,36 @@ func (s *Store) takeOrdered(ctx context.Context, c Conn, now time.Time, epoch in
 
 // shares returns the oldest rows of each rank of a lane that its turn has a share
 // for.
-func (s *Store) shares(ctx context.Context, c Conn, lane store.Lane, shares store.Ranks) (rows []store.Claimed, err error) {
+func (s *Store) shares(ctx context.Context, c Conn, lane store.Lane, shares store.Ranks) ([]store.Claimed, error) {
+	var rows []store.Claimed
 	for rank, share := range shares {
 		if share <= 0 {
 			continue
 		}
-		if err := c.Query(ctx, `
-			SELECT `+claimColumns+`
-			FROM postrider_queue`+s.index("postrider_queue_lane")+`
-			WHERE owner = 0
-			AND parked = 1
-			AND batch IS NULL
-			AND okey = ''
-			AND tenant = ?
-			AND endpoint = ?
+		some, err := queryClaims(ctx, c, s.parked()+`
 			AND prio = ?
 			ORDER BY seq
-			LIMIT ?`+s.dialect.SkipLocked, []any{lane.Tenant, lane.Endpoint, rank, share}, func(r Row) error {
-			var row store.Claimed
-			err := scanClaim(r, &row)
-			rows = append(rows, row)
-			return err
-		}); err != nil {
+			LIMIT ?`+s.dialect.SkipLocked, lane.Tenant, lane.Endpoint, rank, share)
+		if err != nil {
 			return nil, err
 		}
+		rows = append(rows, some...)
 	}
 	return rows, nil
+}
+
+// parked begins a query for the rows that are parked in a lane, but for those that go
+// in a batch or keep an order.
+func (s *Store) parked() string {
+	return `
+		SELECT ` + claimColumns + `
+		FROM postrider_queue` + s.index("postrider_queue_lane") + `
+		WHERE owner = 0
+		AND parked = 1
+		AND batch IS NULL
+		AND okey = ''
+		AND tenant = ?
+		AND endpoint = ?`
 }
 
 // gateTime returns a gate's time, or now if the endpoint has moved on.
