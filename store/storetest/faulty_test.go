@@ -1,12 +1,9 @@
 package storetest_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -19,63 +16,6 @@ import (
 
 // epochs is how many epochs a faulty store looks at; no case has more.
 const epochs = 40
-
-// unfenced settles whatever it is given under the fence that the row has.
-type unfenced struct{ store.Store }
-
-func (s *unfenced) Settle(ctx context.Context, now time.Time, st store.Settlement) (store.SettleResult, error) {
-	result, err := s.Store.Settle(ctx, now, st)
-	if err != nil {
-		return result, err
-	}
-	result.Lost = slices.DeleteFunc(result.Lost, func(lost store.Held) bool {
-		i := slices.IndexFunc(st.Items, func(it store.Settled) bool { return it.Delivery == lost.Delivery && it.Claim == lost.Claim })
-		item := st.Items[i]
-		for epoch := range int64(epochs) {
-			held, _ := s.Held(ctx, epoch, "", store.MaxPage)
-			for _, h := range held {
-				if item.Claim = h.Claim; h.Delivery == item.Delivery {
-					again, err := s.Store.Settle(ctx, now, store.Settlement{Epoch: epoch, Items: []store.Settled{item}})
-					result.Health = append(result.Health, again.Health...)
-					return err == nil && len(again.Lost) == 0
-				}
-			}
-		}
-		return false
-	})
-	return result, nil
-}
-
-// writesRefused writes event and deliveries before it judges the key.
-type writesRefused struct{ store.Store }
-
-func (s *writesRefused) Publish(ctx context.Context, now time.Time, pubs []store.Publication) ([]store.PublishResult, error) {
-	results, err := s.Store.Publish(ctx, now, pubs)
-	for i, r := range results {
-		if r.Outcome == store.PublishConflict || r.Outcome == store.PublishStale {
-			p := pubs[i]
-			p.Event.IdempotencyKey, p.Revision = "", math.MaxInt64
-			if _, err := s.Store.Publish(ctx, now, []store.Publication{p}); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return results, err
-}
-
-// sendsSkipped has every delivery pending.
-type sendsSkipped struct{ store.Store }
-
-func (s *sendsSkipped) Publish(ctx context.Context, now time.Time, pubs []store.Publication) ([]store.PublishResult, error) {
-	pubs = slices.Clone(pubs)
-	for i := range pubs {
-		pubs[i].Deliveries = slices.Clone(pubs[i].Deliveries)
-		for j := range pubs[i].Deliveries {
-			pubs[i].Deliveries[j].Status, pubs[i].Deliveries[j].Reason = "", ""
-		}
-	}
-	return s.Store.Publish(ctx, now, pubs)
-}
 
 // forgetsMarks cancels what nobody has, and only says so of the rest.
 type forgetsMarks struct{ store.Store }
@@ -182,125 +122,6 @@ func (s *countsBefore) CreateEndpoint(ctx context.Context, now time.Time, ep sto
 		return store.EndpointRecord{}, store.ErrTooMany
 	}
 	return s.Store.CreateEndpoint(ctx, now, ep, secret, 0, audit...)
-}
-
-// oneByOne has no transaction around a batch.
-type oneByOne struct{ store.Store }
-
-func (s *oneByOne) Publish(ctx context.Context, now time.Time, pubs []store.Publication) ([]store.PublishResult, error) {
-	var results []store.PublishResult
-	for i := range pubs {
-		r, err := s.Store.Publish(ctx, now, pubs[i:i+1])
-		if err != nil {
-			return nil, err
-		}
-		results = append(results, r...)
-	}
-	return results, nil
-}
-
-// ownKeys remembers keys in the process.
-type ownKeys struct{ store.Store }
-
-func (s *ownKeys) Publish(ctx context.Context, now time.Time, pubs []store.Publication) ([]store.PublishResult, error) {
-	pubs = slices.Clone(pubs)
-	for i := range pubs {
-		if key := &pubs[i].Event.IdempotencyKey; *key != "" {
-			*key = fmt.Sprintf("%s of %p", *key, s)
-		}
-	}
-	return s.Store.Publish(ctx, now, pubs)
-}
-
-// compacting keeps payloads in a column of the type JSON.
-type compacting struct{ store.Store }
-
-func (s *compacting) Publish(ctx context.Context, now time.Time, pubs []store.Publication) ([]store.PublishResult, error) {
-	pubs = slices.Clone(pubs)
-	for i := range pubs {
-		var b bytes.Buffer
-		if json.Compact(&b, pubs[i].Event.Data) == nil {
-			pubs[i].Event.Data = b.Bytes()
-		}
-	}
-	return s.Store.Publish(ctx, now, pubs)
-}
-
-// claimsTwice selects and updates in two transactions.
-type claimsTwice struct {
-	store.Store
-	mu   sync.Mutex
-	last []store.Claimed
-}
-
-func (s *claimsTwice) Poll(ctx context.Context, now time.Time, epoch int64, limit int, admit func(store.Waiting) store.Admission) ([]store.Claimed, time.Time, error) {
-	claimed, next, err := s.Store.Poll(ctx, now, epoch, limit, admit)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	last := s.last
-	s.last = slices.Clone(claimed)
-	return append(claimed, last...), next, err
-}
-
-// unorderedPoll has no ORDER BY.
-type unorderedPoll struct{ store.Store }
-
-func (s *unorderedPoll) Poll(ctx context.Context, now time.Time, epoch int64, limit int, admit func(store.Waiting) store.Admission) ([]store.Claimed, time.Time, error) {
-	var rows []store.Waiting
-	claimed, next, err := s.Store.Poll(ctx, now, epoch, limit, func(w store.Waiting) store.Admission {
-		rows = append(rows, w)
-		return store.Admission{Lease: true}
-	})
-	parked := map[string]store.Gate{}
-	for _, row := range slices.Backward(rows) {
-		if a := admit(row); !a.Lease {
-			parked[row.Delivery] = a.Gate
-		}
-	}
-	slices.Reverse(claimed)
-	claimed = slices.DeleteFunc(claimed, func(c store.Claimed) bool {
-		gate, ok := parked[c.Delivery]
-		if ok {
-			item := store.Settled{Tenant: c.Tenant, Delivery: c.Delivery, Claim: c.Claim, Status: webhook.DeliveryPending, Due: now, Park: true}
-			_, err = s.Settle(ctx, now, store.Settlement{Epoch: epoch, Items: []store.Settled{item}, Gates: []store.Gate{gate}})
-		}
-		return ok
-	})
-	return claimed, next, err
-}
-
-// oldGates does not look at the revision of gates.
-type oldGates struct{ store.Store }
-
-func (s *oldGates) Poll(ctx context.Context, now time.Time, epoch int64, limit int, admit func(store.Waiting) store.Admission) ([]store.Claimed, time.Time, error) {
-	return s.Store.Poll(ctx, now, epoch, limit, func(w store.Waiting) store.Admission {
-		a := admit(w)
-		a.Gate.Revision = 0
-		return a
-	})
-}
-
-// hastyReaper does not ask how long the caller's lease was valid.
-type hastyReaper struct{ store.Store }
-
-func (s *hastyReaper) Reap(ctx context.Context, now time.Time, epoch int64, _ time.Duration, limit int) (int, error) {
-	return s.Store.Reap(ctx, now, epoch, 0, limit)
-}
-
-// blamesAll counts a crash for all that a dead process had leased.
-type blamesAll struct{ store.Store }
-
-func (s *blamesAll) Reap(ctx context.Context, now time.Time, epoch int64, ttl time.Duration, limit int) (int, error) {
-	for owner := range int64(epochs) {
-		held, err := s.Held(ctx, owner, "", store.MaxPage)
-		if err != nil {
-			return 0, err
-		}
-		if _, err := s.Start(ctx, owner, held); err != nil {
-			return 0, err
-		}
-	}
-	return s.Store.Reap(ctx, now, epoch, ttl, limit)
 }
 
 // tenantless looks deliveries up by their id alone.
@@ -459,52 +280,6 @@ func (s *endlessSlack) ReserveRates(ctx context.Context, now time.Time, reqs []s
 		reqs[i].Slack += time.Hour
 	}
 	return s.Store.ReserveRates(ctx, now, reqs)
-}
-
-// redeliversFirst does a step's work in a transaction of its own, and counts after.
-type redeliversFirst struct{ store.Store }
-
-func (s *redeliversFirst) AdvanceJob(ctx context.Context, now time.Time, epoch int64, step store.JobStep) error {
-	for _, id := range step.Redeliver {
-		if d, err := s.Delivery(ctx, step.Tenant, id); err != nil || d.Status == webhook.DeliveryPending || step.Status != "" && d.Status != step.Status {
-			step.Skipped++
-		} else if err := s.Redeliver(ctx, now, step.Tenant, id); err == nil {
-			step.Done++
-		} else {
-			step.Skipped++
-		}
-	}
-	step.Redeliver = nil
-	return s.Store.AdvanceJob(ctx, now, epoch, step)
-}
-
-// forgetsCursors carries out a step wherever the job is.
-type forgetsCursors struct{ store.Store }
-
-func (s *forgetsCursors) AdvanceJob(ctx context.Context, now time.Time, epoch int64, step store.JobStep) error {
-	if j, err := s.Job(ctx, step.Tenant, step.ID); err == nil {
-		step.Was = j.Cursor
-	}
-	return s.Store.AdvanceJob(ctx, now, epoch, step)
-}
-
-// anyWorker lets everybody work on a job.
-type anyWorker struct{ store.Store }
-
-func (s *anyWorker) AdvanceJob(ctx context.Context, now time.Time, epoch int64, step store.JobStep) error {
-	err := s.Store.AdvanceJob(ctx, now, epoch, step)
-	for other := int64(1); errors.Is(err, store.ErrLeaseLost) && other < epochs; other++ {
-		err = s.Store.AdvanceJob(ctx, now, other, step)
-	}
-	return err
-}
-
-// turnsBack lists deliveries newest first, whatever is asked.
-type turnsBack struct{ store.Store }
-
-func (s *turnsBack) ListDeliveries(ctx context.Context, tenant string, filter store.DeliveryFilter, page store.Page) ([]webhook.Delivery, error) {
-	page.Oldest = false
-	return s.Store.ListDeliveries(ctx, tenant, filter, page)
 }
 
 // keepsDeadLetters knows nothing of what endpoints say about them, and eagerDead
