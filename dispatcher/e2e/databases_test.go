@@ -48,5 +48,6 @@ func openPostgres(t testing.TB, connections int32) (*postgres.Store, *pgxpool.Po
 	if err != nil {
 		t.Fatalf("New = %v; want nil", err)
 	}
+	watched.opens(t, inSchema(pool, in.Schema))
 	return st, pool
 }

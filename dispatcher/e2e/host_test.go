@@ -47,6 +47,7 @@ func openStore(t testing.TB, path string) *sqlite.Store {
 			t.Errorf("Close = %v; want nil", err)
 		}
 	})
+	watched.opens(t, inFiles(path))
 	return st
 }
 
@@ -57,11 +58,16 @@ func newHost(t testing.TB, st store.Store, cfg dispatcher.Config) *host {
 	if cfg.Logger == nil {
 		cfg.Logger = zaptest.NewLogger(t, zaptest.Level(zap.InfoLevel))
 	}
-	d, err := dispatcher.New(st, local(cfg))
+	cfg = watched.listen(t, local(cfg))
+	d, err := dispatcher.New(st, cfg)
 	if err != nil {
 		t.Fatalf("New = %v; want nil", err)
 	}
-	return &host{t: t, Dispatcher: d, manage: manage.New(d)}
+	h := &host{t: t, Dispatcher: d, manage: manage.New(d)}
+	if cfg.Keyring != nil {
+		t.Cleanup(func() { watched.check(h, cfg.Keyring) })
+	}
+	return h
 }
 
 // local completes a configuration so that deliveries may go to this machine, with

@@ -1,0 +1,294 @@
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/postrider/postrider/dispatcher"
+	"github.com/postrider/postrider/dispatcher/seal"
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/store/postgres"
+	"github.com/postrider/postrider/webhook"
+)
+
+// watch sees to it that no test of the suite leaks what its hosts keep secret: at the
+// end of each, all that is sealed in its database is opened, and looked for in what was
+// logged, in what the operational hook was told, and in the raw database. Only the
+// answers of creation and rotation, and requests to receivers, may have it.
+type watch struct {
+	mu sync.Mutex
+	// said is what hosts logged and told, by the test.
+	said map[string]*bytes.Buffer
+	// opened is where the databases of a test are.
+	opened map[string][]place
+}
+
+// place returns the raw bytes of a database by what they are of.
+type place func(t testing.TB) map[string][]byte
+
+var watched = watch{said: make(map[string]*bytes.Buffer), opened: make(map[string][]place)}
+
+// opens notes a database that the test has opened.
+func (w *watch) opens(t testing.TB, p place) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.opened[t.Name()] = append(w.opened[t.Name()], p)
+}
+
+// say notes what a host of the test has said.
+func (w *watch) say(test string, b []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.said[test] == nil {
+		w.said[test] = new(bytes.Buffer)
+	}
+	w.said[test].Write(b)
+}
+
+// listen makes a configuration's logger and hook heard.
+func (w *watch) listen(t testing.TB, cfg dispatcher.Config) dispatcher.Config {
+	test := t.Name()
+	enc := zapcore.NewJSONEncoder(zap.NewDevelopmentEncoderConfig())
+	heard := zapcore.NewCore(enc, zapcore.AddSync(writerFunc(func(b []byte) { w.say(test, b) })), zap.DebugLevel)
+	cfg.Logger = cfg.Logger.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core { return zapcore.NewTee(core, heard) }))
+	told := cfg.OnOperational
+	cfg.OnOperational = func(ctx context.Context, op webhook.Operational) {
+		w.say(test, fmt.Appendf(nil, "%v %+v\n", op, op))
+		if told != nil {
+			told(ctx, op)
+		}
+	}
+	return cfg
+}
+
+type writerFunc func([]byte)
+
+func (f writerFunc) Write(b []byte) (int, error) { f(b); return len(b), nil }
+
+// places returns everything of a test that must not have a secret in it.
+func (w *watch) places(t testing.TB) map[string][]byte {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	all := make(map[string][]byte)
+	if said := w.said[t.Name()]; said != nil {
+		all["the log and the hook"] = bytes.Clone(said.Bytes())
+	}
+	for _, p := range w.opened[t.Name()] {
+		maps.Copy(all, p(t))
+	}
+	return all
+}
+
+// leaks returns which of the canaries are where they must not be.
+func leaks(canaries []canary, places map[string][]byte) (found []string) {
+	for _, c := range canaries {
+		for _, name := range slices.Sorted(maps.Keys(places)) {
+			for _, form := range c.in(places[name]) {
+				found = append(found, fmt.Sprintf("%s: %s in %s", c.name, form, name))
+			}
+		}
+	}
+	return found
+}
+
+// mostCanaries is how many secrets of a test are looked for: those of the load tests
+// are alike, and their databases large.
+const mostCanaries = 40
+
+// secretsOf returns what a host keeps sealed of its endpoints: their secrets, and
+// every text in the sealed part of their configuration.
+func (h *host) secretsOf(ctx context.Context, sealer seal.Sealer) (found []canary, err error) {
+	for cursor := int64(0); len(found) < mostCanaries; {
+		page, next, err := h.Store().ChangedEndpoints(ctx, cursor, 100)
+		if err != nil || len(page) == 0 {
+			return found, err
+		}
+		cursor = next
+		for _, rec := range page {
+			if len(found) >= mostCanaries {
+				break
+			}
+			own, err := openedOf(ctx, h.Store(), sealer, rec)
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, own...)
+		}
+	}
+	return found, nil
+}
+
+// openedOf opens all that is sealed of an endpoint.
+func openedOf(ctx context.Context, st store.Store, sealer seal.Sealer, rec store.EndpointRecord) (found []canary, err error) {
+	records, err := st.Secrets(ctx, rec.Tenant, rec.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range records {
+		text, err := sealer.Open(ctx, s.Sealed, seal.AssociatedData{Tenant: s.Tenant, ID: s.ID, Field: "secret"})
+		if err != nil {
+			return nil, fmt.Errorf("open secret %s: %w", s.ID, err)
+		}
+		found = append(found, newCanary("secret "+s.ID, string(text)))
+	}
+	if len(rec.Sealed) == 0 {
+		return found, nil
+	}
+	for _, field := range []string{"endpoint", "headers"} {
+		text, err := sealer.Open(ctx, rec.Sealed, seal.AssociatedData{Tenant: rec.Tenant, ID: rec.ID, Field: field})
+		if err != nil {
+			continue
+		}
+		var value any
+		if err := json.Unmarshal(text, &value); err != nil {
+			return nil, err
+		}
+		for _, s := range textsOf(value) {
+			found = append(found, newCanary("credential of "+rec.ID, s))
+		}
+		return found, nil
+	}
+	return nil, fmt.Errorf("what is sealed of %s cannot be opened: the watch does not know its field", rec.ID)
+}
+
+// shortest is how long a text is at least that cannot be there by chance.
+const shortest = 12
+
+// textsOf returns the texts of a JSON value that are long enough to be looked for.
+func textsOf(value any) (texts []string) {
+	switch v := value.(type) {
+	case string:
+		if len(v) >= shortest {
+			texts = append(texts, v)
+		}
+	case []any:
+		for _, e := range v {
+			texts = append(texts, textsOf(e)...)
+		}
+	case map[string]any:
+		for _, e := range v {
+			texts = append(texts, textsOf(e)...)
+		}
+	}
+	return texts
+}
+
+// check fails the test for each secret of a host that is where it must not be.
+func (w *watch) check(h *host, sealer seal.Sealer) {
+	canaries, err := h.secretsOf(context.Background(), sealer)
+	if err != nil {
+		h.t.Logf("the test's secrets are not looked for: %v", err) // it has closed the database, or made it fail
+		return
+	}
+	for _, leak := range leaks(canaries, w.places(h.t)) {
+		h.t.Errorf("%s; want it nowhere but in the answer that gave it, and in requests", leak)
+	}
+}
+
+// inFiles is the place of a SQLite database.
+func inFiles(path string) place {
+	return func(t testing.TB) map[string][]byte {
+		names, err := filepath.Glob(path + "*")
+		if err != nil {
+			t.Fatal(err)
+		}
+		files := make(map[string][]byte)
+		for _, name := range names {
+			if b, err := os.ReadFile(name); err == nil {
+				files[filepath.Base(name)] = b
+			}
+		}
+		return files
+	}
+}
+
+// mostRows bounds what is read of a table.
+const mostRows = 5000
+
+// inSchema is the place of a PostgreSQL database: its rows as text, in which bytes
+// are hexadecimal, and as bytes.
+func inSchema(pool *pgxpool.Pool, schema string) place {
+	return func(t testing.TB) map[string][]byte {
+		ctx := context.Background()
+		tables := make(map[string][]byte)
+		rows, err := pool.Query(ctx, `SELECT relname FROM pg_class WHERE relnamespace = $1::regnamespace AND relkind = 'r'`, schema)
+		if err != nil {
+			return nil // the server or the pool is gone
+		}
+		names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			return nil
+		}
+		for _, name := range names {
+			rows, err := pool.Query(ctx, `SELECT r::text FROM `+pgx.Identifier{schema, name}.Sanitize()+` r LIMIT $1`, mostRows)
+			if err != nil {
+				t.Errorf("read table %s: %v", name, err)
+				continue
+			}
+			texts, err := pgx.CollectRows(rows, pgx.RowTo[string])
+			if err != nil {
+				t.Errorf("read table %s: %v", name, err)
+			}
+			tables["table "+name] = []byte(strings.Join(texts, "\n"))
+		}
+		return tables
+	}
+}
+
+// confession is a test whose failures are counted and not its own.
+type confession struct {
+	testing.TB
+	errors []string
+}
+
+func (c *confession) Errorf(format string, args ...any) {
+	c.errors = append(c.errors, fmt.Sprintf(format, args...))
+}
+
+// TestWatchFindsLeaks plants secrets where the suite must not have any.
+func TestWatchFindsLeaks(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, func(t *testing.T, st store.Store) {
+		c := &confession{TB: t}
+		h := newHost(c, st, dispatcher.Config{Logger: zap.NewNop()})
+		ep, secret := h.create(webhook.Endpoint{
+			URL: "https://receiver.example/", Headers: map[string]string{"Authorization": "Bearer PLANTED-credential-5a1c"},
+		})
+		watched.check(h, keyring())
+		if len(c.errors) > 0 {
+			t.Fatalf("before anything is planted there is %q", c.errors)
+		}
+		h.Logger().Info("planted", zap.String("secret", secret))
+		if _, err := h.manage.UpdateEndpoint(t.Context(), tenant, ep.ID, func(ep *webhook.Endpoint) error {
+			ep.Description = "see PLANTED-credential-5a1c"
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		watched.check(h, keyring())
+		found := strings.Join(c.errors, "\n")
+		inDatabase := "in webhooks.db"
+		if _, ok := st.(*postgres.Store); ok {
+			inDatabase = "in table endpoints"
+		}
+		for _, want := range []string{"secret sec_", "in the log and the hook", "credential of ep_", inDatabase} {
+			if !strings.Contains(found, want) {
+				t.Errorf("planted secrets are found as %q; want %q among it", found, want)
+			}
+		}
+	})
+}
