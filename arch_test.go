@@ -50,6 +50,7 @@ var rules = map[string]rule{
 	"dispatcher/entropy":   {local: []string{"webhook", "dispatcher/clock"}},
 	"dispatcher/transport": {local: []string{"signer", "webhook"}, modules: []string{"golang.org/x/net", "golang.org/x/oauth2", "github.com/go-jose/go-jose/v4"}},
 	"dispatcher/seal":      {local: []string{"signer", "signer/redact", "webhook"}},
+	"dispatcher/vault":     {local: []string{"webhook", "store", "dispatcher/clock", "dispatcher/seal"}},
 	"dispatcher/lane":      {local: []string{"webhook"}},
 	"dispatcher/batch":     {local: []string{"store"}, modules: []string{"github.com/cenkalti/backoff/v4"}},
 	"dispatcher/directory": {local: []string{"webhook", "store", "dispatcher/clock"}, modules: []string{"golang.org/x/sync", "github.com/maypok86/otter/v2"}},
@@ -75,7 +76,7 @@ var rules = map[string]rule{
 		local: []string{
 			"signer", "webhook", "webhook/schema", "store", "dispatcher/clock", "dispatcher/entropy", "dispatcher/seal",
 			"dispatcher/transport", "dispatcher/transport/guard", "dispatcher/audit", "dispatcher/batch", "dispatcher/directory", "dispatcher/quota", "dispatcher/send",
-			"dispatcher/schedule", "dispatcher/jobs", "dispatcher/engine",
+			"dispatcher/schedule", "dispatcher/jobs", "dispatcher/engine", "dispatcher/vault",
 		},
 		modules: []string{"go.uber.org/zap", "golang.org/x/time", "go.opentelemetry.io/otel"},
 	},

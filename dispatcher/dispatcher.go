@@ -19,6 +19,7 @@ import (
 	"github.com/postrider/postrider/dispatcher/send"
 	"github.com/postrider/postrider/dispatcher/transport"
 	"github.com/postrider/postrider/dispatcher/transport/guard"
+	"github.com/postrider/postrider/dispatcher/vault"
 	"github.com/postrider/postrider/signer"
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/webhook"
@@ -49,6 +50,18 @@ type Config struct {
 	// repeated like any other.
 	// Defaults to none.
 	ExternalSigner func(ctx context.Context, tenant, reference string) (signer.Signer, error)
+	// SealPayloads seals payloads and what receivers have answered before a store
+	// sees them, with keys of each subject that the Keyring seals (see package
+	// vault). Erase deletes a subject's keys. Subjects, metadata and keys of events
+	// stay readable: they are looked up. It can be switched on and off: what is
+	// stored stays as it is, and is opened either way.
+	// Defaults to false.
+	SealPayloads bool
+	// SubjectKeys is where the keys of subjects are kept, for a host that backs
+	// them up apart from what they seal, or not at all for as long: a backup of the
+	// payloads is unreadable without them. All processes must have the same one.
+	// Defaults to the store that payloads are in.
+	SubjectKeys store.SubjectKeys
 	// Logger gets what an operator should know. It never gets a secret, a
 	// payload or the query of a URL.
 	// Defaults to none.
@@ -201,6 +214,9 @@ func (c Config) validate() error {
 	case c.Retention.Payloads < time.Minute || c.Retention.Deliveries < c.Retention.Payloads || c.Retention.Statistics < time.Minute || c.Retention.Audit < time.Minute:
 		return errors.New("dispatcher: Config.Retention must be at least a minute, and deliveries at least as long as payloads")
 	}
+	if c.SealPayloads && c.Keyring == nil && c.AllowPlaintextSecrets {
+		return errors.New("dispatcher: Config.SealPayloads needs Config.Keyring")
+	}
 	for kind, rule := range c.IncidentRules {
 		if _, ok := kind.Rule(); !ok || !rule.Valid() {
 			return fmt.Errorf("dispatcher: Config.IncidentRules: %q is no kind of incidents, or its rule has no threshold or a window that is not a minute to 30 days", kind)
@@ -248,6 +264,7 @@ type Dispatcher struct {
 	shards    map[string]*shard
 	reports   *reporter
 	incidents *incidents
+	vault     *vault.Vault
 	// jobBudget is that of all shards.
 	jobBudget *jobs.Budget
 
@@ -270,6 +287,8 @@ func New(st store.Store, cfg Config) (*Dispatcher, error) {
 	if d.sealer, err = sealerFor(d.sharded, cfg); err != nil {
 		return nil, err
 	}
+	d.vault = newVault(st, d.sealer, cfg)
+	d.store = d.vault.Wrap(st)
 	if d.guard, err = guard.New(cfg.HTTP.Guard); err != nil {
 		return nil, err
 	}
@@ -284,12 +303,20 @@ func New(st store.Store, cfg Config) (*Dispatcher, error) {
 	}
 	d.directory, d.quotas = directory.New(st, directoryFor), quota.New(cfg.Limits)
 	for name, shard := range d.sharded.Shards() {
-		d.shards[name] = d.newShard(name, shard)
+		d.shards[name] = d.newShard(name, d.vault.Wrap(shard))
 	}
 	if err := d.openShards(); err != nil {
 		return nil, err
 	}
 	return d, nil
+}
+
+func newVault(st store.Store, sealer seal.Sealer, cfg Config) *vault.Vault {
+	keys := cfg.SubjectKeys
+	if keys == nil {
+		keys = st
+	}
+	return vault.New(vault.Config{Sealer: sealer, Keys: keys, Apart: cfg.SubjectKeys != nil, Seals: cfg.SealPayloads})
 }
 
 func sealerFor(st store.Sharded, cfg Config) (seal.Sealer, error) {
@@ -307,7 +334,8 @@ func sealerFor(st store.Sharded, cfg Config) (seal.Sealer, error) {
 	return seal.NewKeyring(seal.NewKey())
 }
 
-// Store returns the store, for those who build on a dispatcher.
+// Store returns the store, for those who build on a dispatcher. It shows open what
+// is sealed in the one that New was given.
 func (d *Dispatcher) Store() store.Store { return d.store }
 
 // Logger returns the logger, for those who build on a dispatcher.

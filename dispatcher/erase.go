@@ -26,7 +26,9 @@ const (
 // all of its deliveries that have not gone out are canceled, and those that processes
 // have in hand are waited for, at most 30 seconds; an attempt that is still under way
 // then may reach its receiver, but its outcome is not recorded. What is published
-// about the subject while Erase runs may be left. The audit log says that a subject was
+// about the subject while Erase runs may be left; if payloads are sealed, what another
+// process publishes within 10 seconds after it may be unreadable, and is canceled as
+// if its payload had expired. The audit log says that a subject was
 // erased, and not which.
 //
 // It returns how much was removed, also with an error: what is erased is gone, and
@@ -53,6 +55,9 @@ func (d *Dispatcher) Erase(ctx context.Context, tenant, subject string) (store.E
 			e.audit = nil
 		}
 		more = part.More
+	}
+	if err == nil {
+		done.SubjectKeys, err = d.vault.Forget(ctx, tenant, subject)
 	}
 	if err != nil {
 		return done, fmt.Errorf("erase: %w", err)

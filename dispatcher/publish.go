@@ -150,7 +150,7 @@ func (d *Dispatcher) publishTx(ctx context.Context, tx store.Tx, p *publication)
 		if err := d.address(p, dir, nil, false); err != nil {
 			return webhook.Receipt{}, err
 		}
-		results, err2 := tx.Publish(ctx, clock.Now(), []store.Publication{p.Publication})
+		results, err2 := d.vault.WrapTx(tx).Publish(ctx, clock.Now(), []store.Publication{p.Publication})
 		if err2 != nil {
 			return webhook.Receipt{}, err2
 		}

@@ -54,6 +54,9 @@ type Pruned struct {
 	Audit int
 	// Incidents counts incidents.
 	Incidents int
+	// SubjectKeys counts keys that nothing is sealed with any more. No store's own
+	// Prune has any: it does not know how long a key was used.
+	SubjectKeys int
 	// More says that there is more to remove.
 	More bool
 }
@@ -69,6 +72,7 @@ func (p *Pruned) Add(q Pruned) {
 	p.Endpoints += q.Endpoints
 	p.Expired += q.Expired
 	p.Jobs += q.Jobs
+	p.SubjectKeys += q.SubjectKeys
 	p.Audit += q.Audit
 	p.Incidents += q.Incidents
 	p.ExpiredDeliveries = append(p.ExpiredDeliveries, q.ExpiredDeliveries...)

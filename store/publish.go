@@ -39,8 +39,8 @@ type Tx interface {
 	// It needs no second connection.
 	TenantEndpoints(ctx context.Context, tenant string, after int64) ([]EndpointRecord, int64, error)
 
-	// Reserver returns where quotas and rates are reserved while the transaction
-	// goes on. It locks nothing in the transaction and does not wait for it, but
+	// Reserver returns where quotas and rates are reserved, and keys found and
+	// added, while the transaction goes on. It locks nothing in the transaction and does not wait for it, but
 	// may need a connection of its own. Where a database has one writer only
 	// it is the transaction itself: then undone is true, and what was reserved
 	// is not any more if the host rolls back.

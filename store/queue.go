@@ -142,6 +142,8 @@ type SettleResult struct {
 // Park and Unbind are looked at.
 type Settled struct {
 	Tenant, Delivery, Endpoint, EventType string
+	// Subject is the event's, if there is an attempt. Stores do not keep it.
+	Subject string
 	// Claim is the fence.
 	Claim int64
 	// Attempt is what was tried, or nil if nothing was sent.

@@ -21,10 +21,12 @@ type Quotas interface {
 	CountEndpoints(ctx context.Context, tenant string) (int, error)
 }
 
-// Reserver is where quotas and rates are reserved.
+// Reserver is where quotas and rates are reserved, and keys found.
 type Reserver interface {
 	Rates
 	ReserveQuota(ctx context.Context, now time.Time, req QuotaRequest) (int64, error)
+	AddSubjectKeys(ctx context.Context, keys []SubjectKey) ([]SubjectKey, error)
+	SubjectKeys(ctx context.Context, names []SubjectKeyName) ([]SubjectKey, error)
 }
 
 // QuotaRequest asks for units of a quota.

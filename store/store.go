@@ -22,6 +22,7 @@ type Store interface {
 	Events
 	Deliveries
 	Subjects
+	SubjectKeys
 	Jobs
 	Statistics
 	Maintenance

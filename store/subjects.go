@@ -33,6 +33,8 @@ type Erased struct {
 	Events, Payloads, Deliveries, Attempts, IdempotencyKeys int
 	// Pending is how many of the deliveries had not ended.
 	Pending int
+	// SubjectKeys are keys that payloads were sealed with. EraseSubject removes none.
+	SubjectKeys int
 	// More says that there is more to remove.
 	More bool
 }
@@ -45,5 +47,6 @@ func (e *Erased) Add(o Erased) {
 	e.Attempts += o.Attempts
 	e.IdempotencyKeys += o.IdempotencyKeys
 	e.Pending += o.Pending
+	e.SubjectKeys += o.SubjectKeys
 	e.More = o.More
 }

@@ -145,7 +145,7 @@ func (ms *membership) record(publish func() ([]webhook.Receipt, error)) error {
 }
 
 func publishInTx(ctx context.Context, h *host, ev webhook.Event) (webhook.Receipt, error) {
-	st := h.Store().(*sqlite.Store)
+	st := h.database.(*sqlite.Store)
 	tx, err := st.DB().BeginTx(ctx, nil)
 	for err != nil && strings.Contains(err.Error(), "SQLITE_BUSY") && ctx.Err() == nil {
 		tx, err = st.DB().BeginTx(ctx, nil) // the wait for the write lock is not a fair one

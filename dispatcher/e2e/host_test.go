@@ -26,7 +26,9 @@ const tenant = "acme"
 type host struct {
 	t testing.TB
 	*dispatcher.Dispatcher
-	manage *manage.Manager
+	// database is the store as the dispatcher was given it.
+	database store.Store
+	manage   *manage.Manager
 }
 
 // databaseFile returns the path of a database that is yet to be made.
@@ -63,7 +65,7 @@ func newHost(t testing.TB, st store.Store, cfg dispatcher.Config) *host {
 	if err != nil {
 		t.Fatalf("New = %v; want nil", err)
 	}
-	h := &host{t: t, Dispatcher: d, manage: manage.New(d)}
+	h := &host{t: t, Dispatcher: d, database: st, manage: manage.New(d)}
 	if cfg.Keyring != nil {
 		t.Cleanup(func() { watched.check(h, cfg.Keyring) })
 	}

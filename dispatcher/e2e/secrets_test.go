@@ -231,7 +231,7 @@ func TestNoSecretIsWrittenAnywhere(t *testing.T) {
 	for name, where := range v.found() {
 		t.Errorf("%s: %v; want it nowhere in the database", name, where)
 	}
-	if err := v.Store().(interface{ Close() error }).Close(); err != nil { // moves the log into the file
+	if err := v.database.(interface{ Close() error }).Close(); err != nil { // moves the log into the file
 		t.Fatal(err)
 	}
 	for name, where := range v.found() {

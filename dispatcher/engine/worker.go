@@ -86,7 +86,7 @@ func (e *Engine) outcomeOf(j *schedule.Job, a webhook.Attempt, out *outcome) (st
 	id, err := e.cfg.Entropy.ID(webhook.PrefixAttempt)
 	a.ID, a.Tenant, a.DeliveryID, a.N, a.NextAt = id, j.Tenant, j.Delivery, j.Attempts+1, out.due
 	return store.Settled{
-		Tenant: j.Tenant, Delivery: j.Delivery, Endpoint: j.Endpoint, EventType: j.Message.EventType(),
+		Tenant: j.Tenant, Delivery: j.Delivery, Endpoint: j.Endpoint, EventType: j.Message.EventType(), Subject: j.Message.Subject(),
 		Claim: j.Claim, Attempt: &a, Status: out.status, Reason: out.reason, Due: out.due,
 	}, err
 }

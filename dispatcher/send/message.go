@@ -10,6 +10,7 @@ import (
 // its deliveries and attempts. It is never changed.
 type Message struct {
 	id, eventType string
+	subject       string
 	deliverAt     time.Time
 	body          []byte
 	// payload is where the event's own bytes begin in the body.
@@ -30,11 +31,14 @@ func NewMessage(ev *webhook.Event) *Message {
 	payload := len(body)
 	body = append(body, ev.Data...)
 	body = append(body, '}')
-	return &Message{id: ev.ID, eventType: ev.Type, deliverAt: ev.DeliverAt, body: body, payload: payload}
+	return &Message{id: ev.ID, eventType: ev.Type, subject: ev.Subject, deliverAt: ev.DeliverAt, body: body, payload: payload}
 }
 
 // EventType returns the type of the event.
 func (m *Message) EventType() string { return m.eventType }
+
+// Subject returns what the event is about.
+func (m *Message) Subject() string { return m.subject }
 
 // DeliverAt is when the event's first attempt was to be made; zero for at once.
 func (m *Message) DeliverAt() time.Time { return m.deliverAt }

@@ -25,6 +25,8 @@ type Store struct {
 	incidents  map[incidentKey]*incident // the last one of each
 	rates      map[rate]time.Time        // when the next slot is free
 	notable    map[*endpoint]bool        // those that ChangedHealth may tell of
+	// subjectKeys are sealed.
+	subjectKeys map[store.SubjectKeyName][]byte
 
 	// The queue: a row is in waiting, in its lane, or with its owner.
 	waiting heap[*row]
@@ -59,23 +61,24 @@ var (
 // New returns an empty store.
 func New() *Store {
 	return &Store{
-		tenants:    make(map[string]*tenant),
-		events:     make(map[store.EventKey]*event),
-		deliveries: make(map[string]*delivery),
-		endpoints:  make(map[store.Lane]*endpoint),
-		settings:   make(map[string][]byte),
-		quotas:     make(map[quota]int64),
-		jobs:       make(map[jobKey]*job),
-		incidents:  make(map[incidentKey]*incident),
-		rates:      make(map[rate]time.Time),
-		notable:    make(map[*endpoint]bool),
-		lanes:      make(map[store.Lane]*lane),
-		owners:     make(map[int64]map[string]*row),
-		leases:     make(map[int64]*lease),
-		series:     make(map[scope]*series),
-		due:        make(map[int64]*heap[*lane]),
-		blocks:     make(map[blockedKey][]*delivery),
-		batches:    make(map[store.BatchKey][]*row),
+		tenants:     make(map[string]*tenant),
+		events:      make(map[store.EventKey]*event),
+		deliveries:  make(map[string]*delivery),
+		endpoints:   make(map[store.Lane]*endpoint),
+		settings:    make(map[string][]byte),
+		quotas:      make(map[quota]int64),
+		jobs:        make(map[jobKey]*job),
+		incidents:   make(map[incidentKey]*incident),
+		rates:       make(map[rate]time.Time),
+		notable:     make(map[*endpoint]bool),
+		lanes:       make(map[store.Lane]*lane),
+		owners:      make(map[int64]map[string]*row),
+		leases:      make(map[int64]*lease),
+		series:      make(map[scope]*series),
+		due:         make(map[int64]*heap[*lane]),
+		blocks:      make(map[blockedKey][]*delivery),
+		batches:     make(map[store.BatchKey][]*row),
+		subjectKeys: make(map[store.SubjectKeyName][]byte),
 
 		waiting: newHeap(func(a, b *row) int { return cmp.Or(a.due.Compare(b.due), cmp.Compare(a.seq, b.seq)) }),
 		keys:    newHeap(func(a, b *key) int { return a.expires.Compare(b.expires) }),

@@ -102,7 +102,7 @@ func (c *clock) set(ctx context.Context, now time.Time) error {
 func (c *clock) clean(t *testing.T) {
 	for _, table := range []string{
 		"sequences", "settings", "tenants", "endpoints", "secrets", "health", "lanes", "blocks", "rates", "quotas", "jobs", "audit", "incidents", "queue", "events", "payloads",
-		"deliveries", "attempts", "idempotency", "processes", "stats", "uncounted",
+		"deliveries", "attempts", "idempotency", "processes", "stats", "uncounted", "subject_keys",
 	} {
 		if _, err := c.pool.Exec(t.Context(), `DELETE FROM `+c.schema+`.`+table); err != nil {
 			t.Errorf("clean %s: %v", table, err)

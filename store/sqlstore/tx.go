@@ -54,6 +54,16 @@ func (t hostTx) ReserveQuota(ctx context.Context, _ time.Time, req store.QuotaRe
 	return reserveQuota(ctx, t.conn, &req)
 }
 
+// AddSubjectKeys implements store.Reserver.
+func (t hostTx) AddSubjectKeys(ctx context.Context, keys []store.SubjectKey) ([]store.SubjectKey, error) {
+	return addSubjectKeys(ctx, t.conn, keys)
+}
+
+// SubjectKeys implements store.Reserver.
+func (t hostTx) SubjectKeys(ctx context.Context, names []store.SubjectKeyName) ([]store.SubjectKey, error) {
+	return readSubjectKeys(ctx, t.conn, names)
+}
+
 // sqlConn is a Conn over a transaction of package sql.
 type sqlConn struct {
 	tx *sql.Tx

@@ -45,6 +45,10 @@ var faults = map[string]struct {
 		wrap:     each(func(st store.Store) store.Store { return &sparesLeased{Store: st} }),
 		caughtBy: []string{"Subjects/LeasedIsLost"},
 	},
+	"the last key of a subject wins": {
+		wrap:     each(func(st store.Store) store.Store { return &replacesKeys{st} }),
+		caughtBy: []string{"SubjectKeys/FirstWins", "SubjectKeys/OneOfManyCallersWins"},
+	},
 	"a subject is the same one everywhere": {
 		wrap:     each(func(st store.Store) store.Store { return &erasesForAll{st} }),
 		caughtBy: []string{"Subjects/EraseLeavesNothing"},

@@ -30,3 +30,15 @@ func (s *erasesForAll) EraseSubject(ctx context.Context, now time.Time, tenant, 
 	}
 	return s.Store.EraseSubject(ctx, now, tenant, subject, limit, audit...)
 }
+
+// replacesKeys lets the last key win.
+type replacesKeys struct{ store.Store }
+
+func (s *replacesKeys) AddSubjectKeys(ctx context.Context, keys []store.SubjectKey) ([]store.SubjectKey, error) {
+	for _, k := range keys {
+		if _, err := s.DeleteSubjectKeys(ctx, k.Tenant, k.Subject); err != nil {
+			return nil, err
+		}
+	}
+	return s.Store.AddSubjectKeys(ctx, keys)
+}

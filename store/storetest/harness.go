@@ -82,6 +82,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		role{"Deliveries", deliveryCases},
 		role{"Place", placeCases},
 		role{"Subjects", subjectCases},
+		role{"SubjectKeys", subjectKeyCases},
 		role{"Statistics", statisticsCases},
 		role{"Maintenance", maintenanceCases},
 		role{"Settings", settingCases},

@@ -175,6 +175,16 @@ CREATE TABLE postrider.events (
 ) PARTITION BY RANGE (id);
 CREATE INDEX events_subject ON postrider.events (tenant, subject, id) WHERE subject IS NOT NULL;
 
+-- Keys that payloads are sealed with, sealed; period is of 30 days since 1970.
+CREATE TABLE postrider.subject_keys (
+	tenant  text COLLATE "C" NOT NULL,
+	subject text COLLATE "C" NOT NULL,
+	period  bigint NOT NULL,
+	sealed  bytea NOT NULL,
+	PRIMARY KEY (tenant, subject, period)
+);
+CREATE INDEX subject_keys_period ON postrider.subject_keys (period);
+
 CREATE TABLE postrider.payloads (
 	tenant text COLLATE "C" NOT NULL,
 	event  text COLLATE "C" NOT NULL,
@@ -339,4 +349,5 @@ ALTER TABLE postrider.attempts ALTER COLUMN request_headers SET STATISTICS 0, AL
 	ALTER COLUMN response_body SET STATISTICS 0;
 ALTER TABLE postrider.idempotency ALTER COLUMN key SET STATISTICS 0;
 ALTER TABLE postrider.queue ALTER COLUMN okey SET STATISTICS 0;
+ALTER TABLE postrider.subject_keys ALTER COLUMN subject SET STATISTICS 0, ALTER COLUMN sealed SET STATISTICS 0;
 ALTER TABLE postrider.jobs ALTER COLUMN spec SET STATISTICS 0;

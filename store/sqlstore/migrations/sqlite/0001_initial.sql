@@ -112,6 +112,16 @@ CREATE TABLE postrider_events (
 CREATE UNIQUE INDEX postrider_events_id ON postrider_events (tenant, id);
 CREATE INDEX postrider_events_subject ON postrider_events (tenant, subject, id) WHERE subject IS NOT NULL;
 
+-- Keys that payloads are sealed with, sealed; period is of 30 days since 1970.
+CREATE TABLE postrider_subject_keys (
+	tenant  TEXT    NOT NULL,
+	subject TEXT    NOT NULL,
+	period  INTEGER NOT NULL,
+	sealed  BLOB    NOT NULL,
+	PRIMARY KEY (tenant, subject, period)
+) WITHOUT ROWID;
+CREATE INDEX postrider_subject_keys_period ON postrider_subject_keys (period);
+
 CREATE TABLE postrider_payloads (
 	seq  INTEGER PRIMARY KEY,
 	data BLOB NOT NULL
