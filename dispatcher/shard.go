@@ -103,14 +103,7 @@ func (s *shard) open(ctx context.Context) error {
 			return fmt.Errorf("%w: it is ahead by %v", ErrClockSkew, skew.Round(time.Second))
 		}
 	}
-	check, err := seal.NewCheck(ctx, s.sealer)
-	if err != nil {
-		return err
-	}
-	if check, err = s.store.Setting(ctx, "keyring.check", check); err != nil {
-		return fmt.Errorf("read keyring check: %w", err)
-	}
-	if err := seal.VerifyCheck(ctx, s.sealer, check); err != nil {
+	if err := s.checkKeys(ctx); err != nil {
 		return err
 	}
 	place := seal.AssociatedData{Field: "idempotency.key"}

@@ -23,6 +23,7 @@ type Store interface {
 	Deliveries
 	Subjects
 	SubjectKeys
+	Sealing
 	Jobs
 	Statistics
 	Maintenance

@@ -9,6 +9,9 @@ const checkText = "postrider keyring check"
 
 var checkPlace = AssociatedData{Field: "keyring.check"}
 
+// CheckPlace returns what a check is bound to, for whoever seals it anew.
+func CheckPlace() AssociatedData { return checkPlace }
+
 // NewCheck seals a known text. Stored in the database before the key is used for
 // anything else, it lets a later start find out by VerifyCheck that it has the
 // wrong key. KeyID of the check tells which key it stands for.

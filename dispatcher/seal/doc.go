@@ -20,13 +20,24 @@
 //
 // To rotate, add a new key behind the primary and restart every process, then
 // move it to the front and restart again, so that no process ever meets a value
-// that it cannot open. Once everything was sealed anew, checks included ([KeyID]
-// tells which key sealed a value), the old key can go.
+// that it cannot open. Then seal everything anew:
+//
+//	done, err := d.Reseal(ctx)       // dispatcher.Dispatcher; repeat it at will
+//	keys, err := d.KeysInUse(ctx)    // how many values each key has sealed
+//
+// Once KeysInUse names only the new key, the old one can go.
+//
+// # Key services
+//
+// A key service of a cloud fits behind [Sealer]. [Envelope] stands between, so that
+// it is called for data keys only: once an hour to seal, and once for each that a
+// process opens.
 //
 // # Finding a wrong key at start
 //
 // A host that comes up with the wrong keyring must not run. So a [NewCheck] is
-// stored in the database before its key is first used, and every start calls
-// [VerifyCheck] for what is stored: [ErrWrongKey] means that something in there
-// was sealed with a key that this process does not have.
+// stored in the database before its key is first used, one for each key that was ever
+// the primary, and every start calls [VerifyCheck] for what is stored: [ErrWrongKey]
+// means that something in there was sealed with a key that this process does not
+// have. Reseal seals the checks anew too.
 package seal

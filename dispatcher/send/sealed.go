@@ -17,7 +17,7 @@ const (
 // SealSecret completes a secret's record with the sealed form of its text. The
 // error is the sealer's.
 func SealSecret(ctx context.Context, sealer seal.Sealer, rec store.SecretRecord, text string) (store.SecretRecord, error) {
-	sealed, err := sealer.Seal(ctx, []byte(text), secretPlace(rec))
+	sealed, err := sealer.Seal(ctx, []byte(text), SecretPlace(rec))
 	if err != nil {
 		return rec, fmt.Errorf("seal secret %s: %w", rec.ID, err)
 	}
@@ -25,6 +25,7 @@ func SealSecret(ctx context.Context, sealer seal.Sealer, rec store.SecretRecord,
 	return rec, nil
 }
 
-func secretPlace(rec store.SecretRecord) seal.AssociatedData {
+// SecretPlace returns what a sealed secret is bound to.
+func SecretPlace(rec store.SecretRecord) seal.AssociatedData {
 	return seal.AssociatedData{Tenant: rec.Tenant, ID: rec.ID, Field: fieldSecret}
 }

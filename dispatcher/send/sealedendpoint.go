@@ -54,7 +54,7 @@ func SealEndpoint(ctx context.Context, sealer seal.Sealer, ep webhook.Endpoint) 
 	if err != nil {
 		return rec, fmt.Errorf("encode secrets: %w", err)
 	}
-	rec.Sealed, err = sealer.Seal(ctx, plain, endpointPlace(&rec))
+	rec.Sealed, err = sealer.Seal(ctx, plain, EndpointPlace(&rec))
 	if err != nil {
 		return rec, fmt.Errorf("seal secrets of %s: %w", ep.ID, err)
 	}
@@ -68,7 +68,7 @@ func OpenEndpoint(ctx context.Context, sealer seal.Sealer, rec store.EndpointRec
 	if len(rec.Sealed) == 0 {
 		return ep, nil
 	}
-	plain, err := sealer.Open(ctx, rec.Sealed, endpointPlace(&rec))
+	plain, err := sealer.Open(ctx, rec.Sealed, EndpointPlace(&rec))
 	if err != nil {
 		return ep, fmt.Errorf("open secrets of %s: %w", rec.ID, err)
 	}
@@ -87,6 +87,7 @@ func OpenEndpoint(ctx context.Context, sealer seal.Sealer, rec store.EndpointRec
 // they could not read.
 var errSealedText = errors.New("sealed text is not what was sealed")
 
-func endpointPlace(rec *store.EndpointRecord) seal.AssociatedData {
+// EndpointPlace returns what an endpoint's sealed configuration is bound to.
+func EndpointPlace(rec *store.EndpointRecord) seal.AssociatedData {
 	return seal.AssociatedData{Tenant: rec.Tenant, ID: rec.ID, Field: fieldEndpoint}
 }

@@ -61,7 +61,7 @@ type routeSigner struct {
 
 func openSecret(ctx context.Context, sealer seal.Sealer, rec store.SecretRecord) (routeSigner, error) {
 	s := routeSigner{until: rec.Until, version: rec.Signature.Scheme}
-	plain, err := sealer.Open(ctx, rec.Sealed, secretPlace(rec))
+	plain, err := sealer.Open(ctx, rec.Sealed, SecretPlace(rec))
 	if err != nil {
 		return s, fmt.Errorf("open secret %s: %w", rec.ID, err)
 	}

@@ -58,20 +58,15 @@ func New(cfg Config) *Vault {
 	return &Vault{cfg: cfg, known: make(map[store.SubjectKeyName]known)}
 }
 
-// keyPlace is what a sealed key is bound to.
-func keyPlace(n store.SubjectKeyName) seal.AssociatedData {
+// KeyPlace returns what a sealed key is bound to.
+func KeyPlace(n store.SubjectKeyName) seal.AssociatedData {
 	return seal.AssociatedData{Tenant: n.Tenant, ID: fmt.Sprint(n.Period, "/", n.Subject), Field: "subject key"}
 }
 
-// OpenKey returns the text of a sealed key. The error is the sealer's.
-func OpenKey(ctx context.Context, sealer seal.Sealer, k store.SubjectKey) ([]byte, error) {
-	return sealer.Open(ctx, k.Sealed, keyPlace(k.SubjectKeyName))
-}
-
-// SealKey completes a key with the sealed form of its text. The error is the
+// sealKey completes a key with the sealed form of its text. The error is the
 // sealer's.
-func SealKey(ctx context.Context, sealer seal.Sealer, n store.SubjectKeyName, text []byte) (store.SubjectKey, error) {
-	sealed, err := sealer.Seal(ctx, text, keyPlace(n))
+func sealKey(ctx context.Context, sealer seal.Sealer, n store.SubjectKeyName, text []byte) (store.SubjectKey, error) {
+	sealed, err := sealer.Seal(ctx, text, KeyPlace(n))
 	return store.SubjectKey{SubjectKeyName: n, Sealed: sealed}, err
 }
 
@@ -114,7 +109,7 @@ func (v *Vault) toSeal(ctx context.Context, in adder, undone bool, names []store
 	var added []store.SubjectKey
 	for _, n := range missing {
 		if found[n] == nil {
-			k, err := SealKey(ctx, v.cfg.Sealer, n, []byte(seal.NewKey().Reveal()))
+			k, err := sealKey(ctx, v.cfg.Sealer, n, []byte(seal.NewKey().Reveal()))
 			if err != nil {
 				return nil, fmt.Errorf("seal a subject's key: %w", err)
 			}
@@ -155,7 +150,7 @@ func (v *Vault) recall(names []store.SubjectKeyName, until func(known) time.Time
 // learn opens keys, adds them to found and remembers them.
 func (v *Vault) learn(ctx context.Context, keys []store.SubjectKey, found rings, remember bool) error {
 	for _, k := range keys {
-		text, err := OpenKey(ctx, v.cfg.Sealer, k)
+		text, err := v.cfg.Sealer.Open(ctx, k.Sealed, KeyPlace(k.SubjectKeyName))
 		if err != nil {
 			return fmt.Errorf("open a subject's key: %w", err)
 		}

@@ -45,6 +45,10 @@ var faults = map[string]struct {
 		wrap:     each(func(st store.Store) store.Store { return &sparesLeased{Store: st} }),
 		caughtBy: []string{"Subjects/LeasedIsLost"},
 	},
+	"what is sealed anew overwrites updates": {
+		wrap:     each(func(st store.Store) store.Store { return &replacesAll{st} }),
+		caughtBy: []string{"Sealing/LeavesWhatHasChanged"},
+	},
 	"the last key of a subject wins": {
 		wrap:     each(func(st store.Store) store.Store { return &replacesKeys{st} }),
 		caughtBy: []string{"SubjectKeys/FirstWins", "SubjectKeys/OneOfManyCallersWins"},

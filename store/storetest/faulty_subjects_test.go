@@ -42,3 +42,21 @@ func (s *replacesKeys) AddSubjectKeys(ctx context.Context, keys []store.SubjectK
 	}
 	return s.Store.AddSubjectKeys(ctx, keys)
 }
+
+// replacesAll writes values whatever was there.
+type replacesAll struct{ store.Store }
+
+func (s *replacesAll) ReplaceSealed(ctx context.Context, changes []store.SealedChange) (int, error) {
+	for i := range changes {
+		all, err := s.SealedValues(ctx, changes[i].Kind, store.SealedValue{}, store.MaxPage)
+		if err != nil {
+			return 0, err
+		}
+		for _, v := range all {
+			if store.ComparePlaces(v, changes[i].SealedValue) == 0 {
+				changes[i].Was = v.Sealed
+			}
+		}
+	}
+	return s.Store.ReplaceSealed(ctx, changes)
+}

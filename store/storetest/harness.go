@@ -83,6 +83,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		role{"Place", placeCases},
 		role{"Subjects", subjectCases},
 		role{"SubjectKeys", subjectKeyCases},
+		role{"Sealing", sealingCases},
 		role{"Statistics", statisticsCases},
 		role{"Maintenance", maintenanceCases},
 		role{"Settings", settingCases},
