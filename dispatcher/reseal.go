@@ -63,7 +63,7 @@ func (d *Dispatcher) KeysInUse(ctx context.Context) (map[string]int, error) {
 	w := resealing{d: d}
 	err := w.all(ctx, func(_ context.Context, _ store.Sealing, page []store.SealedValue) error {
 		for _, v := range page {
-			if id := seal.KeyID(v.Sealed); id != "" || v.Kind != store.SealedSetting {
+			if id := seal.KeyID(v.Sealed); id != "" || v.Kind != store.SealedSetting && len(v.Sealed) > 0 {
 				keys[id]++
 			}
 		}
@@ -126,6 +126,9 @@ func (w *resealing) page(ctx context.Context, st store.Sealing, page []store.Sea
 	rotating, tells := w.d.sealer.(seal.Rotating)
 	var changes []store.SealedChange
 	for _, v := range page {
+		if len(v.Sealed) == 0 {
+			continue
+		}
 		if tells && rotating.Current(v.Sealed) {
 			w.done.Values++
 			continue

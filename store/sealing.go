@@ -9,8 +9,9 @@ import (
 // key.
 type Sealing interface {
 	// SealedValues returns values of a kind in the order of their places (see
-	// ComparePlaces), those after the given one, at most limit. The settings that
-	// are not sealed are among them.
+	// ComparePlaces), those after the given one, at most limit. Settings that are
+	// not sealed are among them, and endpoints that have nothing to seal, without
+	// Sealed, so that a page costs what is in it.
 	SealedValues(ctx context.Context, kind SealedKind, after SealedValue, limit int) ([]SealedValue, error)
 
 	// ReplaceSealed writes values in the place of what was there, if it still is,

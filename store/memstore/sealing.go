@@ -32,7 +32,7 @@ func (s *Store) eachSealed(kind store.SealedKind) func(func(store.SealedValue, f
 		case store.SealedEndpoint:
 			for key, ep := range s.endpoints {
 				v := store.SealedValue{Kind: kind, Tenant: key.Tenant, ID: key.Endpoint, Sealed: ep.Sealed}
-				if len(ep.Sealed) > 0 && !yield(v, func(b []byte) { ep.Sealed = b }) {
+				if !yield(v, func(b []byte) { ep.Sealed = b }) {
 					return
 				}
 			}

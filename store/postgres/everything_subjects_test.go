@@ -40,5 +40,37 @@ func (w *life) subjects() []step {
 			}
 			return err
 		}},
+		{"AddSubjectKeys", 2, func(p *process) error {
+			key := store.SubjectKey{SubjectKeyName: store.SubjectKeyName{Tenant: w.ep.name, Subject: subject, Period: 1}, Sealed: []byte("x")}
+			for range 2 { // the second time they are there
+				if _, err := p.AddSubjectKeys(w.ctx, []store.SubjectKey{key}); err != nil {
+					return err
+				}
+			}
+			found, err := p.SubjectKeys(w.ctx, []store.SubjectKeyName{key.SubjectKeyName})
+			return cmp.Or(err, wantLen(found, 1))
+		}},
+		{"SealedValues", 10, func(p *process) error {
+			for _, kind := range store.SealedKinds {
+				after := store.SealedValue{Tenant: "dead", Endpoint: "ep_", ID: "ep_"}
+				found, err := p.SealedValues(w.ctx, kind, after, 10)
+				if err != nil {
+					return err
+				}
+				var changes []store.SealedChange
+				for _, v := range found {
+					changes = append(changes, store.SealedChange{SealedValue: v, Was: []byte("of before")})
+				}
+				if _, err := p.ReplaceSealed(w.ctx, changes); err != nil {
+					return err
+				}
+			}
+			return nil
+		}},
+		{"DeleteSubjectKeys", 1, func(p *process) error {
+			n, err := p.DeleteSubjectKeys(w.ctx, w.ep.name, subject)
+			return cmp.Or(err, wantLen(make([]int, n), 1))
+		}},
+		{"PruneSubjectKeys", 1, func(p *process) error { _, err := p.PruneSubjectKeys(w.ctx, 1, 10); return err }},
 	}
 }

@@ -208,6 +208,7 @@ func runEverything(t *testing.T, st *Store) {
 	_, err = st.Reap(ctx, now.Add(2*time.Hour), epoch, 0, 10) // its own lease has expired
 	must(err)
 	eraseEverything(t, st)
+	sealEverything(t, st)
 	must(st.DeleteEndpoint(ctx, now, "acme", ep.ID))
 	must(st.Resign(ctx, now, epoch))
 	for range 2 {
@@ -226,6 +227,32 @@ func eraseEverything(t *testing.T, st *Store) {
 	}
 	if done, err := st.EraseSubject(t.Context(), time.Now(), "acme", "user/1", 10); err != nil || done.Events != 5 || done.Pending == 0 || done.Attempts == 0 {
 		t.Fatalf("EraseSubject = %+v, %v; want 5 events, some of them pending and some with attempts", done, err)
+	}
+}
+
+// sealEverything adds a key, lists what is sealed and replaces it.
+func sealEverything(t *testing.T, st *Store) {
+	t.Helper()
+	ctx, key := t.Context(), store.SubjectKey{SubjectKeyName: store.SubjectKeyName{Tenant: "acme", Period: 1}, Sealed: []byte("x")}
+	if _, err := st.AddSubjectKeys(ctx, []store.SubjectKey{key}); err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range store.SealedKinds {
+		values, err := st.SealedValues(ctx, kind, store.SealedValue{}, 10)
+		if err != nil || len(values) == 0 && kind != store.SealedEndpoint {
+			t.Fatalf("SealedValues of %s = %v, %v; want some", kind, values, err)
+		}
+		for _, v := range append(values, store.SealedValue{Kind: kind}) {
+			if _, err := st.ReplaceSealed(ctx, []store.SealedChange{{SealedValue: v, Was: v.Sealed}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, err := st.PruneSubjectKeys(ctx, 1, 10); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := st.DeleteSubjectKeys(ctx, "acme", ""); err != nil || n != 1 {
+		t.Fatalf("DeleteSubjectKeys = %d, %v; want 1", n, err)
 	}
 }
 

@@ -22,7 +22,6 @@ var sealedTables = map[store.SealedKind]sealedTable{
 			SELECT tenant, '', id, 0, sealed
 			FROM postrider_endpoints
 			WHERE (tenant, id) > (?, ?)
-			AND sealed IS NOT NULL
 			ORDER BY tenant, id
 			LIMIT ?`,
 		replace: `

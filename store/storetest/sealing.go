@@ -27,7 +27,7 @@ func (w *world) sealedValues(kind store.SealedKind, limit int) (all []store.Seal
 		}
 		all = append(all, page...)
 		if len(page) < limit {
-			return all
+			return slices.DeleteFunc(all, func(v store.SealedValue) bool { return len(v.Sealed) == 0 })
 		}
 		after = page[len(page)-1]
 	}
