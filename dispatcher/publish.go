@@ -115,7 +115,8 @@ func (d *Dispatcher) PublishMany(ctx context.Context, events []webhook.Event) []
 //
 // Limits of the tenant's plan are not kept in the host's transaction where a
 // database has several writers, so that nobody waits for it: that needs one free
-// connection now and then, for a second at most. What a transaction that is rolled
+// connection now and then, for a second at most; so does the key of a subject that is
+// new, with Config.SealPayloads. What a transaction that is rolled
 // back has used up may stay so.
 func (d *Dispatcher) PublishTx(ctx context.Context, tx store.Tx, ev webhook.Event) (webhook.Receipt, error) {
 	p, err := d.newPublication(ev)

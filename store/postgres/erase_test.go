@@ -16,7 +16,7 @@ import (
 )
 
 // vacuumErased is what SECURITY.md says to run after subjects were erased.
-const vacuumErased = `VACUUM FULL :s.events, :s.payloads, :s.deliveries, :s.attempts, :s.idempotency, :s.queue, :s.jobs`
+const vacuumErased = `VACUUM FULL :s.events, :s.payloads, :s.deliveries, :s.attempts, :s.idempotency, :s.queue, :s.blocks, :s.jobs`
 
 // TestEraseLeavesNothing looks for the bytes of a subject in all rows, in what ANALYZE
 // keeps, and in the files of all tables and indexes of the database.
@@ -26,7 +26,7 @@ func TestEraseLeavesNothing(t *testing.T) {
 	p := d.open(t, nil)
 	canary := storetest.Canary(t, p.Store)
 	d.exec(t, `ANALYZE`)
-	if rows := d.rowsWith(t, canary); !slices.Equal(tablesOf(rows), []string{"attempts", "deliveries", "events", "idempotency", "payloads", "queue"}) {
+	if rows := d.rowsWith(t, canary); !slices.Equal(tablesOf(rows), []string{"attempts", "blocks", "deliveries", "events", "idempotency", "payloads", "queue"}) {
 		t.Errorf("before it is erased the subject is in %v; want it in every table that has something of subjects", rows)
 	}
 	if files := d.filesWith(t, canary); len(files) < 6 {

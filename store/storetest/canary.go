@@ -125,6 +125,7 @@ func (w *canaryWorld) settle() {
 		switch i % 3 {
 		case 1:
 			it.Status, it.Attempt.Class, it.Attempt.StatusCode = webhook.DeliveryFailed, webhook.ClassHTTPStatus, 400
+			it.Block = c.Ordered
 		case 2:
 			it.Status, it.Due, it.Attempt.Class, it.Attempt.StatusCode = webhook.DeliveryPending, now.Add(time.Hour), webhook.ClassHTTPStatus, 500
 		}
