@@ -99,6 +99,33 @@ func (w *world) onceEach(url string, n int) {
 	want(w.t, "events that arrived", len(times), n)
 }
 
+// refusingStore refuses the steps of a job.
+type refusingStore struct {
+	store.Store
+	job string
+}
+
+func (s *refusingStore) AdvanceJob(ctx context.Context, now time.Time, epoch int64, step store.JobStep) error {
+	if step.ID == s.job {
+		return errors.New("refused")
+	}
+	return s.Store.AdvanceJob(ctx, now, epoch, step)
+}
+
+// A job whose steps are refused does not hold up another.
+func TestJobsDoNotWaitForOneThatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := &refusingStore{Store: memstore.New()}
+		w, _ := failedWorld(t, st, dispatcher.Config{RedeliverRate: 100}, 600)
+		st.job = w.redeliverMany(manage.Redelivery{EventTypes: []string{"a.even"}}).Job
+		other := w.redeliverMany(manage.Redelivery{EventTypes: []string{"a.odd"}}).Job
+		defer w.run()()
+		wait(10 * time.Second) // 300 at 100 a second, and what the refused steps used up
+		want(t, "state of the other job", w.job(other).State, store.JobDone)
+		want(t, "state of the one that is refused", w.job(st.job).State, store.JobRunning)
+	})
+}
+
 // A range of failed deliveries is counted, and then sent again at its own pace.
 func TestRedeliverMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -67,7 +67,8 @@ type running struct {
 }
 
 // Run works on jobs until ctx ends. Jobs take turns, a step each. One that fails is
-// read anew, and goes on from where the store says it is.
+// read anew, and goes on from where the store says it is; the others do not wait for
+// that.
 func (r *Runner) Run(ctx context.Context) {
 	var all []*running
 	for next := (time.Time{}); ctx.Err() == nil; {
@@ -90,7 +91,7 @@ func (r *Runner) Run(ctx context.Context) {
 				kept = append(kept, w)
 			}
 		}
-		if all = kept; failed {
+		if all = kept; failed && len(all) == 0 {
 			r.rest(ctx, next)
 		}
 	}
