@@ -39,7 +39,11 @@ func (e *Engine) pauseForOrder(it *schedule.Settling) {
 		ctx, cancel := context.WithTimeout(e.writeCtx, storeTimeout)
 		err := e.cfg.Pause(ctx, r)
 		cancel()
-		if err == nil || !batch.Transient(err) {
+		if err == nil {
+			return
+		}
+		if !batch.Transient(err) { // such as an endpoint that is deleted
+			e.log.Error("pause an endpoint", zap.String("endpoint", r.Endpoint), zap.Error(err))
 			return
 		}
 		e.log.Warn("pause an endpoint; repeating", zap.String("endpoint", r.Endpoint), zap.Error(err))
