@@ -1,30 +1,16 @@
 package dispatcher_test
 
 import (
-	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/postrider/postrider/dispatcher"
-	"github.com/postrider/postrider/dispatcher/transport"
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/store/memstore"
 	"github.com/postrider/postrider/webhook"
 )
-
-// answersAfter answers after a time.
-func answersAfter(d time.Duration, code int) receiver {
-	return func(ctx context.Context, _ int, _ *transport.Request) (*transport.Response, error) {
-		select {
-		case <-time.After(d):
-			return &transport.Response{StatusCode: code}, nil
-		case <-ctx.Done():
-			return nil, &transport.Error{Class: webhook.ClassTimeout, Err: ctx.Err()}
-		}
-	}
-}
 
 // canceled checks what became of a delivery that was canceled.
 func (w *world) canceled(what string, r webhook.Receipt, attempts int) {
@@ -44,7 +30,7 @@ func (w *world) cancelOne(r webhook.Receipt, want webhook.CancelOutcome) {
 func TestCancel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil, dispatcher.Config{})
-		ep := w.create(webhook.Endpoint{Tenant: "acme", URL: "https://slow.example/", MaxInFlight: 1}, answersAfter(5*time.Second, 500))
+		ep := w.create(webhook.Endpoint{Tenant: "acme", URL: "https://slow.example/", MaxInFlight: 1}, after(5*time.Second, 500))
 		defer w.run()()
 
 		ev := event("a.b", 1)
@@ -84,7 +70,7 @@ func TestCancel(t *testing.T) {
 func TestCancelTooLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil, dispatcher.Config{})
-		w.endpoint("slow", answersAfter(5*time.Second, 200))
+		w.endpoint("slow", after(5*time.Second, 200))
 		defer w.run()()
 		r := w.publish(1, "a.b")[0]
 		wait(time.Second)
@@ -100,7 +86,7 @@ func TestCancelElsewhere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := memstore.New()
 		w := newWorld(t, st, dispatcher.Config{})
-		ep := w.create(webhook.Endpoint{Tenant: "acme", URL: "https://slow.example/", MaxInFlight: 1, Timeout: 40 * time.Second}, answersAfter(30*time.Second, 200))
+		ep := w.create(webhook.Endpoint{Tenant: "acme", URL: "https://slow.example/", MaxInFlight: 1, Timeout: 40 * time.Second}, after(30*time.Second, 200))
 		defer w.run()()
 		rs := w.publish(2, "a.b")
 		wait(time.Second)
@@ -118,7 +104,7 @@ func TestCancelOutlivesAProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := &faultyStore{Store: memstore.New()}
 		w := newWorld(t, st, dispatcher.Config{})
-		ep := w.endpoint("slow", answersAfter(20*time.Second, 500))
+		ep := w.endpoint("slow", after(20*time.Second, 500))
 		stop := w.run()
 		r := w.publish(1, "a.b")[0]
 		wait(time.Second)
@@ -171,7 +157,7 @@ func TestCancelEvent(t *testing.T) {
 		w := newWorld(t, nil, dispatcher.Config{})
 		w.endpoint("ok", status(200))
 		w.endpoint("failing", status(500))
-		w.endpoint("slow", answersAfter(5*time.Second, 500))
+		w.endpoint("slow", after(5*time.Second, 500))
 		defer w.run()()
 		r := w.publish(1, "a.b")[0]
 		wait(time.Second)

@@ -276,7 +276,7 @@ func TestDrainIsBoundedWhateverTheStoreDoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := &hanging{Store: memstore.New()}
 		w := newWorld(t, st, dispatcher.Config{DrainTimeout: 3 * time.Second})
-		w.endpoint("ok", slow(time.Second))
+		w.endpoint("ok", after(time.Second, 200))
 		stop := w.run()
 		w.publish(50, "a")
 		wait(500 * time.Millisecond)

@@ -37,10 +37,10 @@ func TestSlowNeighboursLeaveTheFastOneAlone(t *testing.T) {
 	for _, slowOnes := range []int{4, 16, 60} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, nil, dispatcher.Config{})
-			fast := w.endpoint("fast", slow(5*time.Millisecond), "fast")
+			fast := w.endpoint("fast", after(5*time.Millisecond, 200), "fast")
 			defer w.run()()
 			w.publish(1, "fast")
-			w.proven(slowOnes, slow(5*time.Second))
+			w.proven(slowOnes, after(5*time.Second, 200))
 			for i := range slowOnes {
 				w.publish(300, fmt.Sprintf("p%d", i))
 			}
@@ -62,10 +62,10 @@ func TestSlowNeighboursLeaveTheFastOneAlone(t *testing.T) {
 func TestManyThatBeginToHangLeaveSomething(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil, dispatcher.Config{})
-		ok := w.endpoint("ok", slow(5*time.Millisecond), "ok")
+		ok := w.endpoint("ok", after(5*time.Millisecond, 200), "ok")
 		defer w.run()()
 		w.publish(1, "ok")
-		w.proven(64, slow(10*time.Millisecond))
+		w.proven(64, after(10*time.Millisecond, 200))
 		for i := range 64 { // their windows grow
 			w.publish(100, fmt.Sprintf("p%d", i))
 		}
@@ -103,11 +103,11 @@ func TestTenantWithManyEndpointsLeavesTheOthersTheirShare(t *testing.T) {
 		}
 		for i := range 600 {
 			ep := webhook.Endpoint{Tenant: "crowd", URL: fmt.Sprintf("https://c%d.example/", i)}
-			w.create(ep, slow(800*time.Millisecond))
+			w.create(ep, after(800*time.Millisecond, 200))
 		}
 		var few []webhook.Endpoint
 		for i := range 10 {
-			few = append(few, w.endpoint(fmt.Sprintf("f%d", i), slow(5*time.Millisecond)))
+			few = append(few, w.endpoint(fmt.Sprintf("f%d", i), after(5*time.Millisecond, 200)))
 		}
 		defer w.run()()
 		w.publish(1, "first")
@@ -138,7 +138,7 @@ func TestCrashedDeliveriesHoldUpNobody(t *testing.T) {
 		st := memstore.New()
 		cut := &faultyStore{Store: st}
 		dying := newWorld(t, cut, dispatcher.Config{Lease: 3 * time.Second, DrainTimeout: time.Second})
-		ok := dying.endpoint("ok", slow(10*time.Millisecond), "ok")
+		ok := dying.endpoint("ok", after(10*time.Millisecond, 200), "ok")
 		stop := dying.run()
 		dying.publish(1, "ok")
 		hanging := dying.proven(4, hang)

@@ -49,11 +49,7 @@ func (w *world) wantUsed(want int64) {
 func TestMonthlyQuota(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const limit, block = 1000, 10
-		st := memstore.New()
-		var processes []*world
-		for range 3 {
-			processes = append(processes, newWorld(t, st, limited(webhook.Limits{EventsPerMonth: limit})))
-		}
+		processes := siblings(t, 3, limited(webhook.Limits{EventsPerMonth: limit}))
 		published, refused := 0, false
 		for i := 0; !refused; i++ {
 			over, ok := processes[i%3].tryPublish(webhook.LimitEventsPerMonth)
@@ -162,11 +158,7 @@ func TestQuotaInTransactions(t *testing.T) {
 func TestEventsPerSecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const rate, seconds = 40, 30
-		st := memstore.New()
-		var processes []*world
-		for range 3 {
-			processes = append(processes, newWorld(t, st, limited(webhook.Limits{EventsPerSecond: rate})))
-		}
+		processes := siblings(t, 3, limited(webhook.Limits{EventsPerSecond: rate}))
 		began := time.Now()
 		var perSecond [seconds]int
 		total := 0

@@ -288,7 +288,7 @@ func TestPauseIsHeardElsewhere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := memstore.New()
 		sender, other := newWorld(t, st, dispatcher.Config{}), newWorld(t, st, dispatcher.Config{})
-		ep := sender.endpoint("ok", slow(100*time.Millisecond))
+		ep := sender.endpoint("ok", after(100*time.Millisecond, 200))
 		defer sender.run()()
 		sender.publish(4000, "a")
 		wait(300 * time.Millisecond)

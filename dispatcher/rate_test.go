@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/dispatcher"
-	"github.com/postrider/postrider/dispatcher/transport"
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/store/memstore"
 	"github.com/postrider/postrider/webhook"
@@ -46,14 +45,6 @@ func perSecond(got []arrival, from time.Time) (counts []int) {
 func (w *world) limitedEndpoint(name string, rate webhook.RateLimit, takes time.Duration) webhook.Endpoint {
 	w.t.Helper()
 	return w.create(webhook.Endpoint{Tenant: "acme", URL: "https://" + name + ".example/", RateLimit: rate}, after(takes, 200))
-}
-
-// after answers with a status after a while.
-func after(d time.Duration, code int) receiver {
-	return func(context.Context, int, *transport.Request) (*transport.Response, error) {
-		time.Sleep(d)
-		return &transport.Response{StatusCode: code}, nil
-	}
 }
 
 // siblings are n worlds over one store and one network.

@@ -270,7 +270,7 @@ func TestShardsFollowChanges(t *testing.T) {
 		w, other := newWorld(t, c.open(), dispatcher.Config{}), newWorld(t, c.open(), dispatcher.Config{})
 		defer w.run()()
 		for shard, tenant := range c.tenants {
-			ep := c.endpoint(w, shard, "ok", slow(100*time.Millisecond))
+			ep := c.endpoint(w, shard, "ok", after(100*time.Millisecond, 200))
 			r, err := w.Publish(t.Context(), c.event(shard, "a"))
 			if err != nil {
 				t.Fatal(err)

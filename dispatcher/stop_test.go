@@ -14,26 +14,10 @@ import (
 	"github.com/postrider/postrider/webhook"
 )
 
-// slow answers after a while.
-func slow(d time.Duration) receiver {
-	return func(ctx context.Context, _ int, _ *transport.Request) (*transport.Response, error) {
-		select {
-		case <-time.After(d):
-			return &transport.Response{StatusCode: 200}, nil
-		case <-ctx.Done():
-			class := webhook.ClassTimeout
-			if errors.Is(ctx.Err(), context.Canceled) {
-				class = webhook.ClassCanceled
-			}
-			return nil, &transport.Error{Class: class, Err: ctx.Err()}
-		}
-	}
-}
-
 func TestDrainFinishesWhatIsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil, dispatcher.Config{})
-		ep := w.endpoint("slow", slow(10*time.Second))
+		ep := w.endpoint("slow", after(10*time.Second, 200))
 		stop := w.run()
 		w.publish(100, "a")
 		wait(time.Second)
@@ -55,7 +39,7 @@ func TestDrainFinishesWhatIsUnderWay(t *testing.T) {
 func TestDrainBreaksOffAfterItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil, dispatcher.Config{DrainTimeout: 3 * time.Second})
-		w.endpoint("slow", slow(12*time.Second))
+		w.endpoint("slow", after(12*time.Second, 200))
 		stop := w.run()
 		r := w.publish(1, "a")[0]
 		wait(time.Second)
@@ -87,7 +71,7 @@ func TestStoreDownForAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := &faultyStore{Store: memstore.New()}
 		w := newWorld(t, st, dispatcher.Config{})
-		ep := w.endpoint("ok", slow(100*time.Millisecond))
+		ep := w.endpoint("ok", after(100*time.Millisecond, 200))
 		defer w.run()()
 		w.publish(500, "a")
 		wait(50 * time.Millisecond)
@@ -117,7 +101,7 @@ func TestTakeoverAfterTheLease(t *testing.T) {
 		a := newWorld(t, cut, dispatcher.Config{})
 		b := newWorld(t, st, dispatcher.Config{})
 		b.net = a.net
-		ep := a.endpoint("ok", slow(500*time.Millisecond))
+		ep := a.endpoint("ok", after(500*time.Millisecond, 200))
 		b.Dispatcher, b.manage = newWorld(t, st, dispatcher.Config{Transport: a.net}).Dispatcher, nil
 		stopA := a.run()
 		a.publish(200, "a")

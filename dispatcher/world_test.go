@@ -79,6 +79,22 @@ func status(code int) receiver {
 	}
 }
 
+// after answers after a time, unless that is too long for its caller.
+func after(d time.Duration, code int) receiver {
+	return func(ctx context.Context, n int, req *transport.Request) (*transport.Response, error) {
+		select {
+		case <-time.After(d):
+			return status(code)(ctx, n, req)
+		case <-ctx.Done():
+			class := webhook.ClassTimeout
+			if errors.Is(ctx.Err(), context.Canceled) {
+				class = webhook.ClassCanceled
+			}
+			return nil, &transport.Error{Class: class, Err: ctx.Err()}
+		}
+	}
+}
+
 // hang never answers.
 func hang(ctx context.Context, _ int, _ *transport.Request) (*transport.Response, error) {
 	<-ctx.Done()
