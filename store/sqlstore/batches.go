@@ -122,7 +122,8 @@ type taken struct {
 	left bool
 }
 
-// maxBound bounds the rows of batches that one turn of a lane looks at.
+// maxBound bounds the rows of batches that one turn of a lane looks at, so that a turn
+// is short: some 20 of the largest batches, which is more than a lane has room for.
 const maxBound = 2048
 
 // takeBatches returns whole batches of a lane, oldest first, until most rows have
@@ -133,8 +134,9 @@ func (s *Store) takeBatches(ctx context.Context, c Conn, now time.Time, lane sto
 	if err != nil {
 		return t, err
 	}
+	parked := 0
 	for _, b := range free {
-		whole := len(t.rows) < most && b.due
+		whole := len(t.rows) < most
 		if whole {
 			var n int
 			if _, err := queryOne(ctx, c, `
@@ -149,43 +151,65 @@ func (s *Store) takeBatches(ctx context.Context, c Conn, now time.Time, lane sto
 		}
 		if whole {
 			t.rows = append(t.rows, b.rows...)
+			parked += b.parked
 		} else {
-			t.left = t.left || b.parked
+			t.left = t.left || b.parked > 0
 		}
 	}
-	return t, nil
+	if !t.left {
+		t.left, err = s.moreBound(ctx, c, lane, parked)
+	}
+	return t, err
 }
 
-// boundRows are the rows of a batch that nobody has.
-type boundRows struct {
-	rows []store.Claimed
-	// due says that all of them are, parked that one of them is parked.
-	due, parked bool
-}
-
-// freeBatches returns the batches of a lane, oldest first.
-func (s *Store) freeBatches(ctx context.Context, c Conn, now time.Time, lane store.Lane) ([]*boundRows, error) {
-	var list []*boundRows
-	err := c.Query(ctx, `
-		SELECT `+claimColumns+`, due <= ?, parked
+// moreBound reports whether more than n rows of a lane are parked that are bound to a
+// batch.
+func (s *Store) moreBound(ctx context.Context, c Conn, lane store.Lane, n int) (bool, error) {
+	var one int
+	return queryOne(ctx, c, `
+		SELECT 1
 		FROM postrider_queue`+s.index("postrider_queue_bound")+`
 		WHERE owner = 0
 		AND batch IS NOT NULL
 		AND tenant = ?
 		AND endpoint = ?
+		AND parked = 1
+		LIMIT 1
+		OFFSET ?`, []any{lane.Tenant, lane.Endpoint, n}, &one)
+}
+
+// boundRows are the rows of a batch that nobody has and that are due.
+type boundRows struct {
+	rows []store.Claimed
+	// parked is how many of them are.
+	parked int
+}
+
+// freeBatches returns the batches of a lane, oldest first, as far as their rows are
+// due: those that are not hide no others.
+func (s *Store) freeBatches(ctx context.Context, c Conn, now time.Time, lane store.Lane) ([]*boundRows, error) {
+	var list []*boundRows
+	err := c.Query(ctx, `
+		SELECT `+claimColumns+`, parked
+		FROM postrider_queue`+s.index("postrider_queue_bound")+`
+		WHERE owner = 0
+		AND batch IS NOT NULL
+		AND tenant = ?
+		AND endpoint = ?
+		AND due <= ?
 		ORDER BY batch
-		LIMIT ?`, []any{now.UnixMicro(), lane.Tenant, lane.Endpoint, maxBound}, func(r Row) error {
+		LIMIT ?`, []any{lane.Tenant, lane.Endpoint, now.UnixMicro(), maxBound}, func(r Row) error {
 		var row store.Claimed
-		var due, parked bool
-		if err := scanClaim(r, &row, &due, &parked); err != nil {
+		var parked int
+		if err := scanClaim(r, &row, &parked); err != nil {
 			return err
 		}
 		if n := len(list); n == 0 || list[n-1].rows[0].Batch != row.Batch {
-			list = append(list, &boundRows{due: true})
+			list = append(list, new(boundRows))
 		}
 		b := list[len(list)-1]
 		b.rows = append(b.rows, row)
-		b.due, b.parked = b.due && due, b.parked || parked
+		b.parked += parked
 		return nil
 	})
 	return list, err

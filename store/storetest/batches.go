@@ -19,6 +19,7 @@ var batchCases = []testCase{
 	{"TakenTogether", takenTogether},
 	{"NotWhileOneIsLeased", notWhileLeased},
 	{"NotBeforeAllAreDue", notBeforeDue},
+	{"NotDueHideNoOthers", notDueBatchesHideNoOthers},
 	{"CountForMax", batchesCountForMax},
 	{"OldestFirst", oldestBatchFirst},
 	{"OutliveACrash", outliveCrash},
@@ -155,6 +156,40 @@ func notBeforeDue(w *world) {
 	}
 	w.advance(time.Minute)
 	w.wantBatch("Take when all are", w.take(epoch, acme, ep.ID, 10, w.now), batch, sorted(ids(claims)))
+}
+
+// notDueBatchesHideNoOthers has 2,200 rows in older batches, more than any store looks
+// at in a turn, of which none is due.
+func notDueBatchesHideNoOthers(w *world) {
+	epoch, ep := w.acquire(), w.endpoint(acme)
+	retry := func(n int, due time.Time) (string, []string) {
+		w.waiting(acme, ep.ID, n)
+		claims := w.pollAll(epoch, n)
+		batch := w.bind(epoch, claims...)
+		items := make([]store.Settled, n)
+		for i, c := range claims {
+			items[i] = w.retried(c, due)
+		}
+		w.accepted(epoch, inBatch(batch, items...)...)
+		return batch, sorted(ids(claims))
+	}
+	for range 22 {
+		retry(100, w.now.Add(time.Hour))
+	}
+	w.advance(time.Second) // batches are told apart by age
+	batch, members := retry(2, w.now.Add(time.Second))
+	w.advance(time.Second)
+	w.poll(epoch)
+	w.wantBatch("Take of a batch that is due after others that are not", w.take(epoch, acme, ep.ID, 10, w.now), batch, members)
+	w.advance(time.Hour)
+	w.must(w.store.Renew(w.ctx, w.now, epoch, leaseLength), "Renew")
+	w.park(epoch, until(w.now))
+	if got := w.take(epoch, acme, ep.ID, 1, w.now); len(got) != 100 {
+		w.t.Errorf("Take of at most 1 when the older batches are due = %d rows; want one batch of 100", len(got))
+	}
+	if !w.due(acme, ep.ID) {
+		w.t.Error("Take that left batches that are due: the lane is not due; want it due at its gate, now")
+	}
 }
 
 func batchesCountForMax(w *world) {
