@@ -1,9 +1,6 @@
 package engine
 
 import (
-	"context"
-
-	"github.com/postrider/postrider/dispatcher/clock"
 	"github.com/postrider/postrider/store"
 )
 
@@ -24,21 +21,12 @@ func splitCanceled(claimed []store.Claimed) (rest, canceled []store.Claimed) {
 	return rest, canceled
 }
 
-// endCanceled gives claimed rows back that were canceled, which ends them. If it
-// cannot be written, they are leased to us and unknown to us, and reconciliation does
-// the same.
-func (c *claimLoop) endCanceled(ctx context.Context, canceled []store.Claimed) {
-	if len(canceled) == 0 {
-		return
+func fences(claimed []store.Claimed) []store.Held {
+	rows := make([]store.Held, len(claimed))
+	for i, c := range claimed {
+		rows[i] = store.Held{Tenant: c.Tenant, Delivery: c.Delivery, Claim: c.Claim}
 	}
-	at := clock.Now()
-	s := store.Settlement{Epoch: c.e.epoch}
-	for _, row := range canceled {
-		s.Items = append(s.Items, returned(row, at))
-	}
-	if _, err := c.e.store.Settle(ctx, at, s); err != nil {
-		c.failed(ctx, "cancel", err)
-	}
+	return rows
 }
 
 // heedCanceled tells the scheduler which of the rows that are leased to us were

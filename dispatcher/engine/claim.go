@@ -176,7 +176,8 @@ func (c *claimLoop) take(ctx context.Context, room int) bool {
 // back instead.
 func (c *claimLoop) push(ctx context.Context, claimed []store.Claimed) (canceled []store.Claimed) {
 	rest, canceled := splitCanceled(claimed)
-	c.endCanceled(ctx, canceled)
+	// If it cannot be written, reconciliation does the same.
+	c.giveBack(ctx, "cancel", fences(canceled))
 	if len(rest) == 0 {
 		return canceled
 	}
@@ -218,7 +219,9 @@ func (c *claimLoop) reconcile(ctx context.Context) {
 			c.failed(ctx, "reconcile", err)
 			return
 		}
-		c.giveBack(ctx, c.e.sched.Unknown(rows))
+		if n := c.giveBack(ctx, "reconcile", c.e.sched.Unknown(rows)); n > 0 {
+			c.e.log.Info("deliveries that a lost reply had stranded wait again", zap.Int("deliveries", n))
+		}
 		c.heedCanceled(rows)
 		if len(rows) < store.MaxPage {
 			c.e.sched.ForgetCanceled()
@@ -245,11 +248,11 @@ func (c *claimLoop) reap(ctx context.Context) {
 	}
 }
 
-// giveBack lets rows wait again. What was settled since they were listed is refused by
-// its fence, and nothing was lost of it.
-func (c *claimLoop) giveBack(ctx context.Context, rows []store.Held) {
+// giveBack lets rows wait again, which ends those that were canceled, and returns how
+// many did. What was settled since it was listed is refused by its fence.
+func (c *claimLoop) giveBack(ctx context.Context, what string, rows []store.Held) int {
 	if len(rows) == 0 {
-		return
+		return 0
 	}
 	at := clock.Now()
 	s := store.Settlement{Epoch: c.e.epoch}
@@ -258,10 +261,8 @@ func (c *claimLoop) giveBack(ctx context.Context, rows []store.Held) {
 	}
 	result, err := c.e.store.Settle(ctx, at, s)
 	if err != nil {
-		c.failed(ctx, "reconcile", err)
-		return
+		c.failed(ctx, what, err)
+		return 0
 	}
-	if n := len(rows) - len(result.Lost); n > 0 {
-		c.e.log.Info("deliveries that a lost reply had stranded wait again", zap.Int("deliveries", n))
-	}
+	return len(rows) - len(result.Lost)
 }
