@@ -48,7 +48,11 @@ var rules = map[string]rule{
 
 	"dispatcher/clock":     {},
 	"dispatcher/entropy":   {local: []string{"webhook", "dispatcher/clock"}},
-	"dispatcher/transport": {local: []string{"signer", "webhook"}, modules: []string{"golang.org/x/net", "golang.org/x/oauth2", "github.com/go-jose/go-jose/v4"}},
+	"dispatcher/transport": {local: []string{"signer", "webhook"}, modules: []string{"golang.org/x/net"}},
+	"dispatcher/transport/auth": {
+		local:   []string{"webhook", "dispatcher/clock", "dispatcher/transport", "dispatcher/transport/guard"},
+		modules: []string{"golang.org/x/oauth2", "github.com/go-jose/go-jose/v4"},
+	},
 	"dispatcher/seal":      {local: []string{"signer", "signer/redact", "webhook"}},
 	"dispatcher/vault":     {local: []string{"webhook", "store", "dispatcher/clock", "dispatcher/seal"}},
 	"dispatcher/lane":      {local: []string{"webhook"}},
@@ -57,7 +61,7 @@ var rules = map[string]rule{
 	"dispatcher/audit":     {local: []string{"webhook"}},
 	"dispatcher/quota":     {local: []string{"webhook", "store", "dispatcher/clock"}},
 	"dispatcher/send": {
-		local:   []string{"signer", "signer/jwe", "webhook", "store", "dispatcher/clock", "dispatcher/seal", "dispatcher/transport", "dispatcher/transport/guard"},
+		local:   []string{"signer", "signer/jwe", "webhook", "store", "dispatcher/clock", "dispatcher/seal", "dispatcher/transport", "dispatcher/transport/auth", "dispatcher/transport/guard"},
 		modules: []string{"go.uber.org/zap", "go.opentelemetry.io/otel"},
 	},
 	"dispatcher/schedule": {local: []string{"webhook", "store", "dispatcher/clock", "dispatcher/lane", "dispatcher/send"}},
@@ -75,7 +79,7 @@ var rules = map[string]rule{
 	"dispatcher": {
 		local: []string{
 			"signer", "webhook", "webhook/schema", "store", "dispatcher/clock", "dispatcher/entropy", "dispatcher/seal",
-			"dispatcher/transport", "dispatcher/transport/guard", "dispatcher/audit", "dispatcher/batch", "dispatcher/directory", "dispatcher/quota", "dispatcher/send",
+			"dispatcher/transport", "dispatcher/transport/auth", "dispatcher/transport/guard", "dispatcher/audit", "dispatcher/batch", "dispatcher/directory", "dispatcher/quota", "dispatcher/send",
 			"dispatcher/schedule", "dispatcher/jobs", "dispatcher/engine", "dispatcher/vault",
 		},
 		modules: []string{"go.uber.org/zap", "golang.org/x/time", "go.opentelemetry.io/otel"},

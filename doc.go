@@ -34,6 +34,8 @@
 //     with one middleware, and depends on the standard library alone.
 //   - To understand: [github.com/postrider/postrider/webhook] has the values and
 //     the rules that all the others share.
+//   - To authenticate deliveries in a way of your own:
+//     [github.com/postrider/postrider/dispatcher/transport/auth].
 //   - To keep secrets sealed in the database:
 //     [github.com/postrider/postrider/dispatcher/seal].
 //   - To write a store: [github.com/postrider/postrider/store] is the contract

@@ -18,6 +18,7 @@ import (
 	"github.com/postrider/postrider/dispatcher/seal"
 	"github.com/postrider/postrider/dispatcher/send"
 	"github.com/postrider/postrider/dispatcher/transport"
+	"github.com/postrider/postrider/dispatcher/transport/auth"
 	"github.com/postrider/postrider/dispatcher/transport/guard"
 	"github.com/postrider/postrider/dispatcher/vault"
 	"github.com/postrider/postrider/signer"
@@ -79,6 +80,10 @@ type Config struct {
 	// Transport sends the deliveries.
 	// Defaults to HTTP behind an address guard.
 	Transport transport.Transport
+	// AuthSchemes are ways of the host's own to authenticate deliveries, by the
+	// name that endpoints call them by (see webhook.AuthCustom).
+	// Defaults to none.
+	AuthSchemes map[string]auth.Scheme
 	// Slots bounds the deliveries under way in this process. Over a sharded
 	// store each shard has an even part of them, but at least 16.
 	// Defaults to 512.
@@ -251,6 +256,7 @@ type Dispatcher struct {
 	store   store.Store
 	sealer  seal.Sealer
 	guard   *guard.Guard
+	auth    *auth.Authenticator
 	sender  *send.Sender
 	log     *zap.Logger
 	entropy *entropy.Source
@@ -292,12 +298,19 @@ func New(st store.Store, cfg Config) (*Dispatcher, error) {
 	if d.guard, err = guard.New(cfg.HTTP.Guard); err != nil {
 		return nil, err
 	}
-	if cfg.Transport == nil {
-		if cfg.Transport, err = transport.NewHTTP(cfg.HTTP); err != nil {
-			return nil, err
-		}
+	tokens, err := transport.NewHTTP(cfg.HTTP) // OAuth is HTTP, whatever deliveries go by
+	if err != nil {
+		return nil, err
 	}
-	d.sender = send.NewSender(cfg.Transport, cfg.TenantList, userAgent, d.log).WithKeys(cfg.ExternalSigner)
+	if cfg.Transport == nil {
+		cfg.Transport = tokens
+	}
+	d.auth = auth.New(auth.Config{
+		Tokens: tokens, Schemes: cfg.AuthSchemes, NewID: func() (string, error) { return d.entropy.ID("") },
+	})
+	d.sender = send.NewSender(send.Config{
+		Transport: cfg.Transport, Auth: d.auth, Keys: cfg.ExternalSigner, TenantList: cfg.TenantList, UserAgent: userAgent, Log: d.log,
+	})
 	if d.entropy, err = entropy.New(cfg.Entropy); err != nil {
 		return nil, fmt.Errorf("read entropy: %w", err)
 	}
@@ -346,6 +359,9 @@ func (d *Dispatcher) Retention() Retention { return d.cfg.Retention }
 
 // NewID returns a fresh id from the dispatcher's source of entropy.
 func (d *Dispatcher) NewID(p webhook.Prefix) (string, error) { return d.entropy.ID(p) }
+
+// KnowsAuthScheme reports whether Config.AuthSchemes has one of this name.
+func (d *Dispatcher) KnowsAuthScheme(name string) bool { return d.auth.Knows(name) }
 
 // CheckURL returns the normal form of an endpoint's URL, or a
 // *webhook.InvalidError if it is not one, or its address is not allowed, also by

@@ -52,6 +52,8 @@ func TestDecide(t *testing.T) {
 		{"timeout throttles", send.Answer{Class: webhook.ClassTimeout}, 1, outcome{class: webhook.ClassTimeout, status: pending, due: at.Add(5 * time.Second), result: lane.TimedOut}},
 		{"refused", send.Answer{Class: webhook.ClassConnect}, 1, outcome{class: webhook.ClassConnect, status: pending, due: at.Add(5 * time.Second), result: lane.Failed}},
 		{"a blocked address is tried again", send.Answer{Class: webhook.ClassBlockedAddress}, 1, outcome{class: webhook.ClassBlockedAddress, status: pending, due: at.Add(5 * time.Second), result: lane.Failed}},
+		{"no token is tried again", send.Answer{Class: webhook.ClassAuth}, 1, outcome{class: webhook.ClassAuth, status: pending, due: at.Add(5 * time.Second), result: lane.Failed}},
+		{"a refused token that could not be renewed", send.Answer{Class: webhook.ClassAuth, StatusCode: 401}, 1, outcome{class: webhook.ClassAuth, status: pending, due: at.Add(5 * time.Second), result: lane.Failed}},
 		{"broken off by us", send.Answer{Class: webhook.ClassCanceled}, 10, outcome{class: webhook.ClassCanceled, status: pending, due: at, result: lane.Neutral}},
 		{"our own fault says nothing about the endpoint", send.Answer{Class: webhook.ClassInternal}, 1, outcome{class: webhook.ClassInternal, status: pending, due: at.Add(5 * time.Second), result: lane.Neutral}},
 		{"our own fault ends too", send.Answer{Class: webhook.ClassInternal}, 10, outcome{class: webhook.ClassInternal, status: failed, reason: used, result: lane.Neutral}},

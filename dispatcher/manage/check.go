@@ -104,6 +104,9 @@ func (m *Manager) check(ep *webhook.Endpoint, inv *webhook.InvalidError) {
 			inv.Fields = append(inv.Fields, f)
 		}
 	}
+	if ep.Auth.Type == webhook.AuthCustom && ep.Auth.Scheme != "" && !m.d.KnowsAuthScheme(ep.Auth.Scheme) {
+		inv.Add("auth.scheme", webhook.CodeInvalidField, "Must be the name of a scheme that is registered.")
+	}
 	if most := m.d.Retention().Deliveries; ep.DeadLetter.Retain > most {
 		inv.Add("dead_letter.retain_days", webhook.CodeInvalidField,
 			fmt.Sprintf("Must be at most %d days, which is how long deliveries are kept.", most/(24*time.Hour)))

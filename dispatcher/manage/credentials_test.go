@@ -1,13 +1,7 @@
 package manage_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/postrider/postrider/dispatcher/manage"
+	"github.com/postrider/postrider/dispatcher/transport/auth/authtest"
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/webhook"
 )
@@ -22,23 +17,8 @@ import (
 // client returns the TLS settings of a new client certificate.
 func client(t *testing.T) webhook.TLS {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Date(2031, 2, 3, 4, 5, 6, 0, time.UTC)}
-	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return webhook.TLS{
-		ClientCertificate: webhook.NewCredential(string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}))),
-		ClientKey:         webhook.NewCredential(string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))),
-	}
+	certificate, key := authtest.NewClientCertificate()
+	return webhook.TLS{ClientCertificate: webhook.NewCredential(certificate), ClientKey: webhook.NewCredential(key)}
 }
 
 var (
@@ -164,6 +144,9 @@ func TestUpdateEndpointRefusesCredentials(t *testing.T) {
 		{"token URL inside", func(ep *webhook.Endpoint) { ep.Auth.OAuth2.TokenURL = "https://169.254.169.254/" }, []string{"auth.oauth2.token_url url_not_allowed", "auth.secret invalid_field"}},
 		{"no token URL", func(ep *webhook.Endpoint) { ep.Auth.OAuth2.TokenURL = "" }, []string{"auth.oauth2.token_url url_invalid", "auth.secret invalid_field"}},
 		{"another type without a secret", func(ep *webhook.Endpoint) { ep.Auth = webhook.Auth{Type: webhook.AuthBearer} }, []string{"auth.secret invalid_field"}},
+		{"a scheme that nobody has registered", func(ep *webhook.Endpoint) {
+			ep.Auth = webhook.Auth{Type: webhook.AuthCustom, Scheme: "canary-input"}
+		}, []string{"auth.scheme invalid_field"}},
 		{"another fingerprint", func(ep *webhook.Endpoint) { ep.TLS.ClientFingerprint = "canary-input" }, []string{"tls.client_fingerprint invalid_field"}},
 		{"another expiry", func(ep *webhook.Endpoint) { ep.TLS.ClientNotAfter = time.Now() }, []string{"tls.client_fingerprint invalid_field"}},
 		{"half a certificate", func(ep *webhook.Endpoint) { ep.TLS.ClientCertificate = client(t).ClientCertificate }, []string{"tls.client_key invalid_field"}},

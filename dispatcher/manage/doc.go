@@ -14,7 +14,10 @@
 // The signing secret of an endpoint is shown once, as the [Secret] that creating
 // the endpoint or rotating its secret returns. After that only its fingerprint
 // can be read. Custom headers may be credentials too: their values go in and
-// never come out, and [Hidden] stands in their place.
+// never come out, and [Hidden] stands in their place. So do the secret of an
+// endpoint's Auth and its client certificate and key, in whose place stands nothing:
+// the type, and the certificate's fingerprint, say that they are there.
+// [Manager.UpdateEndpoint] says what keeps them and what drops them.
 //
 // # Audit log
 //

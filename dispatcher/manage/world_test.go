@@ -15,6 +15,7 @@ import (
 	"github.com/postrider/postrider/dispatcher"
 	"github.com/postrider/postrider/dispatcher/manage"
 	"github.com/postrider/postrider/dispatcher/transport"
+	"github.com/postrider/postrider/dispatcher/transport/auth"
 	"github.com/postrider/postrider/signer"
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/store/memstore"
@@ -60,6 +61,7 @@ func newWorldWith(t *testing.T, cfg dispatcher.Config) *world {
 	cfg.Transport = transport.TransportFunc(w.send)
 	cfg.Logger = zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zapcore.EncoderConfig{MessageKey: "m"}), zapcore.Lock(zapcore.AddSync(w.logs)), zap.DebugLevel))
 	cfg.AllowPlaintextSecrets = true
+	cfg.AuthSchemes = map[string]auth.Scheme{"house": auth.SchemeFunc(nil)}
 	d, err := dispatcher.New(w.store, cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -5,8 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/zap"
-
 	"github.com/postrider/postrider/dispatcher/send"
 	"github.com/postrider/postrider/dispatcher/transport"
 	"github.com/postrider/postrider/webhook"
@@ -20,10 +18,10 @@ func TestBatchIsAnArrayOfEnvelopes(t *testing.T) {
 	}
 	messages = append(messages, send.NewMessage(&webhook.Event{ID: "evt_2", Type: "c", Timestamp: at, Data: []byte(`[]`)}))
 	var got *transport.Request
-	s := send.NewSender(transport.TransportFunc(func(_ context.Context, req *transport.Request) (*transport.Response, error) {
+	s := newSender(transport.TransportFunc(func(_ context.Context, req *transport.Request) (*transport.Response, error) {
 		got = req
 		return &transport.Response{StatusCode: 200}, nil
-	}), nil, "test", zap.NewNop())
+	}))
 	s.Send(t.Context(), route(t, nil), send.NewBatch("bat_1", messages), time.Second)
 	const want = `[{"id":"evt_1","type":"a.b","timestamp":"2026-03-01T12:00:00.000000Z","data":{"n": 1}},` +
 		`{"id":"evt_2","type":"c","timestamp":"2026-03-01T12:00:00.000000Z","data":[]}]`

@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/zap"
-
 	"github.com/postrider/postrider/dispatcher/send"
 	"github.com/postrider/postrider/dispatcher/transport"
 	"github.com/postrider/postrider/webhook"
@@ -16,12 +14,12 @@ import (
 // A key that is no good, as only a hand in the database can leave one, makes attempts
 // fail: nothing goes out as it is.
 func TestNothingIsSentThatCannotBeEncrypted(t *testing.T) {
-	s := send.NewSender(transport.TransportFunc(func(_ context.Context, req *transport.Request) (*transport.Response, error) {
+	s := newSender(transport.TransportFunc(func(_ context.Context, req *transport.Request) (*transport.Response, error) {
 		t.Errorf("%s was sent", req.Body)
 		return &transport.Response{StatusCode: 200}, nil
-	}), nil, "Test/1", zap.NewNop())
+	}))
 	msg := send.NewMessage(&webhook.Event{ID: "evt_1", Type: "a", Data: json.RawMessage(`1`)})
-	x := s.Send(t.Context(), routeTo(t, webhook.Endpoint{Encryption: webhook.Encryption{JWK: `{"kty":"RSA"}`}}), msg, time.Second)
+	x := s.Send(t.Context(), routeTo(t, webhook.Endpoint{Tenant: "acme", ID: "ep_1", URL: "https://a.example/", Encryption: webhook.Encryption{JWK: `{"kty":"RSA"}`}}), msg, time.Second)
 	if x.Class != webhook.ClassEncryptionError || x.Attempt.Class != webhook.ClassEncryptionError {
 		t.Errorf("classes = %s and %s; want encryption_error", x.Class, x.Attempt.Class)
 	}

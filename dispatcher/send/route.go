@@ -6,6 +6,8 @@ import (
 	"net/http"
 
 	"github.com/postrider/postrider/dispatcher/seal"
+	"github.com/postrider/postrider/dispatcher/transport"
+	"github.com/postrider/postrider/dispatcher/transport/auth"
 	"github.com/postrider/postrider/dispatcher/transport/guard"
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/webhook"
@@ -16,14 +18,17 @@ import (
 type Route struct {
 	// Revision is the endpoint's revision that the route was made of.
 	Revision int64
-	// Endpoint is the endpoint with its headers, which may be credentials.
+	// Endpoint is the endpoint with its secrets.
 	Endpoint webhook.Endpoint
 	signers  []routeSigner
 	// encrypt makes what is sent of a body; nil if it is sent as it is.
 	encrypt func(plain []byte) ([]byte, error)
-	echo    echo
 	// list narrows where requests may go, or is nil.
 	list *guard.List
+	// auth is nil if the signature is enough.
+	auth *auth.Credentials
+	tls  *transport.TLS
+	echo echo
 }
 
 // NewRoute opens the sealed parts of an endpoint; of a deleted one there is
@@ -38,7 +43,8 @@ func NewRoute(ctx context.Context, sealer seal.Sealer, ep store.EngineEndpoint) 
 	if r.Endpoint, err = OpenEndpoint(ctx, sealer, ep.EndpointRecord); err != nil {
 		return nil, err
 	}
-	r.echo = newEcho(r.Endpoint.Headers)
+	r.auth, r.tls = auth.NewCredentials(&r.Endpoint), transport.NewTLS(r.Endpoint.TLS)
+	r.echo = newEcho(&r.Endpoint, r.auth)
 	if r.list, err = guard.NewRanges(ep.AllowedIPs, ep.DeniedIPs); err != nil {
 		return nil, fmt.Errorf("read lists of %s: %w", ep.ID, err)
 	}
@@ -53,10 +59,10 @@ func NewRoute(ctx context.Context, sealer seal.Sealer, ep store.EngineEndpoint) 
 	return r, nil
 }
 
-// header returns the headers of a request without its signature, in a map of
-// the caller's own.
+// header returns the headers of a request without its signature and what
+// authenticates it, in a map of the caller's own.
 func (r *Route) header() http.Header {
-	h := make(http.Header, len(r.Endpoint.Headers)+5)
+	h := make(http.Header, len(r.Endpoint.Headers)+6)
 	for name, value := range r.Endpoint.Headers {
 		h.Set(name, value)
 	}

@@ -7,13 +7,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/zap"
-
 	"github.com/postrider/postrider/dispatcher/seal"
 	"github.com/postrider/postrider/dispatcher/send"
 	"github.com/postrider/postrider/dispatcher/transport"
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/webhook"
+	"go.uber.org/zap"
 )
 
 func TestMessageFrame(t *testing.T) {
@@ -23,10 +22,10 @@ func TestMessageFrame(t *testing.T) {
 		t.Errorf("Data = %s, want the event's own bytes", got)
 	}
 	var body []byte
-	s := send.NewSender(transport.TransportFunc(func(_ context.Context, req *transport.Request) (*transport.Response, error) {
+	s := newSender(transport.TransportFunc(func(_ context.Context, req *transport.Request) (*transport.Response, error) {
 		body = req.Body
 		return &transport.Response{StatusCode: 200}, nil
-	}), nil, "Test/1", zap.NewNop())
+	}))
 	s.Send(t.Context(), route(t, nil), msg, time.Second)
 	const want = `{"type":"user.created","timestamp":"2026-03-01T11:00:00.120000Z","data":{"id": 1}}`
 	if string(body) != want {
@@ -37,16 +36,20 @@ func TestMessageFrame(t *testing.T) {
 	}
 }
 
-// route returns a route to an endpoint with headers of its owner's.
-func route(t *testing.T, headers map[string]string) *send.Route {
-	t.Helper()
-	return routeTo(t, webhook.Endpoint{Headers: headers})
+// newSender returns a sender without authentication.
+func newSender(t transport.Transport) *send.Sender {
+	return send.NewSender(send.Config{Transport: t, UserAgent: "Test/1", Log: zap.NewNop()})
 }
 
-// routeTo returns a route to an endpoint that is configured like ep.
-func routeTo(t *testing.T, ep webhook.Endpoint) *send.Route {
+// route returns a route to an endpoint with headers of its owner's.
+func route(t testing.TB, headers map[string]string) *send.Route {
 	t.Helper()
-	ep.Tenant, ep.ID, ep.URL = "acme", "ep_1", "https://a.example/"
+	return routeTo(t, webhook.Endpoint{Tenant: "acme", ID: "ep_1", URL: "https://a.example/", Headers: headers})
+}
+
+// routeTo returns a route to an endpoint as it was stored.
+func routeTo(t testing.TB, ep webhook.Endpoint) *send.Route {
+	t.Helper()
 	rec, err := send.SealEndpoint(t.Context(), seal.Plaintext{}, ep)
 	if err != nil {
 		t.Fatal(err)
@@ -68,10 +71,10 @@ func routeTo(t *testing.T, ep webhook.Endpoint) *send.Route {
 
 func TestOwnHeadersAreSentAndNotKept(t *testing.T) {
 	var sent string
-	s := send.NewSender(transport.TransportFunc(func(_ context.Context, req *transport.Request) (*transport.Response, error) {
+	s := newSender(transport.TransportFunc(func(_ context.Context, req *transport.Request) (*transport.Response, error) {
 		sent = req.Header.Get("Authorization")
 		return &transport.Response{StatusCode: 200}, nil
-	}), nil, "Test/1", zap.NewNop())
+	}))
 	msg := send.NewMessage(&webhook.Event{ID: "evt_1", Type: "a", Data: json.RawMessage(`1`)})
 	x := s.Send(t.Context(), route(t, map[string]string{"authorization": "Bearer s3cret"}), msg, time.Second)
 	if sent != "Bearer s3cret" {
@@ -91,9 +94,9 @@ func TestOwnHeadersAreSentAndNotKept(t *testing.T) {
 }
 
 func TestPanicOfATransportIsAnAnswer(t *testing.T) {
-	s := send.NewSender(transport.TransportFunc(func(context.Context, *transport.Request) (*transport.Response, error) {
+	s := newSender(transport.TransportFunc(func(context.Context, *transport.Request) (*transport.Response, error) {
 		panic("boom")
-	}), nil, "Test/1", zap.NewNop())
+	}))
 	msg := send.NewMessage(&webhook.Event{ID: "evt_1", Type: "a", Data: json.RawMessage(`1`)})
 	x := s.Send(t.Context(), route(t, nil), msg, time.Second)
 	if x.Class != webhook.ClassInternal || x.Attempt.Class != webhook.ClassInternal {

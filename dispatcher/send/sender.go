@@ -11,36 +11,49 @@ import (
 
 	"github.com/postrider/postrider/dispatcher/clock"
 	"github.com/postrider/postrider/dispatcher/transport"
+	"github.com/postrider/postrider/dispatcher/transport/auth"
 	"github.com/postrider/postrider/dispatcher/transport/guard"
 	"github.com/postrider/postrider/webhook"
 )
 
+// Config is what a Sender works with. It is filled in by the dispatcher: no field
+// has a default, and only TenantList and Keys may be nil.
+type Config struct {
+	Transport transport.Transport
+	// Auth authenticates requests to endpoints that want more than a signature.
+	Auth *auth.Authenticator
+	// TenantList tells, at each attempt, what narrows a tenant's requests; nil for
+	// nothing.
+	TenantList func(tenant string) *guard.List
+	// Keys are those that stay outside; nil for none.
+	Keys ExternalKeys
+	// UserAgent is what receivers see in the header of that name.
+	UserAgent string
+	Log       *zap.Logger
+}
+
 // Sender makes attempts. It is safe for concurrent use.
 type Sender struct {
 	transport transport.Transport
+	auth      *auth.Authenticator
 	// tenantList narrows where a tenant's requests may go.
 	tenantList func(tenant string) *guard.List
 	userAgent  string
 	log        *zap.Logger
-	complained atomic.Int64
-	keys       ExternalKeys
+	// complained and warned are when something was last logged of what may happen
+	// at every attempt: by our own fault, and by that of credentials.
+	complained, warned atomic.Int64
+	keys               ExternalKeys
 }
 
-// NewSender returns a sender over a transport. tenantList tells, at each attempt,
-// what narrows a tenant's requests; nil for nothing. userAgent is what receivers see
-// in the header of that name.
-func NewSender(t transport.Transport, tenantList func(tenant string) *guard.List, userAgent string, log *zap.Logger) *Sender {
-	if tenantList == nil {
-		tenantList = func(string) *guard.List { return nil }
+// NewSender returns a sender.
+func NewSender(cfg Config) *Sender {
+	if cfg.TenantList == nil {
+		cfg.TenantList = func(string) *guard.List { return nil }
 	}
-	return &Sender{transport: t, tenantList: tenantList, userAgent: userAgent, log: log}
-}
-
-// WithKeys lets the sender sign with keys that stay outside, and returns it. It is
-// called before the first Send.
-func (s *Sender) WithKeys(keys ExternalKeys) *Sender {
-	s.keys = keys
-	return s
+	return &Sender{
+		transport: cfg.Transport, auth: cfg.Auth, keys: cfg.Keys, tenantList: cfg.TenantList, userAgent: cfg.UserAgent, log: cfg.Log,
+	}
 }
 
 // Exchange is one request and what came of it.
@@ -59,7 +72,10 @@ type Exchange struct {
 func (s *Sender) Send(ctx context.Context, r *Route, msg *Message, timeout time.Duration) (x Exchange) {
 	began := clock.Now()
 	x.Attempt.At = began.UTC().Truncate(time.Microsecond)
-	header := r.header()
+	req := &request{Request: transport.Request{
+		URL: r.Endpoint.URL, Method: r.Endpoint.Method, Header: r.header(),
+		Scope: guard.Scope{Tenant: s.tenantList(r.Endpoint.Tenant), Endpoint: r.list}, TLS: r.tls,
+	}}
 	defer func() {
 		if p := recover(); p != nil {
 			s.log.Error("panic in an attempt", zap.String("event", msg.id), zap.String("endpoint", r.Endpoint.ID),
@@ -69,7 +85,7 @@ func (s *Sender) Send(ctx context.Context, r *Route, msg *Message, timeout time.
 		x.At = clock.Now()
 		x.Attempt.Class = x.Classify(&r.Endpoint)
 		x.Attempt.StatusCode = x.StatusCode
-		x.Attempt.RequestHeaders = redactHeaders(header, r.Endpoint.Headers)
+		x.Attempt.RequestHeaders = redactHeaders(req.Header, r.Endpoint.Headers, req.proof)
 		if x.Attempt.Timings.Total == 0 {
 			x.Attempt.Timings.Total = x.At.Sub(began)
 		}
@@ -83,22 +99,21 @@ func (s *Sender) Send(ctx context.Context, r *Route, msg *Message, timeout time.
 		return x
 	}
 	values := [5]string{contentType, s.userAgent} // of all headers in one piece of memory
-	header["Content-Type"], header["User-Agent"] = values[0:1:1], values[1:2:2]
-	if err := s.sign(ctx, header, r, signedContent{msg.id, began, body, values[2:]}); err != nil {
+	req.Header["Content-Type"], req.Header["User-Agent"] = values[0:1:1], values[1:2:2]
+	if err := s.sign(ctx, req.Header, r, signedContent{msg.id, began, body, values[2:]}); err != nil {
 		x.unsigned(ctx)
 		s.report("sign a delivery", zap.String("endpoint", r.Endpoint.ID), zap.Error(err))
 		return x
 	}
-	resp, err := s.transport.Send(ctx, &transport.Request{
-		URL: r.Endpoint.URL, Method: r.Endpoint.Method, Header: header, Body: body,
-		Scope: guard.Scope{Tenant: s.tenantList(r.Endpoint.Tenant), Endpoint: r.list},
-	})
+	req.Body = body
+	resp, err := s.exchange(ctx, r, req)
+	if resp != nil {
+		x.responded(resp, r, req)
+	}
 	if err != nil {
 		x.failed(err)
 		s.complain(err)
-		return x
 	}
-	x.responded(resp, r)
 	return x
 }
 
@@ -123,22 +138,32 @@ func (s *Sender) complain(err error) {
 
 // report logs an error, unless it has logged one within the second.
 func (s *Sender) report(what string, fields ...zap.Field) {
-	now, last := clock.Now().Unix(), s.complained.Load()
-	if now != last && s.complained.CompareAndSwap(last, now) {
+	if first(&s.complained) {
 		s.log.Error(what+"; others within the second are not reported", fields...)
 	}
 }
 
+// first reports whether it is the first call for last in this second.
+func first(last *atomic.Int64) bool {
+	now, before := clock.Now().Unix(), last.Load()
+	return now != before && last.CompareAndSwap(before, now)
+}
+
 func (x *Exchange) failed(err error) {
 	x.Class = webhook.ClassInternal
-	if failure, ok := errors.AsType[*transport.Error](err); ok {
+	failure, ok := errors.AsType[*transport.Error](err)
+	if auth, ok := errors.AsType[authError](err); ok {
+		x.Class = auth.class(failure)
+		return
+	}
+	if ok {
 		x.Class = failure.Class
 		x.Attempt.RemoteAddr = failure.RemoteAddr
 		x.Attempt.Timings = failure.Timings
 	}
 }
 
-func (x *Exchange) responded(resp *transport.Response, r *Route) {
+func (x *Exchange) responded(resp *transport.Response, r *Route, req *request) {
 	x.StatusCode, x.Header = resp.StatusCode, resp.Header
 	x.Attempt.RemoteAddr = resp.RemoteAddr
 	x.Attempt.Timings = resp.Timings
@@ -146,13 +171,17 @@ func (x *Exchange) responded(resp *transport.Response, r *Route) {
 	if r.Endpoint.DiscardResponses {
 		return
 	}
-	x.Attempt.ResponseBody = r.echo.maskBytes(resp.Body)
+	echo := r.echo
+	if req.proof != nil && r.auth.Fixed() == nil {
+		echo = echo.with(req.proof)
+	}
+	x.Attempt.ResponseBody = echo.maskBytes(resp.Body)
 	x.Attempt.ResponseHeaders = make(map[string]string, len(resp.Header))
 	for name, values := range resp.Header {
 		if name == "Set-Cookie" {
 			x.Attempt.ResponseHeaders[name] = redacted
 		} else if len(values) > 0 {
-			x.Attempt.ResponseHeaders[name] = r.echo.mask(values[0])
+			x.Attempt.ResponseHeaders[name] = echo.mask(values[0])
 		}
 	}
 }

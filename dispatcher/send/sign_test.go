@@ -43,15 +43,17 @@ func TestExternalKeyIsMissedOnceASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		core, logs := observer.New(zap.DebugLevel)
 		down := errors.New("KMS is down")
-		s := send.NewSender(transport.TransportFunc(func(context.Context, *transport.Request) (*transport.Response, error) {
+		unsent := transport.TransportFunc(func(context.Context, *transport.Request) (*transport.Response, error) {
 			t.Error("a request went out without a signature")
 			return &transport.Response{StatusCode: 200}, nil
-		}), nil, "Test/1", zap.New(core)).WithKeys(func(_ context.Context, tenant, reference string) (signer.Signer, error) {
+		})
+		keys := func(_ context.Context, tenant, reference string) (signer.Signer, error) {
 			if tenant != "acme" || reference != "key-1" {
 				t.Errorf("asked for the key %q of %q", reference, tenant)
 			}
 			return nil, down
-		})
+		}
+		s := send.NewSender(send.Config{Transport: unsent, Keys: keys, UserAgent: "Test/1", Log: zap.New(core)})
 		r, msg := externalRoute(t), send.NewMessage(&webhook.Event{ID: "evt_1", Type: "a", Data: json.RawMessage(`1`)})
 		for range 2 {
 			for range 10 {
@@ -70,15 +72,15 @@ func TestExternalKeyIsMissedOnceASecond(t *testing.T) {
 // What we break off ourselves while a key is waited for says nothing about it.
 func TestSigningThatIsBrokenOff(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	s := send.NewSender(nil, nil, "Test/1", zap.NewNop()).WithKeys(func(ctx context.Context, _, _ string) (signer.Signer, error) {
+	s := send.NewSender(send.Config{UserAgent: "Test/1", Log: zap.NewNop(), Keys: func(ctx context.Context, _, _ string) (signer.Signer, error) {
 		cancel()
 		return nil, ctx.Err()
-	})
+	}})
 	msg := send.NewMessage(&webhook.Event{ID: "evt_1", Type: "a", Data: json.RawMessage(`1`)})
 	if x := s.Send(ctx, externalRoute(t), msg, time.Second); x.Class != webhook.ClassCanceled {
 		t.Errorf("class = %s; want canceled", x.Class)
 	}
-	unset := send.NewSender(nil, nil, "Test/1", zap.NewNop())
+	unset := newSender(nil)
 	if x := unset.Send(t.Context(), externalRoute(t), msg, time.Second); x.Class != webhook.ClassInternal {
 		t.Errorf("class without external keys = %s; want internal", x.Class)
 	}

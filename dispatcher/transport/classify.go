@@ -19,9 +19,14 @@ import (
 // servers and addresses.
 func (x *exchange) classify(ctx context.Context, err error) *Error {
 	x.mu.Lock()
-	at := x.stage
+	at, wanted := x.stage, x.wanted
 	x.mu.Unlock()
 	class, reason := classify(ctx.Err(), at, err)
+	if wanted && at == stageSend && class == webhook.ClassConnect {
+		// In TLS 1.3 the receiver judges the client's certificate after the client
+		// has begun to send, and what it says may be lost in a reset.
+		class, reason = webhook.ClassTLS, errClientRefused
+	}
 	return x.fail(class, reason)
 }
 
@@ -127,6 +132,11 @@ func tlsReason(err error) error {
 		return errors.New("certificate is not valid")
 	case alert(err) != nil:
 		return alert(err)
+	}
+	for _, own := range []error{errNotPinned, errClientCertificate, errAuthorities} {
+		if errors.Is(err, own) {
+			return own
+		}
 	}
 	return errors.New("TLS handshake failed")
 }

@@ -11,15 +11,16 @@ import (
 )
 
 // pooled returns the URL that net/http sees of a request to u: its host is what
-// connections are kept under. One that was made for a request with lists must not
-// serve another with other lists, or none, since lists are looked at when a
-// connection is made. So a scope's key becomes part of the host, as if it were
+// connections are kept under. One that was made for a request with lists or TLS
+// settings must not serve another with others, or none, since both are looked at
+// when a connection is made. So their keys become part of the host, as if it were
 // another name; dial and dialTLS go to where the exchange says.
-func pooled(u *url.URL, scope guard.Scope) *url.URL {
+func pooled(u *url.URL, scope guard.Scope, settings *TLS) *url.URL {
 	key := scope.Key()
-	if key == "" {
+	if key == "" && settings == nil {
 		return u
 	}
+	key = poolName(key, settings.poolKey())
 	of := *u
 	// No name begins with "-", so no name looks like an IPv6 address in this form.
 	of.Host = key + "." + strings.ReplaceAll(u.Hostname(), ":", "-")
@@ -74,24 +75,33 @@ func (h *HTTP) dialTLS(ctx context.Context, network, addr string) (net.Conn, err
 	if err != nil {
 		return nil, err
 	}
-	cfg := h.tls.Clone()
-	x, _ := ctx.Value(exchangeKey{}).(*exchange)
-	if x != nil {
-		cfg.ServerName = x.to.Host
-		x.tlsStart()
-	} else if cfg.ServerName, _, err = net.SplitHostPort(addr); err != nil {
+	secured, err := h.secure(ctx, conn, addr)
+	if err != nil {
 		conn.Close()
 		return nil, err
 	}
+	return secured, nil
+}
+
+// secure makes the handshake that the exchange asks for.
+func (h *HTTP) secure(ctx context.Context, conn net.Conn, addr string) (net.Conn, error) {
+	x, _ := ctx.Value(exchangeKey{}).(*exchange)
+	if x == nil {
+		x = new(exchange)
+		x.to.Host, _, _ = net.SplitHostPort(addr) // a name without its port is what dial went to
+	}
+	x.tlsStart()
+	cfg, err := x.tls.config(h.tls, x.clientWanted)
+	if err != nil {
+		return nil, err
+	}
+	cfg.ServerName = x.to.Host
 	ctx, cancel := context.WithTimeout(ctx, tlsTimeout)
 	defer cancel()
 	secured := tls.Client(conn, cfg)
 	if err := secured.HandshakeContext(ctx); err != nil {
-		conn.Close()
 		return nil, err
 	}
-	if x != nil {
-		x.tlsDone()
-	}
+	x.tlsDone()
 	return secured, nil
 }

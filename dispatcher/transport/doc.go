@@ -15,6 +15,9 @@
 //   - How much: 64 KiB of response header (1xx responses included), 64 KiB of
 //     body read, 16 KiB kept. Bodies are never decompressed, so these are bytes
 //     on the wire.
+//   - As whom: a connection serves requests with the same [TLS] settings and lists
+//     alone, so that a client certificate is shown for its own endpoint, and a pin
+//     was held against every connection that it is asked of.
 //   - How often: a request is sent once. What net/http would repeat by itself
 //     after the receiver may have seen it is reported as a failure instead.
 //

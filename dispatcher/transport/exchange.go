@@ -24,6 +24,7 @@ import (
 type exchange struct {
 	start time.Time
 	to    guard.Destination
+	tls   *TLS
 
 	mu      sync.Mutex
 	stage   stage
@@ -31,6 +32,9 @@ type exchange struct {
 	timings webhook.Timings
 	phase   time.Time // when TLS began, then when the connection was ready
 	conn    net.Conn  // the connection in use, once there is one
+	// wanted says that the receiver wanted a client certificate when the connection
+	// was made for this attempt.
+	wanted bool
 }
 
 // stage is how far an attempt has come. What fails at a stage tells its class.
@@ -56,7 +60,7 @@ func (x *exchange) request(ctx context.Context, req *Request, u *url.URL) *http.
 	})
 	out := http.Request{
 		Method:        req.Method,
-		URL:           pooled(u, req.Scope),
+		URL:           pooled(u, req.Scope, req.TLS),
 		Host:          u.Host,
 		Header:        req.Header,
 		ContentLength: int64(len(req.Body)),
@@ -161,6 +165,12 @@ func (x *exchange) tlsStart() {
 	}
 }
 
+func (x *exchange) clientWanted() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.wanted = true
+}
+
 func (x *exchange) tlsDone() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -180,7 +190,7 @@ func (x *exchange) gotConn(info httptrace.GotConnInfo) {
 	x.conn = info.Conn
 	x.remote = remote
 	if info.Reused {
-		x.timings = webhook.Timings{}
+		x.timings, x.wanted = webhook.Timings{}, false
 	}
 }
 

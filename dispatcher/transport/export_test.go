@@ -6,6 +6,7 @@ import (
 	"syscall"
 
 	"github.com/postrider/postrider/dispatcher/transport/guard"
+	"github.com/postrider/postrider/webhook"
 )
 
 var errRecorded = errors.New("recorded, not dialled")
@@ -24,3 +25,6 @@ func (h *HTTP) RecordDials(record func(address string)) {
 		}
 	}
 }
+
+// PoolName returns what connections of TLS settings are kept under.
+func PoolName(settings webhook.TLS) string { return poolName(NewTLS(settings).poolKey()) }

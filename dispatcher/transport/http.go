@@ -135,7 +135,10 @@ func (h *HTTP) Send(ctx context.Context, req *Request) (*Response, error) {
 		ctx, cancel = context.WithTimeout(ctx, webhook.MaxTimeout)
 		defer cancel()
 	}
-	x.to = guard.Destination{Host: u.Hostname(), Scope: req.Scope}
+	if req.TLS != nil && u.Scheme != "https" {
+		return nil, x.fail(webhook.ClassTLS, errNoTLS)
+	}
+	x.to, x.tls = guard.Destination{Host: u.Hostname(), Scope: req.Scope}, req.TLS
 	resp, err := h.rt.RoundTrip(x.request(ctx, req, u))
 	if err != nil {
 		return nil, x.classify(ctx, err)

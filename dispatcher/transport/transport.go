@@ -62,6 +62,9 @@ type Request struct {
 	Body []byte
 	// Scope narrows where the request may go.
 	Scope guard.Scope
+	// TLS is what is asked of the connection, or nil. A Transport that cannot do
+	// what it says fails with tls_error.
+	TLS *TLS
 }
 
 // Response is what a receiver answered.
