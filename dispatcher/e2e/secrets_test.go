@@ -66,7 +66,7 @@ func newVault(t *testing.T, cfg dispatcher.Config) *vault {
 	v := &vault{path: databaseFile(t)}
 	var core zapcore.Core
 	core, v.log = observer.New(zap.DebugLevel)
-	cfg.Logger = zap.New(core)
+	cfg.Logger, cfg.AuthSchemes = zap.New(core), house
 	v.host = newHost(t, openStore(t, v.path), cfg)
 	return v
 }
@@ -117,6 +117,13 @@ func (v *vault) live() {
 		v.said(asymmetric, secret, err)
 		eps = append(eps, imported, asymmetric, foreign)
 	}
+	guarded := guardedEndpoints(t, v.canary)
+	for _, id := range v.createGuarded(guarded, "guarded") {
+		ep, err := v.manage.Endpoint(ctx, tenant, id)
+		v.said(ep, err)
+		eps = append(eps, ep)
+	}
+	v.publish(event("guarded", 1))
 	v.rotate(eps[0].ID, eps[2].ID)
 	v.change(eps[0].ID)
 	v.refuse(eps[0].ID)
@@ -129,13 +136,18 @@ func (v *vault) live() {
 		v.said(r, err)
 	}
 	eventually(t, "deliveries do not end", func() bool {
-		return v.count(store.DeliveryFilter{}, webhook.DeliveryDelivered) >= 24 && v.count(store.DeliveryFilter{}, webhook.DeliveryFailed) >= 10
+		return v.count(store.DeliveryFilter{}, webhook.DeliveryDelivered) >= 24+len(guarded) && v.count(store.DeliveryFilter{}, webhook.DeliveryFailed) >= 10
 	})
 	for _, d := range v.deliveries(tenant, store.DeliveryFilter{}) {
 		why, err := v.manage.Why(ctx, tenant, d.ID)
 		v.said(d, why, err, v.attempts(d))
 	}
 	stop()
+	for _, g := range guarded {
+		for _, proof := range g.seen() { // what was minted; the rest is there already
+			v.lost = append(v.lost, newCanary("proof", proof))
+		}
+	}
 }
 
 // rotate gives endpoints new secrets, with and without an overlap.

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/dispatcher/transport"
+	"github.com/postrider/postrider/dispatcher/transport/guard"
 	"github.com/postrider/postrider/webhook"
 )
 
@@ -225,16 +226,26 @@ func TestConnectionsAreNotSharedBetweenIdentities(t *testing.T) {
 		if got := s.conns.Load(); got != 4 {
 			t.Errorf("HTTP/2 %t: 12 requests with 4 kinds of TLS settings took %d connections; want 4", http2, got)
 		}
-		// Who knows under what name a connection is kept cannot ask for it.
-		for _, prefix := range []string{transport.PoolName(pinned), strings.ToLower(transport.PoolName(pinned))} {
-			stolen := strings.Replace(s.URL, "https://127.0.0.1", "https://"+prefix+".127.0.0.1", 1)
-			if resp, err := sendWith(t, h, stolen, webhook.TLS{}); err == nil {
-				t.Errorf("Send to %s = %+v; want no answer from a connection of another identity", stolen, resp)
-			}
-			stolen = strings.Replace(s.URL, "https://127.0.0.1", "https://"+prefix+".localhost.example", 1)
-			if resp, err := sendWith(t, h, stolen, webhook.TLS{}); err == nil {
-				t.Errorf("Send to %s = %+v; want no answer from a connection of another identity", stolen, resp)
-			}
+	}
+}
+
+// Who knows under what name a connection is kept cannot ask for it by a URL.
+func TestNoURLNamesAConnectionOfOthers(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { say(w, "in") }))
+	defer srv.Close()
+	h := newHTTP(t, transport.HTTPConfig{Guard: open, Resolver: newResolver(t, map[string][]answer{"receiver.example.": {{a: "127.0.0.1"}}})})
+	list, err := guard.NewRanges([]string{"127.0.0.0/8"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	scope, port := guard.Scope{Tenant: list}, strings.TrimPrefix(srv.URL, "http://127.0.0.1")
+	resp, err := h.Send(t.Context(), &transport.Request{URL: "http://receiver.example" + port, Scope: scope})
+	if err != nil || string(resp.Body) != "in" {
+		t.Fatalf("Send = %+v, %v; want an answer", resp, err)
+	}
+	for _, prefix := range []string{scope.Key(), strings.ToUpper(scope.Key()), transport.PoolName(webhook.TLS{MinVersion: webhook.TLS13})} {
+		if resp, err := h.Send(t.Context(), &transport.Request{URL: "http://" + prefix + ".receiver.example" + port}); err == nil {
+			t.Errorf("Send to a host below %s = %+v; want no answer, which only a connection of others could give", prefix, resp)
 		}
 	}
 }
