@@ -39,7 +39,7 @@ var faults = map[string]struct {
 	},
 	"whoever asks cancels": {
 		wrap:     each(func(st store.Store) store.Store { return &cancelsForAll{st} }),
-		caughtBy: []string{"Cancel/OfOthersIsUnknown"},
+		caughtBy: []string{"Cancel/OfOthersIsUnknown", "Tenants/Cancel"},
 	},
 	"erasing leaves what is leased": {
 		wrap:     each(func(st store.Store) store.Store { return &sparesLeased{Store: st} }),
@@ -153,7 +153,7 @@ var faults = map[string]struct {
 	},
 	"any tenant reads a delivery": {
 		wrap:     each(func(st store.Store) store.Store { return &tenantless{st} }),
-		caughtBy: []string{"Deliveries/TenantsAreSeparate", "Place/EndedAndForeign"},
+		caughtBy: []string{"Deliveries/TenantsAreSeparate", "Place/EndedAndForeign", "Tenants/Delivery"},
 	},
 	"whoever is next in a key stands before nobody": {
 		wrap:     each(func(st store.Store) store.Store { return &keyless{st} }),
@@ -233,7 +233,11 @@ var faults = map[string]struct {
 	},
 	"audit records are everybody's": {
 		wrap:     each(func(st store.Store) store.Store { return &auditOfAll{st} }),
-		caughtBy: []string{"Audit/TenantsAreSeparate"},
+		caughtBy: []string{"Audit/TenantsAreSeparate", "Tenants/ListAudit"},
+	},
+	"whoever asks rotates": {
+		wrap:     each(func(st store.Store) store.Store { return &rotatesForAll{st} }),
+		caughtBy: []string{"Tenants/RotateSecret"},
 	},
 	"incidents are counted in the process": {
 		wrap:     each(func(st store.Store) store.Store { return &ownIncidents{st, processes.Add(1)} }),

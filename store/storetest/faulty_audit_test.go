@@ -38,3 +38,15 @@ func (s *auditOfAll) ListAudit(ctx context.Context, tenant string, filter store.
 	}
 	return s.Store.ListAudit(ctx, "acme", filter, page)
 }
+
+// rotatesForAll gives acme's endpoint a secret, whoever asks.
+type rotatesForAll struct{ store.Store }
+
+func (s *rotatesForAll) RotateSecret(ctx context.Context, now time.Time, secret store.SecretRecord, oldUntil time.Time, audit ...webhook.AuditRecord) error {
+	theirs := secret
+	theirs.Tenant = "acme"
+	if err := s.Store.RotateSecret(ctx, now, theirs, oldUntil); err == nil {
+		return nil
+	}
+	return s.Store.RotateSecret(ctx, now, secret, oldUntil, audit...)
+}

@@ -55,8 +55,12 @@ type cancelsForAll struct{ store.Store }
 
 func (s *cancelsForAll) Cancel(ctx context.Context, now time.Time, tenant string, deliveries []string, audit ...webhook.AuditRecord) ([]store.Cancellation, error) {
 	var answers []store.Cancellation
-	for _, t := range []string{tenant, "globex", ""} {
-		own, err := s.Store.Cancel(ctx, now, t, deliveries, audit...)
+	for _, t := range []string{"acme", "globex", ""} {
+		log := audit
+		if t != tenant {
+			log = nil
+		}
+		own, err := s.Store.Cancel(ctx, now, t, deliveries, log...)
 		if err != nil {
 			return nil, err
 		}

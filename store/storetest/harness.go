@@ -89,6 +89,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		role{"Settings", settingCases},
 		role{"Audit", auditCases},
 		role{"Incidents", incidentCases},
+		role{"Tenants", tenantCases},
 	)
 }
 
