@@ -3,7 +3,6 @@ package dispatcher
 import (
 	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/binary"
 	"maps"
 	"slices"
 	"time"
@@ -16,12 +15,7 @@ import (
 // payload could be guessed by anyone who reads the database.
 func contentHash(key []byte, ev *webhook.Event) []byte {
 	h := hmac.New(sha256.New, key)
-	var length [8]byte
-	part := func(b []byte) {
-		binary.BigEndian.PutUint64(length[:], uint64(len(b)))
-		h.Write(length[:])
-		h.Write(b)
-	}
+	part := func(b []byte) { hashParts(h, b) }
 	part([]byte(ev.Type))
 	part(ev.Data)
 	part([]byte(ev.Subject))

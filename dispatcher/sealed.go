@@ -3,6 +3,7 @@ package dispatcher
 import (
 	"context"
 
+	"github.com/postrider/postrider/dispatcher/seal"
 	"github.com/postrider/postrider/dispatcher/send"
 	"github.com/postrider/postrider/signer"
 	"github.com/postrider/postrider/store"
@@ -54,3 +55,18 @@ func (d *Dispatcher) ExternalSigner(ctx context.Context, tenant, reference strin
 	}
 	return d.cfg.ExternalSigner(ctx, tenant, reference)
 }
+
+// SealsSecrets reports whether secrets are sealed before a store sees them, or need not
+// be because the store keeps nothing.
+func (d *Dispatcher) SealsSecrets() bool {
+	if _, plain := d.sealer.(seal.Plaintext); !plain {
+		return true
+	}
+	for _, s := range d.shards {
+		if _, ok := s.store.(store.Volatile); !ok {
+			return false
+		}
+	}
+	return true
+}
+

@@ -24,6 +24,7 @@ const (
 	CodeURLNotAllowed     = "url_not_allowed"
 	CodeHeaderNotAllowed  = "header_not_allowed"
 	CodeSecretInvalid     = "secret_invalid"
+	CodeInvalidCursor     = "invalid_cursor"
 )
 
 // FieldError says what is wrong with one field. Field is the field's JSON

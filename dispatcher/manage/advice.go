@@ -214,13 +214,12 @@ func (s signs) secret() (Advice, bool) {
 	if s.secretSince.IsZero() || age < oldSecret {
 		return Advice{}, false
 	}
-	days := int(age / (24 * time.Hour))
 	return Advice{
 		Code: AdviceSecret,
-		Text: fmt.Sprintf("The signing secret is %d days old: rotate it.", days),
+		Text: fmt.Sprintf("The signing secret is %d days old: rotate it.", days(age)),
 		Evidence: map[string]string{
 			"secret_created_at": instant(s.secretSince),
-			"age_days":          strconv.Itoa(days),
+			"age_days":          strconv.Itoa(days(age)),
 		},
 	}, true
 }

@@ -25,6 +25,10 @@
 // change, with the actor that [webhook.WithActor] has put into the context of the
 // call.
 //
+// [Manager.Incidents] lists what looked like an attack, and [Manager.SecurityReport]
+// what should be safer. Positions in lists that go to clients and come back are sealed
+// against changes by [Manager.Cursor].
+//
 // # Delivery control
 //
 // When and how deliveries go out is a matter of an endpoint's fields, which

@@ -127,6 +127,74 @@ func ExampleManager_Audit() {
 	// {"auto_pause_after":100,"event_types":["*"],"method":"POST","on_paused":"hold","signature":{"scheme":"v1"},"status":"active","timeout_seconds":15,"url":"https://acme.example/hooks?key=***"}
 }
 
+func ExampleManager_SecurityReport() {
+	ctx := context.Background()
+	m, _ := newManager()
+	_, _, err := m.CreateEndpoint(ctx, webhook.Endpoint{Tenant: "acme", URL: "http://acme.example/hooks", EventTypes: []string{"invoice.*"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	findings, err := m.SecurityReport(ctx, "acme")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, f := range findings {
+		fmt.Println(f.Severity, f.Code, f.Evidence)
+		fmt.Println(f.Text)
+	}
+	// Output:
+	// high plain_http map[host:acme.example]
+	// Deliveries go over plain http, so others on the way can read them: use https.
+}
+
+func ExampleManager_Cursor() {
+	ctx := context.Background()
+	m, _ := newManager()
+	place := manage.Position{List: "deliveries", Filter: store.DeliveryFilter{}, After: "dlv_01"}
+	cursor, err := m.Cursor(ctx, "acme", place)
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	// The client brings it back, for the same list and filter.
+	place.After, err = m.OpenCursor(ctx, "acme", place, cursor)
+	fmt.Println(place.After, err)
+	_, err = m.OpenCursor(ctx, "globex", place, cursor)
+	fmt.Println(err)
+	// Output:
+	// dlv_01 <nil>
+	// cursor: Start again from the first page.
+}
+
+func ExampleManager_Incidents() {
+	ctx := context.Background()
+	told := make(chan webhook.Incident, 1)
+	d, err := dispatcher.New(memstore.New(), dispatcher.Config{
+		OnIncident: func(_ context.Context, inc webhook.Incident) { told <- inc },
+		IncidentRules: map[webhook.IncidentKind]webhook.IncidentRule{
+			webhook.IncidentAuthentication: {Threshold: 1, Window: time.Hour},
+		},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	// The host's API refuses a key.
+	if err := d.Incident("acme", webhook.IncidentAuthentication, "192.0.2.7"); err != nil {
+		log.Fatal(err)
+	}
+	inc := <-told
+	fmt.Println("told:", inc.Kind, inc.Subject)
+	list, err := manage.New(d).Incidents(ctx, "acme", store.IncidentFilter{}, store.Page{})
+	for _, inc := range list {
+		fmt.Println("listed:", inc.Kind, inc.Subject, inc.Count, err)
+	}
+	// Output:
+	// told: authentication_failure 192.0.2.7
+	// listed: authentication_failure 192.0.2.7 1 <nil>
+}
+
 func ExampleManager_TestEndpoint() {
 	ctx := context.Background()
 	m, _ := newManager()

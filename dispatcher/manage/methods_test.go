@@ -107,6 +107,20 @@ var methods = []method{
 	{name: "Incidents", call: func(ctx context.Context, m *manage.Manager, tenant, _ string) (any, error) {
 		return answer(m.Incidents(ctx, tenant, store.IncidentFilter{}, store.Page{}))
 	}},
+	{name: "Cursor", call: func(ctx context.Context, m *manage.Manager, tenant, _ string) (any, error) {
+		_, err := m.Cursor(ctx, tenant, position("dlv_1"))
+		return nil, err
+	}},
+	{name: "OpenCursor", call: func(ctx context.Context, m *manage.Manager, tenant, _ string) (any, error) {
+		cursor, err := m.Cursor(ctx, acme, position(acme)) // of acme, and about it
+		if err != nil || tenant == acme {
+			return nil, err
+		}
+		return answer(m.OpenCursor(ctx, tenant, position(""), cursor))
+	}},
+	{name: "SecurityReport", call: func(ctx context.Context, m *manage.Manager, tenant, _ string) (any, error) {
+		return answer(m.SecurityReport(ctx, tenant))
+	}},
 	{name: "Labels", call: func(ctx context.Context, m *manage.Manager, tenant, _ string) (any, error) {
 		return answer(m.Labels(ctx, tenant))
 	}},
