@@ -69,4 +69,3 @@ func (d *Dispatcher) SealsSecrets() bool {
 	}
 	return true
 }
-
