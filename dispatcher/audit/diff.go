@@ -19,6 +19,7 @@ const Hidden = "***"
 // not on the list is hidden: it may be a credential.
 var fields = map[string]func(reflect.Value) any{
 	"URL": redactURL, "Description": plain, "Labels": plain, "EventTypes": plain, "Sources": plain, "Method": plain,
+	"AllowedIPs": plain, "DeniedIPs": plain,
 	"Timeout": plain, "Retry": plain, "MaxInFlight": plain, "RateLimit": plain, "Batch": plain, "Order": plain,
 	"Priority": plain, "OnPaused": plain, "SuccessStatuses": plain, "DeadLetter": plain, "AutoPauseAfter": plain,
 	"Auth": showAuth, "TLS": showTLS, "Signature": plain, "Encryption": plain, "DiscardResponses": plain, "Status": plain, "PauseCause": plain, "StatusReason": plain,

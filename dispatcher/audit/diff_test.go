@@ -95,15 +95,17 @@ func TestURLsAreRedacted(t *testing.T) {
 	}
 }
 
-func TestDurationsAreSeconds(t *testing.T) {
+func TestNamesAndDurations(t *testing.T) {
 	t.Parallel()
 	ep := webhook.Endpoint{
 		Timeout: 1500 * time.Millisecond,
 		Retry:   webhook.RetryPolicy{Schedule: []time.Duration{0, time.Minute}},
 		Batch:   webhook.Batch{MaxEvents: 10, MaxWait: time.Second},
+		// Names in capitals are one word.
+		AllowedIPs: []string{"192.0.2.0/24"},
 	}
 	_, after := audit.Diff(nil, &ep)
-	want := `{"batch":{"max_events":10,"max_wait_seconds":1},"retry":{"schedule_seconds":[0,60]},"timeout_seconds":1.5}`
+	want := `{"allowed_ips":["192.0.2.0/24"],"batch":{"max_events":10,"max_wait_seconds":1},"retry":{"schedule_seconds":[0,60]},"timeout_seconds":1.5}`
 	if string(after) != want {
 		t.Errorf("Diff = %s; want %s", after, want)
 	}
