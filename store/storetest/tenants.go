@@ -122,6 +122,19 @@ var tenantCalls = []tenantCall{
 	{"EraseSubject", func(ctx context.Context, w *world, tenant string, of ofTenant) (any, error) {
 		return one(w.store.EraseSubject(ctx, w.now, tenant, of.subject, many))
 	}},
+	{"AddSubjectKeys", func(ctx context.Context, w *world, tenant string, of ofTenant) (any, error) {
+		stored, err := w.store.AddSubjectKeys(ctx, []store.SubjectKey{keyOf(tenant, of.subject, 1, "sealed")})
+		if err != nil {
+			return nil, err
+		}
+		return string(stored[0].Sealed), nil
+	}},
+	{"SubjectKeys", func(ctx context.Context, w *world, tenant string, of ofTenant) (any, error) {
+		return one(w.store.SubjectKeys(ctx, []store.SubjectKeyName{{Tenant: tenant, Subject: of.subject, Period: 1}}))
+	}},
+	{"DeleteSubjectKeys", func(ctx context.Context, w *world, tenant string, of ofTenant) (any, error) {
+		return one(w.store.DeleteSubjectKeys(ctx, tenant, of.subject))
+	}},
 	{"CreateJob", func(ctx context.Context, w *world, tenant string, of ofTenant) (any, error) {
 		j := store.Job{ID: of.job, Tenant: tenant, Kind: store.JobRedeliver}
 		return nil, w.store.CreateJob(ctx, w.now, j, w.auditOf(tenant, of.job))
@@ -161,8 +174,9 @@ var notOfATenant = map[string]string{
 	"Acquire": "of a process", "Renew": "of a process", "Resign": "of a process", "Reap": "of a process",
 	"Held": "what a process has; the fence decides", "Poll": "what is due of all tenants", "Take": "what is due of all tenants",
 	"Start": "what a process has; the fence decides", "Settle": "what a process has; the fence decides", "Bind": "what a process has; the fence decides",
-	"LeaseJobs": "of a process, for all tenants",
-	"Prune":     "by age, for all tenants", "Setting": "of all processes",
+	"LeaseJobs":        "of a process, for all tenants",
+	"PruneSubjectKeys": "by age, for all tenants", "SealedValues": "the host's, for all tenants", "ReplaceSealed": "the host's, for all tenants",
+	"Prune": "by age, for all tenants", "Setting": "of all processes",
 }
 
 // one returns a value and an error.
@@ -214,6 +228,7 @@ func (w *world) belongings() ofTenant {
 	_, err := w.store.ReserveRates(w.ctx, w.now, []store.RateRequest{{Tenant: acme, Name: ep.ID, Interval: time.Minute, Want: 1}})
 	w.must(err, "ReserveRates")
 	w.countIncidents(w.incident(acme, ep.ID, 5))
+	w.addKeys(w.store, keyOf(acme, "ada", 1, "acme's key"))
 	_, err = w.store.UpdateEndpoint(w.ctx, w.now, ep, w.auditOf(acme, ep.ID))
 	w.must(err, "UpdateEndpoint")
 	return ofTenant{
@@ -255,7 +270,7 @@ func (w *world) all(of ofTenant) string {
 	for _, c := range tenantCalls {
 		switch c.method {
 		case "Endpoint", "EngineEndpoints", "ListEndpoints", "Secrets", "QuotaUsed", "CountEndpoints", "Event", "ListEvents", "Delivery",
-			"ListDeliveries", "Attempts", "Place", "SubjectEvents", "Job", "Stats", "ListAudit", "ListIncidents":
+			"ListDeliveries", "Attempts", "Place", "SubjectEvents", "SubjectKeys", "Job", "Stats", "ListAudit", "ListIncidents":
 			v, err := c.call(w.ctx, w, acme, of)
 			w.must(err, c.method)
 			fmt.Fprintf(&b, "%s: %+v\n", c.method, v)
