@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"syscall"
+	"time"
 
 	"github.com/postrider/postrider/dispatcher/transport/guard"
 	"github.com/postrider/postrider/webhook"
@@ -28,3 +29,9 @@ func (h *HTTP) RecordDials(record func(address string)) {
 
 // PoolName returns what connections of TLS settings are kept under.
 func PoolName(settings webhook.TLS) string { return poolName(NewTLS(settings).poolKey()) }
+
+// SetPings changes when a connection of HTTP/2 is asked whether it still lives, and
+// how long its answer may take. It must be called before the first Send.
+func (h *HTTP) SetPings(after, timeout time.Duration) {
+	h.rt.HTTP2.SendPingTimeout, h.rt.HTTP2.PingTimeout = after, timeout
+}

@@ -2,8 +2,6 @@ package transport_test
 
 import (
 	"bufio"
-	"crypto/tls"
-	"io"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -78,27 +76,9 @@ func TestNoHiddenRepetitionHTTP2(t *testing.T) {
 	for _, code := range []http2.ErrCode{http2.ErrCodeProtocol, http2.ErrCodeRefusedStream, http2.ErrCodeInternal} {
 		t.Run(code.String(), func(t *testing.T) {
 			var requests atomic.Int64
-			r := newRawReceiver(t, func(c net.Conn) {
-				conn := tls.Server(c, &tls.Config{Certificates: []tls.Certificate{cert.pair}, NextProtos: []string{"h2"}})
-				defer conn.Close()
-				preface := make([]byte, len(http2.ClientPreface))
-				if _, err := io.ReadFull(conn, preface); err != nil {
-					return
-				}
-				fr := http2.NewFramer(conn, conn)
-				_ = fr.WriteSettings()
-				for {
-					f, err := fr.ReadFrame()
-					if err != nil {
-						return
-					}
-					if f.Header().Type == http2.FrameHeaders {
-						requests.Add(1)
-					}
-					if d, ok := f.(*http2.DataFrame); ok && d.StreamEnded() {
-						_ = fr.WriteRSTStream(f.Header().StreamID, code)
-					}
-				}
+			r := newHTTP2Receiver(t, cert, func(fr *http2.Framer, stream uint32, _ int) {
+				requests.Add(1)
+				_ = fr.WriteRSTStream(stream, code)
 			})
 			h := newHTTP(t, transport.HTTPConfig{Guard: open, RootCAs: cert.roots})
 			resp, err := post(t, h, "https://"+r.Addr().String()+"/", generous)

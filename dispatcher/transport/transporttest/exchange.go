@@ -155,6 +155,18 @@ func notRepeated(open func(http.Handler) Harness) error {
 	return nil
 }
 
+// closedConnection has a receiver that ends every connection, in HTTP/2 by GOAWAY,
+// once it has answered what came on it.
+func closedConnection(open func(http.Handler) Harness) error {
+	h := open(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Connection", "close") }))
+	for i := range 10 {
+		if _, err := send(h, transport.Request{}); err != nil {
+			return unkept("Send %d to a receiver that closes each connection after its answer: %w; want its answer: closing is nobody's failure", i+1, err)
+		}
+	}
+	return nil
+}
+
 func errorsHideQueries(open func(http.Handler) Harness) error {
 	const canary = "c4n4ry"
 	h := open(http.HandlerFunc(hangUp))

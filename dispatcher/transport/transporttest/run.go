@@ -64,6 +64,7 @@ var checks = []check{
 	{"CanceledBefore", canceledBefore},
 	{"DroppedConnection", dropped},
 	{"DroppedConnectionIsNotRepeated", notRepeated},
+	{"ClosedConnectionIsReplaced", closedConnection},
 	{"ErrorsHideQueries", errorsHideQueries},
 	{"ConcurrentUse", concurrentUse},
 }
