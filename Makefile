@@ -20,7 +20,7 @@ FAULT_RUNS ?= long
 FAULT_TIME ?= 120m
 
 .DEFAULT_GOAL := test
-.PHONY: demo test check format lint bench fuzz faults
+.PHONY: demo test check format lint bench fuzz faults audit sabotage
 
 demo:
 	$(GO) run ./examples/quickstart
@@ -53,3 +53,15 @@ fuzz:
 
 faults:
 	POSTRIDER_FAULTS=$(FAULT_RUNS) $(GO) test -count 1 -timeout $(FAULT_TIME) -v -run 'Fault' $(PKG)
+
+# What a security engineer wants to see: the corpora of hostile input, the hunt for
+# canaries, every fuzz target for FUZZTIME, hostile receivers, and that the tests of
+# guard, fence and outbox can fail.
+audit: sabotage
+	$(GO) test -count 1 -run 'URL|Hostile|Denied|Names|Lists|Proxy|Redirect|Control|Special|Canar|Secret|Credential|Redact|Echo' $(PKG)
+	POSTRIDER_FAULTS=$(FAULT_RUNS) $(GO) test -count 1 -timeout $(FAULT_TIME) -v -run 'FaultHostile' ./dispatcher/faults
+	$(MAKE) fuzz
+
+# Builds that lack a promise must fail their tests.
+sabotage:
+	POSTRIDER_FAULTS=$(FAULT_RUNS) $(GO) test -count 1 -timeout $(FAULT_TIME) -v ./sabotage

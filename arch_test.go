@@ -30,6 +30,8 @@ type rule struct {
 var rules = map[string]rule{
 	"": {},
 
+	"sabotage": {},
+
 	"signer":     {},
 	"signer/jwe": {local: []string{"signer", "signer/redact"}, modules: []string{"github.com/go-jose/go-jose/v4"}},
 
@@ -40,15 +42,15 @@ var rules = map[string]rule{
 
 	"store":           {local: []string{"signer", "webhook"}},
 	"store/storetest": {local: []string{"signer", "webhook", "store"}},
-	"store/memstore":  {local: []string{"signer", "webhook", "store"}},
-	"store/sqlstore":  {local: []string{"signer", "webhook", "store"}, modules: []string{"github.com/pressly/goose/v3"}},
+	"store/memstore":  {local: []string{"signer", "webhook", "store", "sabotage"}},
+	"store/sqlstore":  {local: []string{"signer", "webhook", "store", "sabotage"}, modules: []string{"github.com/pressly/goose/v3"}},
 	"store/sqlite":    {local: []string{"signer", "webhook", "store", "store/sqlstore"}, modules: []string{"modernc.org/sqlite", "github.com/pressly/goose/v3", "golang.org/x/sys"}},
-	"store/postgres":  {local: []string{"signer", "webhook", "store", "store/sqlstore"}, modules: []string{"github.com/jackc/pgx/v5", "github.com/jackc/puddle/v2", "github.com/pressly/goose/v3"}},
+	"store/postgres":  {local: []string{"signer", "webhook", "store", "store/sqlstore", "sabotage"}, modules: []string{"github.com/jackc/pgx/v5", "github.com/jackc/puddle/v2", "github.com/pressly/goose/v3"}},
 	"store/sharded":   {local: []string{"signer", "webhook", "store"}},
 
 	"dispatcher/clock":     {},
 	"dispatcher/entropy":   {local: []string{"webhook", "dispatcher/clock"}},
-	"dispatcher/transport": {local: []string{"signer", "webhook"}, modules: []string{"golang.org/x/net"}},
+	"dispatcher/transport": {local: []string{"signer", "webhook", "sabotage"}, modules: []string{"golang.org/x/net"}},
 	"dispatcher/transport/auth": {
 		local:   []string{"webhook", "dispatcher/clock", "dispatcher/transport", "dispatcher/transport/guard"},
 		modules: []string{"golang.org/x/oauth2", "github.com/go-jose/go-jose/v4"},

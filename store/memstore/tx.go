@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/postrider/postrider/sabotage"
 	"github.com/postrider/postrider/store"
 )
 
@@ -40,6 +41,9 @@ func (s *Store) Begin() *Tx { return &Tx{store: s} }
 func (tx *Tx) Publish(ctx context.Context, now time.Time, pubs []store.Publication) ([]store.PublishResult, error) {
 	if tx.done {
 		return nil, errTxDone
+	}
+	if sabotage.NoOutbox {
+		return tx.store.Publish(ctx, now, pubs)
 	}
 	if err := tx.store.begin(ctx, "publish in a transaction"); err != nil {
 		return nil, err

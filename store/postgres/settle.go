@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/postrider/postrider/sabotage"
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/store/sqlstore"
 	"github.com/postrider/postrider/webhook"
@@ -23,6 +24,16 @@ func (s *Store) Settle(ctx context.Context, now time.Time, st store.Settlement) 
 }
 
 func (s *Store) settle(ctx context.Context, now time.Time, st store.Settlement) (store.SettleResult, error) {
+	if sabotage.NoFence {
+		for _, it := range st.Items {
+			if _, err := s.pool.Exec(ctx, s.texts.of(`
+				UPDATE postrider.queue
+				SET owner = $1, claims = $2
+				WHERE delivery = $3`), st.Epoch, it.Claim, it.Delivery); err != nil {
+				return store.SettleResult{}, err
+			}
+		}
+	}
 	f := fences{held: make(map[store.Held]bool, len(st.Items))}
 	t, err := s.begin(ctx, beginWriting, f.check(now, st.Epoch, st.Items)...)
 	if err != nil {

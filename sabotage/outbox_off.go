@@ -1,0 +1,6 @@
+//go:build postrider_no_outbox
+
+package sabotage
+
+// NoOutbox publishes at once, whatever becomes of the host's transaction.
+const NoOutbox = true
