@@ -39,12 +39,19 @@ func TestSuiteFails(t *testing.T) {
 		},
 		{
 			tag: "postrider_no_fence", pkg: "store/memstore", run: "^TestStore$",
-			must: []string{"TestStore/Queue"},
+			must: []string{"TestStore/Fences/StaleSettle", "TestStore/Fences/WrongEpoch", "TestStore/Fences/OtherProcess"},
 		},
 		{
 			tag: "postrider_no_outbox", pkg: "store/memstore", run: "^TestStore$",
 			must: []string{"TestStore/Tx/RollbackWritesNothing", "TestStore/Tx/NotSeenBeforeCommit"},
 		},
+		{tag: "postrider_no_guard", pkg: "dispatcher/e2e", run: "^TestListsHoldAtEveryAttempt$", long: true, must: []string{"TestListsHoldAtEveryAttempt"}},
+		{tag: "postrider_no_fence", pkg: "store/sqlite", run: "^TestContract$", long: true, must: []string{"TestContract/Fences/StaleSettle"}},
+		{tag: "postrider_no_fence", pkg: "store/postgres", run: "^TestContract$", long: true, must: []string{"TestContract/Fences/StaleSettle"}},
+		{tag: "postrider_no_fence", pkg: "dispatcher/faults", run: "^TestFaultFreeze$", long: true, must: []string{"TestFaultFreeze"}}, // F2(d)
+		{tag: "postrider_no_outbox", pkg: "store/sqlite", run: "^TestContract$", long: true, must: []string{"TestContract/Tx/RollbackWritesNothing"}},
+		{tag: "postrider_no_outbox", pkg: "store/postgres", run: "^TestContract$", long: true, must: []string{"TestContract/Tx/RollbackWritesNothing"}},
+		{tag: "postrider_no_outbox", pkg: "dispatcher/e2e", run: "^TestPublishTxGoesWithTheTransaction$", long: true, must: []string{"TestPublishTxGoesWithTheTransaction"}},
 	} {
 		if c.long && !long {
 			continue

@@ -226,22 +226,29 @@ func (w *darkWorld) swallow(l net.Listener) {
 }
 
 func (w *darkWorld) serve(rw http.ResponseWriter, req *http.Request) {
+	n, err := numberOf(req)
+	if err != nil {
+		rw.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	w.mu.Lock()
+	if w.arrived[n].IsZero() {
+		w.arrived[n] = time.Now()
+	}
+	w.mu.Unlock()
+	time.Sleep(servingTime)
+	rw.WriteHeader(http.StatusNoContent)
+}
+
+// numberOf returns the number in the data of the event that a request carries.
+func numberOf(req *http.Request) (int, error) {
 	var envelope struct {
 		Data struct {
 			N int `json:"n"`
 		} `json:"data"`
 	}
-	if err := json.NewDecoder(req.Body).Decode(&envelope); err != nil {
-		rw.WriteHeader(http.StatusBadRequest)
-		return
-	}
-	w.mu.Lock()
-	if w.arrived[envelope.Data.N].IsZero() {
-		w.arrived[envelope.Data.N] = time.Now()
-	}
-	w.mu.Unlock()
-	time.Sleep(servingTime)
-	rw.WriteHeader(http.StatusNoContent)
+	err := json.NewDecoder(req.Body).Decode(&envelope)
+	return envelope.Data.N, err
 }
 
 // darkFigures are what a run with some dark endpoints measured.

@@ -23,6 +23,9 @@
 // A test of endpoints that never answer (dark) has no faults of ours and needs no
 // ledger: it compares what arrives at the others with what did without them.
 //
+// A test of receivers that mistreat senders (hostile) has none either, and counts
+// what each did to attempts, and what is left of them in this process.
+//
 // The first line of a run says the seed, which replays the choice of faults, and
 // the last one its figures. Each test has a short version that always runs;
 // POSTRIDER_FAULTS=long (see "make faults") runs the long one. A harness that
