@@ -77,6 +77,11 @@ type Config struct {
 	// from memory. A nil list narrows nothing.
 	// Defaults to none.
 	TenantList func(tenant string) *guard.List
+	// OwnershipCheck makes an endpoint prove that it wants deliveries before it is
+	// created or moved to another host: it is sent a challenge, and must answer it
+	// (see webhook.TypeChallenge).
+	// Defaults to false.
+	OwnershipCheck bool
 	// Transport sends the deliveries.
 	// Defaults to HTTP behind an address guard.
 	Transport transport.Transport

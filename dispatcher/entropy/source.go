@@ -2,6 +2,7 @@ package entropy
 
 import (
 	"bufio"
+	"encoding/base64"
 	"encoding/binary"
 	"io"
 	"math/rand/v2"
@@ -35,6 +36,18 @@ func (s *Source) ID(p webhook.Prefix) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return webhook.NewIDFrom(p, clock.Now(), s.bytes)
+}
+
+// Token returns 32 random bytes in base64url, which nobody can guess. It fails only if
+// the reader does.
+func (s *Source) Token() (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var b [32]byte
+	if _, err := io.ReadFull(s.bytes, b[:]); err != nil {
+		return "", err
+	}
+	return base64.RawURLEncoding.EncodeToString(b[:]), nil
 }
 
 // Jitter returns a number in [0, 1).

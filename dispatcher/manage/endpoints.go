@@ -19,7 +19,10 @@ import (
 // The fields that are the library's (ID, Revision, Version, the times,
 // PauseCause and StatusReason) must be left empty. A *webhook.InvalidError names
 // every field at fault, those of the URL first; a tenant that has as many endpoints
-// as it may gets a *webhook.QuotaError. Then, and on every other error
+// as it may gets a *webhook.QuotaError. With Config.OwnershipCheck the endpoint is
+// asked first, for 5 seconds at most; one that does not answer is a
+// *webhook.InvalidError, field url, code url_not_verified, and a tenant that tries
+// too often gets ErrTestLimit. Then, and on every other error
 // but store.ErrUnknown, nothing was stored. After store.ErrUnknown look whether
 // Endpoints has it; its secret can be rotated.
 func (m *Manager) CreateEndpoint(ctx context.Context, ep webhook.Endpoint) (webhook.Endpoint, Secret, error) {
@@ -90,6 +93,9 @@ func (m *Manager) create(ctx context.Context, ep webhook.Endpoint, key signingKe
 	_, record.After = audit.Diff(nil, &ep)
 	if record, err = m.d.NewAudit(ctx, record); err != nil {
 		return webhook.Endpoint{}, Secret{}, fmt.Errorf("create endpoint: %w", err)
+	}
+	if err := m.verifyOwner(ctx, rec, sealed); err != nil {
+		return webhook.Endpoint{}, Secret{}, err
 	}
 	rec, err = m.store.CreateEndpoint(ctx, now(), rec, sealed, max(limits.Endpoints, 0), record)
 	if errors.Is(err, store.ErrTooMany) {

@@ -64,7 +64,7 @@ type TestResult struct {
 const messageTestTimeout = "Endpoint did not respond within 5 seconds. Check your server."
 
 // ErrTestLimit is returned by TestEndpoint to a tenant that has made ten tests in
-// quick succession. A second later the next one is allowed.
+// quick succession, for which checks of ownership count too. A second later the next one is allowed.
 var ErrTestLimit = errors.New("too many tests; try again in a second")
 
 // TestEndpoint makes one signed attempt with an event that is not stored and

@@ -38,7 +38,8 @@ var errNoChange = errors.New("update endpoint: there is no change function")
 // What is the library's cannot be changed, neither can Tenant. Status is changed
 // by Pause and Resume, Signature by RotateSecret. Errors are
 // *webhook.InvalidError, which names every field at fault, and
-// store.ErrNotFound.
+// store.ErrNotFound; and ErrTestLimit, if Config.OwnershipCheck is set and the URL
+// moves.
 func (m *Manager) UpdateEndpoint(ctx context.Context, tenant, id string, change func(*webhook.Endpoint) error) (webhook.Endpoint, error) {
 	if change == nil {
 		return webhook.Endpoint{}, errNoChange
@@ -64,7 +65,10 @@ func (m *Manager) UpdateEndpoint(ctx context.Context, tenant, id string, change 
 		}
 		moved = otherHost(before.URL, ep.URL)
 		headers = hide(ep.Headers)
-		return m.replace(ctx, rec, before, ep)
+		if err := m.replace(ctx, rec, before, ep); err != nil || !moved {
+			return err
+		}
+		return m.verifyMoved(ctx, *rec)
 	})
 	if err != nil {
 		return webhook.Endpoint{}, err
