@@ -4,7 +4,8 @@
 //
 //	postrider_no_guard   the address guard in the dialler
 //	postrider_no_fence   the fence of a settlement, in every store
-//	postrider_no_outbox  the host's transaction around what is published in it
+//	postrider_no_outbox  the transaction around what is published: the host's, and
+//	                     over SQLite the one that holds an event and its deliveries
 //
 // A build without these tags has all of them: the constants are false, and the
 // compiler leaves out what stands behind them.

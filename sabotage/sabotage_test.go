@@ -50,6 +50,7 @@ func TestSuiteFails(t *testing.T) {
 		{tag: "postrider_no_fence", pkg: "store/postgres", run: "^TestContract$", long: true, must: []string{"TestContract/Fences/StaleSettle"}},
 		{tag: "postrider_no_fence", pkg: "dispatcher/faults", run: "^TestFaultFreeze$", long: true, must: []string{"TestFaultFreeze"}}, // F2(d)
 		{tag: "postrider_no_outbox", pkg: "store/sqlite", run: "^TestContract$", long: true, must: []string{"TestContract/Tx/RollbackWritesNothing"}},
+		{tag: "postrider_no_outbox", pkg: "dispatcher/faults", run: "^TestFaultKillSQLite$", long: true, must: []string{"TestFaultKillSQLite"}}, // F1
 		{tag: "postrider_no_outbox", pkg: "store/postgres", run: "^TestContract$", long: true, must: []string{"TestContract/Tx/RollbackWritesNothing"}},
 		{tag: "postrider_no_outbox", pkg: "dispatcher/e2e", run: "^TestPublishTxGoesWithTheTransaction$", long: true, must: []string{"TestPublishTxGoesWithTheTransaction"}},
 	} {

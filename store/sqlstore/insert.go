@@ -25,7 +25,15 @@ func insertPublications(ctx context.Context, c Conn, now time.Time, pubs []*stor
 		FROM postrider_events`, nil, &last); err != nil {
 		return err
 	}
-	rows, ended, err := newRows(now, pubs, last+1)
+	if err := insertRows(ctx, c, now, pubs, last+1); err != nil {
+		return err
+	}
+	return insertAllEvents(ctx, c, now.UnixMicro(), pubs, last+1)
+}
+
+// insertRows writes the deliveries of events that have the places from seq on.
+func insertRows(ctx context.Context, c Conn, now time.Time, pubs []*store.Publication, seq int64) error {
+	rows, ended, err := newRows(now, pubs, seq)
 	if err != nil {
 		return err
 	}
@@ -40,12 +48,9 @@ func insertPublications(ctx context.Context, c Conn, now time.Time, pubs []*stor
 	}); err != nil {
 		return err
 	}
-	if err := insertEnded.exec(ctx, c, nil, len(ended), func(args []any, i int) []any {
+	return insertEnded.exec(ctx, c, nil, len(ended), func(args []any, i int) []any {
 		return ended[i].end(args, at)
-	}); err != nil {
-		return err
-	}
-	return insertAllEvents(ctx, c, at, pubs, last+1)
+	})
 }
 
 // newRow is a delivery to be written.

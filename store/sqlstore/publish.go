@@ -6,12 +6,16 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/postrider/postrider/sabotage"
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/webhook"
 )
 
 // Publish implements store.Publishing.
 func (s *Store) Publish(ctx context.Context, now time.Time, pubs []store.Publication) ([]store.PublishResult, error) {
+	if sabotage.NoOutbox {
+		return s.publishTorn(ctx, now, pubs)
+	}
 	var results []store.PublishResult
 	err := s.db.Write(ctx, func(ctx context.Context, c Conn) (err error) {
 		results, err = s.publish(ctx, c, now, pubs)
