@@ -77,6 +77,10 @@ var faults = map[string]struct {
 		wrap:     each(func(st store.Store) store.Store { return &schemeAlone{st} }),
 		caughtBy: []string{"Secrets/RotationSetsTheScheme"},
 	},
+	"the lists of an endpoint are forgotten": {
+		wrap:     each(forgetsLists),
+		caughtBy: []string{"Endpoints/CreateKeepsAll"},
+	},
 	"what is asked of TLS is forgotten": {
 		wrap:     each(forgetsTLS),
 		caughtBy: []string{"Endpoints/KeepsAuth"},

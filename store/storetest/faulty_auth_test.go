@@ -36,6 +36,18 @@ func forgetsAuth(st store.Store) store.Store {
 	}
 }
 
+// forgetsLists has no lists of where deliveries may go: everywhere.
+func forgetsLists(st store.Store) store.Store {
+	return &endpointWriter{
+		Store: st,
+		before: func(ep store.EndpointRecord) store.EndpointRecord {
+			ep.AllowedIPs, ep.DeniedIPs = nil, nil
+			return ep
+		},
+		after: func(_, kept store.EndpointRecord) store.EndpointRecord { return kept },
+	}
+}
+
 // forgetsTLS has none for what is asked of connections.
 func forgetsTLS(st store.Store) store.Store {
 	return &endpointWriter{

@@ -118,3 +118,51 @@ func agree(t *testing.T, g *guard.Guard, normal string) {
 		t.Fatalf("net/http dials %q for %q; want %q", dialled, normal, want)
 	}
 }
+
+// FuzzList holds the lists against the standard library's way to judge ranges, and a
+// plain reading of what a domain is.
+func FuzzList(f *testing.F) {
+	f.Add("8.8.0.0/16", "8.8.4.4", "a.example", "8.8.8.8")
+	f.Add("2606:4700::/32", "a.example", "b.a.example", "2606:4700::1")
+	f.Add("a.example", "0.0.0.0/0", "a.example", "::ffff:8.8.8.8")
+	f.Add("", "::/0", "x", "2a00::1")
+	f.Fuzz(func(t *testing.T, allow, deny, host, address string) {
+		addr, err := netip.ParseAddr(address)
+		if err != nil || !plainText.MatchString(allow+deny) {
+			return // TestLists has internationalised domains
+		}
+		l, err := guard.NewList(nonEmpty(allow), nonEmpty(deny))
+		if err != nil {
+			return
+		}
+		got := new(guard.Guard).Allowed(guard.Destination{Host: host, Scope: guard.Scope{Endpoint: l}}, addr)
+		want := new(guard.Guard).AllowedAddr(addr) && !matches(deny, host, addr) && (allow == "" || matches(allow, host, addr))
+		if got != want {
+			t.Errorf("Allowed(%q at %s) with allowed %q, denied %q = %v; want %v", host, addr, allow, deny, got, want)
+		}
+	})
+}
+
+var plainText = regexp.MustCompile(`^[a-z0-9.:/]*$`)
+
+func nonEmpty(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return []string{s}
+}
+
+// matches is what an entry that is valid means.
+func matches(entry, host string, addr netip.Addr) bool {
+	if entry == "" {
+		return false
+	}
+	if ip := net.ParseIP(entry); ip != nil {
+		return ip.Equal(addr.AsSlice())
+	}
+	if _, block, err := net.ParseCIDR(entry); err == nil {
+		return block.Contains(addr.AsSlice())
+	}
+	domain := strings.Trim(entry, ".")
+	return host == domain || strings.HasSuffix(host, "."+domain)
+}
