@@ -110,3 +110,13 @@ func TestNamesAndDurations(t *testing.T) {
 		t.Errorf("Diff = %s; want %s", after, want)
 	}
 }
+
+func TestListsAreShown(t *testing.T) {
+	t.Parallel()
+	before := webhook.Endpoint{DeniedIPs: []string{"10.0.0.0/8"}}
+	after := webhook.Endpoint{DeniedIPs: []string{"10.0.0.0/8"}, AllowedIPs: []string{"192.0.2.7"}}
+	was, became := audit.Diff(&before, &after)
+	if string(was) != `{}` || string(became) != `{"allowed_ips":["192.0.2.7"]}` {
+		t.Errorf("Diff = %s, %s; want the list that was added: who looks into an incident needs it", was, became)
+	}
+}
