@@ -30,7 +30,7 @@ func TestFaultOrderSQLite(t *testing.T) {
 	if long {
 		latest = 4 * time.Second
 	}
-	w := newWorld(t, seedOf(t), flaky, slow)
+	w := newWorld(t, seedOf(t), shaky, slow)
 	w.keepOrderSQLite()
 	began := time.Now()
 	for w.ledger.count(acknowledged) < orderedEvents() {
@@ -45,7 +45,7 @@ func TestFaultOrderSQLite(t *testing.T) {
 // one, while two others live and take over.
 func TestFaultOrderPostgres(t *testing.T) {
 	t.Parallel()
-	f := newFleet(t, postgrestest.Shared(t), seedOf(t), flaky, slow)
+	f := newFleet(t, postgrestest.Shared(t), seedOf(t), shaky, slow)
 	f.keepOrder(f.open())
 	f.common.Slots = orderSlots
 	f.enlist(3)
@@ -76,7 +76,7 @@ func TestFaultOrderPostgres(t *testing.T) {
 
 // TestFaultOrderHarnessFindsLies gives the harness a store that forgets order.
 func TestFaultOrderHarnessFindsLies(t *testing.T) {
-	w := newWorld(t, seedOf(t), flaky, slow)
+	w := newWorld(t, seedOf(t), shaky, slow)
 	w.keepOrderSQLite()
 	w.kill(childConfig{Path: w.path, Slots: orderSlots, Sabotage: noOrder}, time.Second)
 	w.finish()

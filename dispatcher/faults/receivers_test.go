@@ -70,6 +70,15 @@ func flaky(rnd *rand.Rand) (time.Duration, int) {
 	return time.Duration(rnd.IntN(10)) * time.Millisecond, http.StatusOK
 }
 
+// shaky fails one time in twenty: too seldom for a breaker to open, after which
+// what waits would come at the 50/s of a recovery.
+func shaky(rnd *rand.Rand) (time.Duration, int) {
+	if rnd.IntN(20) == 0 {
+		return 0, http.StatusInternalServerError
+	}
+	return time.Duration(rnd.IntN(10)) * time.Millisecond, http.StatusOK
+}
+
 // newReceivers returns receivers that listen, and answer after listen. They are
 // closed with the test.
 func newReceivers(t *testing.T, l *ledger, seed uint64, behaviors ...behavior) *receivers {
