@@ -37,12 +37,7 @@ func (s *Store) EventsByKey(ctx context.Context, keys []store.EventKey) ([]webho
 			return nil
 		}
 		seen[key] = true
-		ev.Timestamp = fromMicros(&at)
-		var err error
-		if ev.Metadata, err = sqlstore.FromJSON(meta); err != nil {
-			return err
-		}
-		err = sqlstore.SetEventAttributes(attrs, &ev)
+		err := decodeEvent(&ev, meta, attrs, at)
 		events = append(events, ev)
 		return err
 	})
@@ -50,4 +45,13 @@ func (s *Store) EventsByKey(ctx context.Context, keys []store.EventKey) ([]webho
 		return nil, fmt.Errorf("read events: %w", classify(err))
 	}
 	return events, nil
+}
+
+// decodeEvent completes an event by what is kept as text and as a number.
+func decodeEvent(ev *webhook.Event, meta, attrs string, at int64) (err error) {
+	ev.Timestamp = fromMicros(&at)
+	if ev.Metadata, err = sqlstore.FromJSON(meta); err != nil {
+		return err
+	}
+	return sqlstore.SetEventAttributes(attrs, ev)
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/store"
-	"github.com/postrider/postrider/store/sqlstore"
 	"github.com/postrider/postrider/webhook"
 )
 
@@ -35,11 +34,7 @@ func (s *Store) SubjectEvents(ctx context.Context, tenant, subject string, page 
 		if err != nil {
 			return err
 		}
-		ev.Timestamp = fromMicros(&at)
-		if ev.Metadata, err = sqlstore.FromJSON(meta); err != nil {
-			return err
-		}
-		err = sqlstore.SetEventAttributes(attrs, &ev)
+		err = decodeEvent(&ev, meta, attrs, at)
 		events = append(events, ev)
 		return err
 	})
