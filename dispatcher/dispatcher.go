@@ -120,7 +120,8 @@ type Config struct {
 	// transaction of the host goes on, so it must not wait for one.
 	// Defaults to no limits.
 	Limits func(ctx context.Context, tenant string) (webhook.Limits, error)
-	// Retention says how long things are kept.
+	// Retention says how long things are kept. A tenant's plan may keep its events
+	// for less (see webhook.Limits), which takes effect within an hour.
 	Retention Retention
 	// RedeliverRate bounds the deliveries that jobs of this process put back into
 	// the queue in a second, and the tenants that get a broadcast.

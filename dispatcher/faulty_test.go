@@ -92,6 +92,11 @@ func (f *faultyStore) CountIncidents(ctx context.Context, now time.Time, counts 
 	return r, err
 }
 
+func (f *faultyStore) PruneTenant(ctx context.Context, now time.Time, tenant string, before time.Time, limit int) (r store.Erased, err error) {
+	err = f.do("prune tenant", func() (err error) { r, err = f.Store.PruneTenant(ctx, now, tenant, before, limit); return err })
+	return r, err
+}
+
 func (f *faultyStore) ReserveQuota(ctx context.Context, now time.Time, req store.QuotaRequest) (n int64, err error) {
 	err = f.do("reserve quota", func() (err error) { n, err = f.Store.ReserveQuota(ctx, now, req); return err })
 	return n, err

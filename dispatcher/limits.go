@@ -80,3 +80,15 @@ func (d *Dispatcher) release() {
 		d.log.Warn("return what was not used of quotas; it is lost", zap.Error(err))
 	}
 }
+
+// tenantRetention returns what says how long a tenant's events are kept, or nil if
+// no plan does.
+func (d *Dispatcher) tenantRetention() func(context.Context, string) (time.Duration, error) {
+	if d.cfg.Limits == nil {
+		return nil
+	}
+	return func(ctx context.Context, tenant string) (time.Duration, error) {
+		limits, err := d.cfg.Limits(ctx, tenant)
+		return limits.Retention, err
+	}
+}

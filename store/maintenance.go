@@ -23,7 +23,17 @@ type Maintenance interface {
 	// endpoint that has deliveries in the queue; lane and health go with the
 	// tombstone.
 	Prune(ctx context.Context, now time.Time, r Retention, limit int) (Pruned, error)
+
+	// PruneTenant removes some of a tenant's events that were published before a
+	// time, oldest first, at most about limit, with all that belongs to them, as
+	// EraseSubject does, but for idempotency keys, which have a time of their own.
+	// An event stays while a delivery of it is pending; of such
+	// a call passes by at most ten times limit.
+	PruneTenant(ctx context.Context, now time.Time, tenant string, before time.Time, limit int) (Erased, error)
 }
+
+// PassedBy is how many events PruneTenant looks at for each that it may remove.
+const PassedBy = 10
 
 // Retention says how long things are kept, counted from the event's time of
 // publishing (statistics: from the minute they are of).

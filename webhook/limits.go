@@ -13,6 +13,10 @@ type Limits struct {
 	EventsPerMonth int64
 	// Endpoints bounds the endpoints that exist.
 	Endpoints int
+	// Retention is how long the tenant's events are kept, with their deliveries and
+	// attempts, if that is shorter than the host keeps anybody's. What is pending
+	// stays until it has ended.
+	Retention time.Duration
 }
 
 // The names of a tenant's limits.

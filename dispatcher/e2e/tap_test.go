@@ -133,6 +133,10 @@ func (s *tap) EraseSubject(ctx context.Context, now time.Time, tenant, subject s
 	return tapped(s, "EraseSubject", func() (store.Erased, error) { return s.Store.EraseSubject(ctx, now, tenant, subject, limit, audit...) })
 }
 
+func (s *tap) PruneTenant(ctx context.Context, now time.Time, tenant string, before time.Time, limit int) (store.Erased, error) {
+	return tapped(s, "PruneTenant", func() (store.Erased, error) { return s.Store.PruneTenant(ctx, now, tenant, before, limit) })
+}
+
 func (s *tap) ReserveQuota(ctx context.Context, now time.Time, req store.QuotaRequest) (int64, error) {
 	return tapped(s, "ReserveQuota", func() (int64, error) { return s.Store.ReserveQuota(ctx, now, req) })
 }

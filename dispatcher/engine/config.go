@@ -34,6 +34,9 @@ type Config struct {
 	Lease time.Duration
 	// Retention says how long things are kept.
 	Retention store.Retention
+	// TenantRetention says how long a tenant's events are kept, if that is less; nil
+	// or 0 for as long as all others.
+	TenantRetention func(ctx context.Context, tenant string) (time.Duration, error)
 	// TypeDefaults apply to events of a type where the endpoint says nothing.
 	TypeDefaults map[string]webhook.TypeDefaults
 	// Changed makes this process heed a change that another wrote, the engine

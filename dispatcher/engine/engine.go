@@ -51,16 +51,19 @@ type Engine struct {
 	// as is known.
 	skew atomic.Int64
 
-	sched   *schedule.Scheduler
-	claims  *claimLoop
-	pacer   *pacer
-	jobs    *jobs.Runner
-	settles *batch.Batcher[*schedule.Settling]
-	events  *batch.Fetcher[store.EventKey, send.Message]
-	routes  *batch.Fetcher[store.Lane, store.EngineEndpoint]
-	starts  *batch.Fetcher[store.Held, store.Held]
-	binds   *batch.Fetcher[bindingKey, string]
-	workers sync.WaitGroup
+	sched *schedule.Scheduler
+	// tenantsPruned is when tenants were last asked for their retention; it is
+	// maintain's alone.
+	tenantsPruned time.Time
+	claims        *claimLoop
+	pacer         *pacer
+	jobs          *jobs.Runner
+	settles       *batch.Batcher[*schedule.Settling]
+	events        *batch.Fetcher[store.EventKey, send.Message]
+	routes        *batch.Fetcher[store.Lane, store.EngineEndpoint]
+	starts        *batch.Fetcher[store.Held, store.Held]
+	binds         *batch.Fetcher[bindingKey, string]
+	workers       sync.WaitGroup
 	// chores are loading lanes and pausing endpoints.
 	chores sync.WaitGroup
 	// leftovers are what Run does not wait for.

@@ -26,6 +26,7 @@ func (e *Engine) maintain(ctx context.Context) {
 	every(ctx, maintainEvery, func() {
 		e.sched.Evict()
 		e.prune(ctx)
+		e.pruneTenants(ctx)
 	})
 }
 

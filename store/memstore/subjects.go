@@ -3,6 +3,7 @@ package memstore
 import (
 	"context"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/postrider/postrider/store"
@@ -52,17 +53,54 @@ func (s *Store) EraseSubject(ctx context.Context, now time.Time, tenant, subject
 		}
 		return len(found) <= limit
 	})
-	p := pruning{store: s, now: instant(now)}
-	var done store.Erased
-	if len(found) > limit {
-		found, done.More = found[:limit], true
-	}
+	more := len(found) > limit
+	found = found[:min(len(found), limit)]
+	keys := 0
 	for _, ev := range found {
 		if k := t.keys[ev.IdempotencyKey]; ev.IdempotencyKey != "" && k != nil && k.receipt.EventID == ev.ID {
 			s.keys.remove(k)
 			delete(t.keys, k.key)
-			done.IdempotencyKeys++
+			keys++
 		}
+	}
+	done := s.erase(instant(now), found)
+	done.More, done.IdempotencyKeys = more, keys
+	if len(found) > 0 {
+		s.audit(now, audit)
+	}
+	return done, nil
+}
+
+// PruneTenant implements store.Maintenance.
+func (s *Store) PruneTenant(ctx context.Context, now time.Time, tenant string, before time.Time, limit int) (store.Erased, error) {
+	if err := s.begin(ctx, "prune tenant"); err != nil {
+		return store.Erased{}, err
+	}
+	defer s.mu.Unlock()
+	t := s.tenants[tenant]
+	if t == nil {
+		return store.Erased{}, nil
+	}
+	var old []*event
+	seen := 0
+	t.events.after("", func(ev *event) bool {
+		if !ev.published.Before(before) {
+			return false
+		}
+		if seen++; !slices.ContainsFunc(ev.deliveries.items, func(d *delivery) bool { return d.row != nil }) {
+			old = append(old, ev)
+		}
+		return len(old) < limit && seen < store.PassedBy*limit
+	})
+	done := s.erase(instant(now), old)
+	done.More = len(old) >= limit
+	return done, nil
+}
+
+// erase removes events with all that belongs to them, idempotency keys aside.
+func (s *Store) erase(now time.Time, events []*event) (done store.Erased) {
+	p := pruning{store: s, now: now}
+	for _, ev := range events {
 		for _, d := range ev.deliveries.items {
 			s.letGo(d, p.now)
 		}
@@ -70,10 +108,7 @@ func (s *Store) EraseSubject(ctx context.Context, now time.Time, tenant, subject
 		// The queues of Prune name it until its retention ends.
 		ev.Event, ev.deliveries = webhook.Event{}, ordered[*delivery]{}
 	}
-	if len(found) > 0 {
-		s.audit(now, audit)
-	}
 	done.Events, done.Payloads, done.Deliveries = p.done.Events, p.done.Payloads, p.done.Deliveries
 	done.Attempts, done.Pending = p.done.Attempts, p.done.Expired
-	return done, nil
+	return done
 }

@@ -144,6 +144,13 @@ func (s timed) Cancel(ctx context.Context, now time.Time, tenant string, deliver
 	return s.Store.Cancel(ctx, now, tenant, deliveries, audit...)
 }
 
+func (s timed) PruneTenant(ctx context.Context, now time.Time, tenant string, before time.Time, limit int) (store.Erased, error) {
+	if err := s.clock.set(ctx, now); err != nil {
+		return store.Erased{}, err
+	}
+	return s.Store.PruneTenant(ctx, now, tenant, before, limit)
+}
+
 func (s timed) Redeliver(ctx context.Context, now time.Time, tenant, delivery string, audit ...webhook.AuditRecord) error {
 	if err := s.clock.set(ctx, now); err != nil {
 		return err

@@ -40,6 +40,10 @@ func (w *life) subjects() []step {
 			}
 			return err
 		}},
+		{"PruneTenant", pending, func(p *process) error { // of which all is pending
+			done, err := p.PruneTenant(w.ctx, time.Now(), w.ep.name, time.Now(), 2)
+			return cmp.Or(err, wantLen(make([]int, done.Events), 0))
+		}},
 		{"AddSubjectKeys", 2, func(p *process) error {
 			key := store.SubjectKey{SubjectKeyName: store.SubjectKeyName{Tenant: w.ep.name, Subject: subject, Period: 1}, Sealed: []byte("x")}
 			for range 2 { // the second time they are there

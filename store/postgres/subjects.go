@@ -88,20 +88,25 @@ func (s *Store) eraseSome(ctx context.Context, tenant, subject string, limit int
 		t.rollback()
 		return store.Erased{}, nil
 	}
+	if err := e.run(ctx, t, audit); err != nil {
+		return store.Erased{}, err
+	}
+	e.done.More = len(e.ids) == limit
+	return e.done, nil
+}
+
+// run erases in a transaction and commits it.
+func (e *erasure) run(ctx context.Context, t *transaction, audit []webhook.AuditRecord) error {
 	e.bound()
 	if err := t.send(ctx, e.rows()); err != nil {
 		t.rollback()
-		return store.Erased{}, classify(err)
+		return classify(err)
 	}
 	steps := e.history()
 	if len(audit) > 0 {
 		steps = append(steps, step{text: insertAudit, args: auditArgs(audit)})
 	}
-	if err := t.commit(ctx, steps...); err != nil {
-		return store.Erased{}, err
-	}
-	e.done.More = len(e.ids) == limit
-	return e.done, nil
+	return t.commit(ctx, steps...)
 }
 
 const erasableEvents = `

@@ -155,6 +155,11 @@ func (s timed) Settle(ctx context.Context, now time.Time, st store.Settlement) (
 	return s.Store.Settle(ctx, now, st)
 }
 
+func (s timed) PruneTenant(ctx context.Context, now time.Time, tenant string, before time.Time, limit int) (store.Erased, error) {
+	s.pair.set(s.t, now)
+	return s.Store.PruneTenant(ctx, now, tenant, before, limit)
+}
+
 func (s timed) Cancel(ctx context.Context, now time.Time, tenant string, deliveries []string, audit ...webhook.AuditRecord) ([]store.Cancellation, error) {
 	s.pair.set(s.t, now)
 	return s.Store.Cancel(ctx, now, tenant, deliveries, audit...)

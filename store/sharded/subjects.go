@@ -26,3 +26,12 @@ func (s *Store) EraseSubject(ctx context.Context, now time.Time, tenant, subject
 	}
 	return sh.EraseSubject(ctx, now, tenant, subject, limit, audit...)
 }
+
+// PruneTenant implements store.Maintenance.
+func (s *Store) PruneTenant(ctx context.Context, now time.Time, tenant string, before time.Time, limit int) (store.Erased, error) {
+	sh, err := s.at(ctx, tenant)
+	if err != nil {
+		return store.Erased{}, fmt.Errorf("prune tenant: %w", err)
+	}
+	return sh.PruneTenant(ctx, now, tenant, before, limit)
+}

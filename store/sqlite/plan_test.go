@@ -248,6 +248,9 @@ func sealEverything(t *testing.T, st *Store) {
 			}
 		}
 	}
+	if _, err := st.PruneTenant(ctx, time.Now(), "acme", time.Now().Add(-24*time.Hour), 10); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := st.PruneSubjectKeys(ctx, 1, 10); err != nil {
 		t.Fatal(err)
 	}

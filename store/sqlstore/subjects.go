@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/postrider/postrider/store"
@@ -66,10 +67,65 @@ func (s *Store) EraseSubject(ctx context.Context, now time.Time, tenant, subject
 			return s.erase(ctx, c, now.UnixMicro(), done, found[i])
 		})
 	}
+	return p.erased(), wrap("erase subject", err)
+}
+
+// erased returns what was removed.
+func (p *pruning) erased() store.Erased {
 	return store.Erased{
 		Events: p.done.Events, Payloads: p.done.Payloads, Deliveries: p.done.Deliveries, Attempts: p.done.Attempts,
 		IdempotencyKeys: p.done.IdempotencyKeys, Pending: p.done.Expired, More: p.done.More,
-	}, wrap("erase subject", err)
+	}
+}
+
+// PruneTenant implements store.Maintenance.
+func (s *Store) PruneTenant(ctx context.Context, now time.Time, tenant string, before time.Time, limit int) (store.Erased, error) {
+	p := pruning{store: s, now: now, limit: limit}
+	after := ""
+	for seen := 0; p.done.Events < limit && seen < store.PassedBy*limit; {
+		page, err := s.tenantEvents(ctx, tenant, after, before, min(limit-p.done.Events, store.MaxPage))
+		if err == nil {
+			err = p.inSteps(ctx, len(page), func(ctx context.Context, c Conn, done *store.Pruned, i int) error {
+				deliveries, err := s.deliveriesOf(ctx, c, page[i].oldEvent)
+				if err != nil || slices.ContainsFunc(deliveries, func(d webhook.Delivery) bool { return d.Status == webhook.DeliveryPending }) {
+					return err
+				}
+				return s.erase(ctx, c, now.UnixMicro(), done, page[i])
+			})
+		}
+		if err != nil {
+			return p.erased(), wrap("prune tenant", err)
+		}
+		if len(page) == 0 {
+			break
+		}
+		after = page[len(page)-1].id
+		seen += len(page)
+	}
+	p.reached(p.done.Events)
+	return p.erased(), nil
+}
+
+// tenantEvents returns events of a tenant that were published before a time, those
+// after an id.
+func (s *Store) tenantEvents(ctx context.Context, tenant, after string, before time.Time, limit int) (page []erasable, err error) {
+	err = s.db.Read(ctx, func(ctx context.Context, c Conn) error {
+		return c.Query(ctx, `
+			SELECT seq, id
+			FROM postrider_events`+s.index("postrider_events_id")+`
+			WHERE tenant = ?
+			AND id > ?
+			AND id < ?
+			AND published_at < ?
+			ORDER BY id
+			LIMIT ?`, []any{tenant, after, webhook.PrefixEvent.Floor(before.Add(clockSlack)), before.UnixMicro(), limit}, func(r Row) error {
+			ev := erasable{oldEvent: oldEvent{tenant: tenant}}
+			err := r.Scan(&ev.seq, &ev.id)
+			page = append(page, ev)
+			return err
+		})
+	})
+	return page, err
 }
 
 // erasable is an event that is to be erased.

@@ -45,6 +45,10 @@ var faults = map[string]struct {
 		wrap:     each(func(st store.Store) store.Store { return &sparesLeased{Store: st} }),
 		caughtBy: []string{"Subjects/LeasedIsLost"},
 	},
+	"a tenant's short retention cancels what is pending": {
+		wrap:     each(func(st store.Store) store.Store { return &prunesPending{st} }),
+		caughtBy: []string{"PruneTenant/PendingStays"},
+	},
 	"what is sealed anew overwrites updates": {
 		wrap:     each(func(st store.Store) store.Store { return &replacesAll{st} }),
 		caughtBy: []string{"Sealing/LeavesWhatHasChanged"},

@@ -86,6 +86,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		role{"Sealing", sealingCases},
 		role{"Statistics", statisticsCases},
 		role{"Maintenance", maintenanceCases},
+		role{"PruneTenant", pruneTenantCases},
 		role{"Settings", settingCases},
 		role{"Audit", auditCases},
 		role{"Incidents", incidentCases},
