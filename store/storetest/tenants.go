@@ -122,6 +122,9 @@ var tenantCalls = []tenantCall{
 	{"EraseSubject", func(ctx context.Context, w *world, tenant string, of ofTenant) (any, error) {
 		return one(w.store.EraseSubject(ctx, w.now, tenant, of.subject, many))
 	}},
+	{"PruneTenant", func(ctx context.Context, w *world, tenant string, _ ofTenant) (any, error) {
+		return one(w.store.PruneTenant(ctx, w.now, tenant, w.now.Add(time.Hour), many))
+	}},
 	{"AddSubjectKeys", func(ctx context.Context, w *world, tenant string, of ofTenant) (any, error) {
 		stored, err := w.store.AddSubjectKeys(ctx, []store.SubjectKey{keyOf(tenant, of.subject, 1, "sealed")})
 		if err != nil {
