@@ -88,7 +88,7 @@ func (d *Dispatcher) engineConfig(s *shard) engine.Config {
 			Payloads: r.Payloads, Deliveries: r.Deliveries, Statistics: r.Statistics, Audit: r.Audit, Tombstones: tombstonesFor,
 		},
 		TypeDefaults: d.cfg.TypeDefaults, TenantRetention: d.tenantRetention(),
-		Changed:      func(ep *webhook.Endpoint) { d.changed(s, ep) }, Pause: d.pause, Report: d.Report, Incident: d.incident,
+		Changed: func(ep *webhook.Endpoint) { d.changed(s, ep) }, Pause: d.pause, Report: d.Report, Incident: d.incident,
 		JobBudget: d.jobBudget, PublishBroadcast: d.publishBroadcast,
 	}
 }
