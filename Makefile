@@ -58,7 +58,7 @@ faults:
 # canaries, every fuzz target for FUZZTIME, hostile receivers, and that the tests of
 # guard, fence and outbox can fail.
 audit: sabotage
-	$(GO) test -count 1 -run 'URL|Hostile|Denied|Names|Lists|Proxy|Redirect|Control|Special|Canar|Secret|Credential|Redact|Echo' $(PKG)
+	$(GO) test -count 1 -run 'URL|Hostile|Denied|Names|Lists|Proxy|Redirect|Control|Special|Canar|Secret|Credential|Redact|Echo|Watch|Seal|Backup|Erase|Vacuum' $(PKG)
 	POSTRIDER_FAULTS=$(FAULT_RUNS) $(GO) test -count 1 -timeout $(FAULT_TIME) -v -run 'FaultHostile' ./dispatcher/faults
 	$(MAKE) fuzz
 

@@ -208,9 +208,9 @@ func TestFailedTurnIsRepeated(t *testing.T) {
 				break
 			}
 		}
-		wait(8 * time.Second)
+		wait(20 * time.Second)
 		if n := w.deliveries(ep.ID)[webhook.DeliveryDelivered]; n < 80 {
-			t.Errorf("eight seconds after the probe succeeded %d are delivered (%d turns failed), want nearly all", n, failed.Load())
+			t.Errorf("twenty seconds after the probe succeeded %d are delivered (%d turns failed), want nearly all", n, failed.Load())
 		}
 	})
 }

@@ -212,7 +212,7 @@ func TestPauseHoldsAndResumeSends(t *testing.T) {
 		if _, err := w.manage.Resume(t.Context(), "acme", ep.ID); err != nil {
 			t.Fatal(err)
 		}
-		wait(22 * time.Second) // at a rate that rises to 50 a second
+		wait(40 * time.Second) // at a rate that rises to 50 a second
 		want(t, "delivered after resume", w.deliveries(ep.ID)[webhook.DeliveryDelivered], 700)
 	})
 }

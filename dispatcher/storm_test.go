@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/dispatcher"
+	"github.com/postrider/postrider/dispatcher/lane"
 	"github.com/postrider/postrider/dispatcher/transport"
 	"github.com/postrider/postrider/store/memstore"
 	"github.com/postrider/postrider/webhook"
@@ -42,16 +43,17 @@ func (w *world) awaitRecovery(ep webhook.Endpoint, from time.Time) time.Time {
 	return time.Time{}
 }
 
-// wantRamp checks that the rate rises from one a second and doubles each second.
+// wantRamp checks that the rate rises from one a second and doubles with each step.
 func wantRamp(t *testing.T, counts []int, top int) {
 	t.Helper()
-	for s, n := range counts[:min(8, len(counts))] {
-		most := min(1<<s, top)
+	const step = int(lane.RampStep / time.Second)
+	for s, n := range counts[:min(8*step, len(counts))] {
+		most := min(1<<(s/step), top)
 		if n > most+2+most/10 { // probes, of each process, came before; or a slot is late
-			t.Errorf("second %d of the recovery: %d deliveries; want %d: %v", s, n, most, counts[:8])
+			t.Errorf("second %d of the recovery: %d deliveries; want %d: %v", s, n, most, counts)
 		}
 		if n < most/2 {
-			t.Errorf("second %d of the recovery: %d deliveries; want %d: the rate does not rise: %v", s, n, most, counts[:8])
+			t.Errorf("second %d of the recovery: %d deliveries; want %d: the rate does not rise: %v", s, n, most, counts)
 		}
 	}
 }
@@ -83,7 +85,7 @@ func TestStormOfOneEndpoint(t *testing.T) {
 		back := time.Now()
 		first.answers(ep, after(5*time.Millisecond, 200))
 		began := second.awaitRecovery(ep, back)
-		wait(time.Until(began.Add(4 * time.Second)))
+		wait(time.Until(began.Add(4 * lane.RampStep)))
 		dying.down.Store(true)
 		kill()
 		if err := <-done; err != nil {
@@ -230,7 +232,7 @@ func TestOtherProcessesFollowABreaker(t *testing.T) {
 		began := ws[0].awaitRecovery(ep, time.Now())
 		wait(20 * time.Second)
 		got := since(ws[0].net.to(ep.URL), began)
-		wantRamp(t, perSecond(got, began)[:4], 50)
+		wantRamp(t, perSecond(got, began)[:12], 50)
 		want(t, "delivered", ws[0].deliveries(ep.ID)[webhook.DeliveryDelivered], 29)
 	})
 }
@@ -253,10 +255,10 @@ func TestRampAfterResume(t *testing.T) {
 		if _, err := ws[0].manage.Resume(t.Context(), "acme", ep.ID); err != nil {
 			t.Fatal(err)
 		}
-		wait(20 * time.Second)
+		wait(40 * time.Second)
 		got := ws[0].net.to(ep.URL)
 		want(t, "delivered", len(got), 400)
-		wantRamp(t, perSecond(got, got[0].at), 50)
+		wantRamp(t, perSecond(got, got[0].at)[:6*int(lane.RampStep/time.Second)], 50)
 		// From then on there is no limit.
 		ws[0].publish(300, "a.b")
 		wait(2 * time.Second)

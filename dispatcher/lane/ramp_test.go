@@ -45,10 +45,10 @@ func TestRateDoublesWhileRecovering(t *testing.T) {
 		"beyond 50/s": {fast, []int{1, 2, 4, 8, 16, 32, 64, 100}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for second, want := range c.want {
-				l := recovering(t, c.cfg) // each second by itself: a lane that is refused does not ask again
-				if got := rate(t, l, t0.Add(time.Duration(second)*time.Second+500*time.Millisecond)); got != want {
-					t.Errorf("rate in second %d = %d; want %d", second, got, want)
+			for step, want := range c.want {
+				l := recovering(t, c.cfg) // each step by itself: a lane that is refused does not ask again
+				if got := rate(t, l, t0.Add(time.Duration(step)*lane.RampStep+lane.RampStep/2)); got != want {
+					t.Errorf("rate in step %d = %d; want %d", step, got, want)
 				}
 			}
 		})
@@ -70,17 +70,17 @@ func TestRecoveryEndsWhenNothingIsDue(t *testing.T) {
 		l.Granted(at, at, wish(t, l, at), 1)
 	}
 	nothing(l, at)
-	slot(time.Second)
+	slot(lane.RampStep)
 	if e := attempt(t, l, at, lane.Succeeded); e.Ends {
 		t.Error("the recovery has ended before the rate has risen")
 	}
-	slot(7 * time.Second)
+	slot(7 * lane.RampStep)
 	l.Stored(normal)
 	if e := attempt(t, l, at, lane.Succeeded); e.Ends {
 		t.Error("the recovery has ended while deliveries are due in the store")
 	}
 	nothing(l, at)
-	slot(7 * time.Second)
+	slot(7 * lane.RampStep)
 	if e := attempt(t, l, at, lane.Succeeded); !e.Ends {
 		t.Error("the recovery has not ended though nothing is due any more")
 	}
@@ -113,9 +113,9 @@ func TestResumeBeginsARecovery(t *testing.T) {
 
 func TestLoadFindsARecovery(t *testing.T) {
 	l := new(lane.Lane)
-	l.Load(t0, config(), lane.Health{Answered: true, Recovering: t0.Add(-3500 * time.Millisecond)})
+	l.Load(t0, config(), lane.Health{Answered: true, Recovering: t0.Add(-7 * lane.RampStep / 2)})
 	if got := rate(t, l, t0); got != 8 {
-		t.Errorf("rate 3.5 s after a recovery began in another process = %d; want 8", got)
+		t.Errorf("rate 3.5 steps after a recovery began in another process = %d; want 8", got)
 	}
 }
 

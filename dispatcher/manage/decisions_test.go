@@ -76,7 +76,7 @@ func TestWhySentences(t *testing.T) {
 		{"in hand", facts{delivery: pending(3, now), endpoint: active, place: store.Place{Leased: true}}, "Pending: a process has it in hand; attempt 4 is under way or about to begin."},
 		{"in hand behind another", facts{delivery: pending(3, now), endpoint: active, place: store.Place{Leased: true, Ahead: ahead, AheadDue: now}}, "Pending: a process has it in hand for when " + ahead + ", which comes before it in its ordering key, is delivered."},
 		{"in hand after a crash", facts{delivery: pending(3, now), endpoint: active, place: store.Place{Leased: true, Crashes: 1}}, "Pending: a process has attempt 4 in hand; it goes with few others or alone, because one process ended with it before."},
-		{"in hand, recovering", facts{delivery: pending(3, now), endpoint: active, health: recovering, place: store.Place{Leased: true}}, "Pending: a process has attempt 4 in hand, and the endpoint, which recovers since 2026-02-03T04:05:03Z, gets 8 per second by now."},
+		{"in hand, recovering", facts{delivery: pending(3, now), endpoint: active, health: recovering, place: store.Place{Leased: true}}, "Pending: a process has attempt 4 in hand, and the endpoint, which recovers since 2026-02-03T04:05:03Z, gets 1 per second by now."},
 		{"in hand, limited", facts{delivery: pending(3, now), endpoint: limited, place: store.Place{Leased: true}}, "Pending: a process has attempt 4 in hand, which goes out as soon as the endpoint's rate_limit of 50 per second allows."},
 		{"in hand in a batch", facts{delivery: member, endpoint: batched, place: store.Place{Leased: true}}, "Pending: a process has it in hand with all others of batch " + batch + "; attempt 4 is under way or about to begin."},
 		{"collecting", facts{delivery: pending(0, now), endpoint: batched, place: store.Place{Leased: true}}, "Pending: a process collects a batch for attempt 1, of up to 50 events or for up to 1s."},
@@ -96,7 +96,7 @@ func TestWhySentences(t *testing.T) {
 
 		{"after a crash", facts{delivery: pending(3, now), endpoint: active, place: store.Place{Crashes: 2}}, "Pending: it is due and goes out with few others or alone, because 2 processes ended with it in hand."},
 		{"in a batch", facts{delivery: member, endpoint: batched, place: parked}, "Pending: it is due and goes out again with all others of batch " + batch + "."},
-		{"recovering", facts{delivery: pending(0, now), endpoint: active, health: recovering, place: parked}, "Pending: it is due, and the endpoint, which recovers since 2026-02-03T04:05:03Z, gets 8 per second by now."},
+		{"recovering", facts{delivery: pending(0, now), endpoint: active, health: recovering, place: parked}, "Pending: it is due, and the endpoint, which recovers since 2026-02-03T04:05:03Z, gets 1 per second by now."},
 		{"limited", facts{delivery: pending(0, now), endpoint: limited, place: parked}, "Pending: it is due, and the endpoint's rate_limit of 50 per second is used up by others; the next look is at " + nextSecond + "."},
 		{"recovered to the limit", facts{delivery: pending(3, now), endpoint: limited, health: healthAt(webhook.Health{RecoveringSince: now.Add(-time.Minute)}, now), place: store.Place{Parked: true}}, "Pending: it is due, and the endpoint's rate_limit of 50 per second is used up by others."},
 		{"low priority", facts{delivery: low, endpoint: active, place: parked}, "Pending: it is due, and others of the endpoint with a higher priority go first; the next look is at " + nextSecond + "."},
