@@ -133,7 +133,7 @@ func (f *fleet) finish(p *process) *audit {
 	f.receivers.healed.Store(true)
 	f.repeatUnknown(p)
 	if !f.settleDown(2 * time.Minute) {
-		f.t.Errorf("deliveries are still pending two minutes after the last fault")
+		f.t.Errorf("deliveries are still pending two minutes after the last fault: %s", f.left())
 	}
 	var stops sync.WaitGroup
 	for m := f.member(0); m != nil; m = f.member(0) {
@@ -175,6 +175,22 @@ func (f *fleet) settleDown(limit time.Duration) bool {
 		}
 	}
 	return true
+}
+
+// left describes what is left in the queue, for whoever wants to know why.
+func (f *fleet) left() (found string) {
+	schema := f.common.Schema
+	err := f.pool.QueryRow(context.Background(), `
+		SELECT concat_ws(E'\n',
+			(SELECT string_agg(q::text, E'\n') FROM (SELECT * FROM `+schema+`.queue ORDER BY seq LIMIT 5) q),
+			(SELECT string_agg(l::text, E'\n') FROM `+schema+`.lanes l),
+			(SELECT string_agg(p::text, E'\n') FROM `+schema+`.processes p),
+			(SELECT string_agg(b::text, E'\n') FROM `+schema+`.blocks b),
+			clock_timestamp())`).Scan(&found)
+	if err != nil {
+		return err.Error()
+	}
+	return found
 }
 
 // count returns the answer to a question about the tables of the schema.

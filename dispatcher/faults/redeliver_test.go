@@ -53,14 +53,18 @@ func TestFaultRedelivery(t *testing.T) {
 	}
 }
 
-// TestFaultRedeliveryFindsLies gives it a store that redelivers and counts apart.
+// TestFaultRedeliveryFindsLies gives it a store that redelivers and counts apart. A kill
+// may hit between two steps, where that does no harm.
 func TestFaultRedeliveryFindsLies(t *testing.T) {
-	r := newRedelivered(t, 1500)
-	r.linger = betweenSteps
-	r.overSQLite(childConfig{Slots: slots, RedeliverRate: 100_000, Sabotage: twoSteps})
-	if len(r.findings) == 0 {
-		t.Error("a store that redelivers in one transaction and moves the cursor in another was not found out")
+	for range 3 {
+		r := newRedelivered(t, 1500)
+		r.linger = betweenSteps
+		r.overSQLite(childConfig{Slots: slots, RedeliverRate: 100_000, Sabotage: twoSteps})
+		if len(r.findings) > 0 {
+			return
+		}
 	}
+	t.Error("a store that redelivers in one transaction and moves the cursor in another was not found out")
 }
 
 // redelivered is a run of the test: n failed deliveries that are sent again.
