@@ -226,18 +226,27 @@ func (w *darkWorld) swallow(l net.Listener) {
 }
 
 func (w *darkWorld) serve(rw http.ResponseWriter, req *http.Request) {
-	n, err := numberOf(req)
-	if err != nil {
+	if !arrived(&w.mu, w.arrived, req) {
 		rw.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	w.mu.Lock()
-	if w.arrived[n].IsZero() {
-		w.arrived[n] = time.Now()
-	}
-	w.mu.Unlock()
 	time.Sleep(servingTime)
 	rw.WriteHeader(http.StatusNoContent)
+}
+
+// arrived notes when the event that a request carries first came, by its number. It
+// reports false if there is none.
+func arrived(mu *sync.Mutex, first map[int]time.Time, req *http.Request) bool {
+	n, err := numberOf(req)
+	if err != nil {
+		return false
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if first[n].IsZero() {
+		first[n] = time.Now()
+	}
+	return true
 }
 
 // numberOf returns the number in the data of the event that a request carries.

@@ -164,16 +164,10 @@ func (w *hostileWorld) healthyReceiver() string {
 		w.t.Fatal(err)
 	}
 	srv := &http.Server{Handler: http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
-		n, err := numberOf(req)
-		if err != nil {
+		if !arrived(&w.mu, w.arrived, req) {
 			rw.WriteHeader(http.StatusBadRequest)
 			return
 		}
-		w.mu.Lock()
-		if w.arrived[n].IsZero() {
-			w.arrived[n] = time.Now()
-		}
-		w.mu.Unlock()
 		rw.WriteHeader(http.StatusNoContent)
 	})}
 	w.serving.Go(func() { _ = srv.Serve(l) }) // until it is closed

@@ -117,11 +117,7 @@ func freedByReapWithoutRows(w *world) {
 	if n := w.reap(survivor); n != 0 {
 		w.t.Errorf("Reap of an owner that holds a lane and no rows = %d; want 0: lanes are not counted", n)
 	}
-	w.epoch = survivor
-	if !w.due(ep.Tenant, ep.ID) {
-		w.t.Error("Take after the owner was reaped: its lane is not due; want it due at once")
-	}
-	w.wantTaken(survivor, ep, 10, all, "the owner is dead, though no row was leased to it")
+	w.wantFreed(survivor, ep, all, "the owner is dead, though no row was leased to it")
 }
 
 func notFreedByLapsedReaper(w *world) {
@@ -139,6 +135,17 @@ func notFreedByLapsedReaper(w *world) {
 	}
 }
 
+// wantFreed fails unless a lane that another epoch owned is due, and gives its rows to
+// this one.
+func (w *world) wantFreed(epoch int64, ep store.EndpointRecord, want []string, why string) {
+	w.t.Helper()
+	w.epoch = epoch
+	if !w.due(ep.Tenant, ep.ID) {
+		w.t.Errorf("the lane is not due; want it due at once: %s", why)
+	}
+	w.wantTaken(epoch, ep, 10, want, why)
+}
+
 func freedByResign(w *world) {
 	mine, theirs := w.two()
 	ep := w.orderedEndpoint()
@@ -146,11 +153,7 @@ func freedByResign(w *world) {
 	w.park(mine, never)
 	w.takeOrdered(mine, ep, 1)
 	w.must(w.store.Resign(w.ctx, w.now, mine), "Resign")
-	w.epoch = theirs
-	if !w.due(ep.Tenant, ep.ID) {
-		w.t.Error("Take after the owner resigned: its lane is not due; want it due at once")
-	}
-	w.wantTaken(theirs, ep, 10, all, "the owner has resigned")
+	w.wantFreed(theirs, ep, all, "the owner has resigned")
 }
 
 func pollDoesNotSeeOthersLanes(w *world) {
