@@ -30,6 +30,8 @@ const (
 type writer struct {
 	conn *conn // belongs to whoever leads, as the log does
 	log  logKeeper
+	// groupTime is the age at which a group is closed, however few are in it.
+	groupTime time.Duration
 
 	mu      sync.Mutex
 	queue   []*operation // not begun, in the order they came
@@ -74,7 +76,9 @@ func (op *operation) answer() error {
 	return op.err
 }
 
-func newWriter(c *conn) *writer { return &writer{conn: c, idle: make(chan struct{})} }
+func newWriter(c *conn) *writer {
+	return &writer{conn: c, groupTime: groupTime, idle: make(chan struct{})}
+}
 
 // Write runs fn in a transaction; see sqlstore.Database. If ctx ends before fn
 // began nothing is written; if it ends later the outcome is store.ErrUnknown.
@@ -209,7 +213,7 @@ func (w *writer) clear() error {
 // it fails, all that there is to roll back is its own.
 func (w *writer) run() (group []*operation, err error) {
 	started := time.Now()
-	for len(group) == 0 || len(group) < groupOperations && time.Since(started) < groupTime {
+	for len(group) == 0 || len(group) < groupOperations && time.Since(started) < w.groupTime {
 		op := w.next()
 		for range regroup {
 			if op == nil && len(group) > 0 {
