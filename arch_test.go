@@ -36,6 +36,7 @@ var rules = map[string]rule{
 	"signer/jwe": {local: []string{"signer", "signer/redact"}, modules: []string{"github.com/go-jose/go-jose/v4"}},
 
 	"webhook":         {local: []string{"signer", "signer/redact"}, modules: []string{"github.com/cenkalti/backoff/v4", "github.com/oklog/ulid/v2"}},
+	"webhook/pointer": {},
 	"webhook/schema":  {local: []string{"webhook"}, modules: []string{"github.com/santhosh-tekuri/jsonschema/v6"}},
 	"webhook/celexpr": {local: []string{"webhook"}, modules: []string{"cel.dev/cel-go"}},
 	"webhook/catalog": {local: []string{"webhook", "webhook/schema"}, modules: []string{"github.com/invopop/jsonschema"}},
