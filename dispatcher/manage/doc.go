@@ -27,7 +27,8 @@
 //
 // [Manager.Incidents] lists what looked like an attack, and [Manager.SecurityReport]
 // what should be safer. Positions in lists that go to clients and come back are sealed
-// against changes by [Manager.Cursor].
+// against changes by [Manager.Cursor]. [Manager.VerifySignature] tells a receiver's
+// developers why a request that arrived does not verify.
 //
 // # Delivery control
 //

@@ -3,6 +3,7 @@ package manage_test
 import (
 	"context"
 	"io"
+	"net/http"
 	"reflect"
 	"testing"
 	"time"
@@ -58,6 +59,9 @@ var methods = []method{
 	}},
 	{name: "PublicKeys", takes: webhook.PrefixEndpoint, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
 		return answer(m.PublicKeys(ctx, tenant, id))
+	}},
+	{name: "VerifySignature", takes: webhook.PrefixEndpoint, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+		return answer(m.VerifySignature(ctx, tenant, id, http.Header{}, nil))
 	}},
 	{name: "Health", takes: webhook.PrefixEndpoint, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
 		return answer(m.Health(ctx, tenant, id))

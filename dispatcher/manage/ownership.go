@@ -17,9 +17,8 @@ func (m *Manager) verifyOwner(ctx context.Context, rec store.EndpointRecord, sec
 	if !m.d.OwnershipCheck() {
 		return nil
 	}
-	if !m.tests.allow(rec.Tenant) {
-		m.incident(rec.Tenant, webhook.IncidentTestProbing, "")
-		return fmt.Errorf("verify ownership: %w", ErrTestLimit)
+	if err := m.allowTest(rec.Tenant); err != nil {
+		return fmt.Errorf("verify ownership: %w", err)
 	}
 	answered, err := m.d.Challenge(ctx, store.EngineEndpoint{EndpointRecord: rec, Secrets: secrets})
 	switch {

@@ -63,8 +63,9 @@ type TestResult struct {
 // deliveries, all tests have the same time.
 const messageTestTimeout = "Endpoint did not respond within 5 seconds. Check your server."
 
-// ErrTestLimit is returned by TestEndpoint to a tenant that has made ten tests in
-// quick succession, for which checks of ownership count too. A second later the next one is allowed.
+// ErrTestLimit is returned by TestEndpoint and VerifySignature to a tenant that has
+// made ten tests in quick succession, for which both count and checks of ownership too.
+// A second later the next one is allowed.
 var ErrTestLimit = errors.New("too many tests; try again in a second")
 
 // TestEndpoint makes one signed attempt with an event that is not stored and
@@ -80,9 +81,8 @@ func (m *Manager) TestEndpoint(ctx context.Context, tenant, endpoint string, t T
 	if err := known(webhook.PrefixEndpoint, tenant, endpoint); err != nil {
 		return TestResult{}, err
 	}
-	if !m.tests.allow(tenant) {
-		m.incident(tenant, webhook.IncidentTestProbing, "")
-		return TestResult{}, fmt.Errorf("test endpoint: %w", ErrTestLimit)
+	if err := m.allowTest(tenant); err != nil {
+		return TestResult{}, fmt.Errorf("test endpoint: %w", err)
 	}
 	ev := webhook.Event{Type: cmp.Or(t.EventType, defaultTestType), Data: t.Data}
 	if ev.Data == nil {
@@ -102,6 +102,15 @@ func (m *Manager) TestEndpoint(ctx context.Context, tenant, endpoint string, t T
 	result := testResult(a)
 	result.Resumed = result.Delivered && m.resumeTested(ctx, before)
 	return result, nil
+}
+
+// allowTest takes a test of a tenant's, or returns ErrTestLimit.
+func (m *Manager) allowTest(tenant string) error {
+	if m.tests.allow(tenant) {
+		return nil
+	}
+	m.incident(tenant, webhook.IncidentTestProbing, "")
+	return ErrTestLimit
 }
 
 // resumeTested resumes an endpoint that passed a test, if it was paused
