@@ -118,7 +118,7 @@ func (d *Dispatcher) publishBroadcast(ctx context.Context, ev webhook.Event) (bo
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	dir, err := d.directory.Of(ctx, ev.Tenant)
-	if err != nil || len(dir.Match(ev.Type, ev.Source)) == 0 {
+	if err != nil || len(dir.Match(ev.Type, ev.Source, ev.Channels)) == 0 {
 		return false, err
 	}
 	p, err := d.compose(ev)

@@ -21,6 +21,12 @@ func contentHash(key []byte, ev *webhook.Event) []byte {
 	part([]byte(ev.Subject))
 	part([]byte(ev.OrderingKey))
 	part([]byte(ev.Source))
+	// Which channels they are counts, and not in what order.
+	channels := slices.Compact(slices.Sorted(slices.Values(ev.Channels)))
+	part([]byte{byte(len(channels))})
+	for _, c := range channels {
+		part([]byte(c))
+	}
 	part([]byte(ev.Priority))
 	part([]byte(ev.DeliverAt.UTC().Format(time.RFC3339Nano)))
 	for _, name := range slices.Sorted(maps.Keys(ev.Metadata)) {

@@ -113,7 +113,7 @@ func (d *Dispatcher) publishOperational(ctx context.Context, op *webhook.Operati
 		return false, err
 	}
 	dir, err := d.directory.Of(ctx, op.Tenant)
-	if err != nil || len(dir.Match(op.Type, "")) == 0 {
+	if err != nil || len(dir.Match(op.Type, "", nil)) == 0 {
 		return err == nil, err
 	}
 	ev, err := op.Event()

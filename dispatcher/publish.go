@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/postrider/postrider/dispatcher/batch"
@@ -219,7 +220,7 @@ func (d *Dispatcher) compose(ev webhook.Event) (*publication, error) {
 	// The frame has a copy of the payload, which is used from here on: the
 	// caller may do with his bytes what he likes once Publish has returned.
 	p := &publication{done: make(chan error, 1), due: due, msg: send.NewMessage(&ev)}
-	ev.Data, ev.Metadata = p.msg.Data(), maps.Clone(ev.Metadata)
+	ev.Data, ev.Metadata, ev.Channels = p.msg.Data(), maps.Clone(ev.Metadata), slices.Clone(ev.Channels)
 	p.Event = ev
 	if ev.IdempotencyKey != "" {
 		p.KeyExpires = at.Add(idempotencyFor)
@@ -300,7 +301,7 @@ func (d *Dispatcher) match(ctx context.Context, p *publication, patient bool) er
 }
 
 func (d *Dispatcher) address(p *publication, dir *directory.Tenant, e *engine.Engine, patient bool) error {
-	eps := dir.Match(p.Event.Type, p.Event.Source)
+	eps := dir.Match(p.Event.Type, p.Event.Source, p.Event.Channels)
 	p.Revision, p.engine, p.Epoch = dir.Revision(), nil, 0
 	p.Deliveries = make([]store.NewDelivery, len(eps))
 	p.state.Store(publicationQueued)

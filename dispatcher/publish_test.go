@@ -25,10 +25,12 @@ func TestIdempotencyKey(t *testing.T) {
 		defer w.run()()
 		ev := event("invoice.paid", map[string]int{"total": 4200})
 		ev.IdempotencyKey, ev.Subject, ev.Metadata = "inv_1", "cus_1", map[string]string{"a": "b"}
+		ev.Channels = []string{"p 1", "p 2"}
 		first, err := w.Publish(t.Context(), ev)
 		if err != nil || first.Duplicate {
 			t.Fatalf("Publish = %+v, %v; want a new event", first, err)
 		}
+		ev.Channels = []string{"p 2", "p 1", "p 2"} // the same ones
 		again, err := w.Publish(t.Context(), ev)
 		if err != nil || !again.Duplicate || again.EventID != first.EventID || again.Deliveries != first.Deliveries {
 			t.Errorf("Publish again = %+v, %v; want the first receipt %+v as a duplicate", again, err, first)
@@ -38,6 +40,7 @@ func TestIdempotencyKey(t *testing.T) {
 			"data":     func(ev *webhook.Event) { ev.Data = []byte(`{"total": 4200}`) },
 			"subject":  func(ev *webhook.Event) { ev.Subject = "cus_2" },
 			"metadata": func(ev *webhook.Event) { ev.Metadata = map[string]string{"a": "c"} },
+			"channels": func(ev *webhook.Event) { ev.Channels = []string{"p 1"} },
 		} {
 			other := ev.Clone()
 			change(&other)

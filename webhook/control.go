@@ -162,6 +162,7 @@ const (
 	minBatchWait  = 10 * time.Millisecond
 	maxBatchWait  = 60 * time.Second
 	maxSources    = 10
+	maxChannels   = 10
 	maxStatuses   = 20
 	maxRetainDays = 3650
 	minAutoPause  = 5
@@ -195,7 +196,8 @@ func (ep Endpoint) validateControl(inv *InvalidError) {
 	if d := ep.DeadLetter.Retain; d < 0 || d > maxRetainDays*day || d%day != 0 {
 		inv.Add("dead_letter.retain_days", CodeInvalidField, fmt.Sprintf("Must be 1 to %d days.", maxRetainDays))
 	}
-	ep.validateSources(inv)
+	inv.names("sources", ep.Sources, maxSources, MaxSourceLen)
+	inv.names("channels", ep.Channels, maxChannels, MaxChannelLen)
 }
 
 func (b Batch) validate(inv *InvalidError) {
@@ -214,16 +216,6 @@ func (ep Endpoint) validateStatuses(inv *InvalidError) {
 	}
 	if bad {
 		inv.Add("success_statuses", CodeInvalidField, fmt.Sprintf("At most %d different ones, each 200 to 299 or 400 to 599.", maxStatuses))
-	}
-}
-
-func (ep Endpoint) validateSources(inv *InvalidError) {
-	bad := len(ep.Sources) > maxSources
-	for _, s := range ep.Sources {
-		bad = bad || s == "" || len(s) > MaxSourceLen || !cleanText(s)
-	}
-	if bad {
-		inv.Add("sources", CodeInvalidField, fmt.Sprintf("At most %d, each 1 to %d bytes of UTF-8 text without control characters.", maxSources, MaxSourceLen))
 	}
 }
 

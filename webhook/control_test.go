@@ -45,6 +45,9 @@ func TestEndpointControlIsValidated(t *testing.T) {
 		{"an IP with a zone", func(ep *webhook.Endpoint) { ep.DeniedIPs = []string{"fe80::1%eth0"} }, "denied_ips"},
 		{"an IPv4 address in IPv6", func(ep *webhook.Endpoint) { ep.AllowedIPs = []string{"::ffff:10.0.0.1"} }, "allowed_ips"},
 		{"many allowed IPs", func(ep *webhook.Endpoint) { ep.AllowedIPs = slices.Repeat([]string{"8.8.8.8"}, 101) }, "allowed_ips"},
+		{"an empty channel", func(ep *webhook.Endpoint) { ep.Channels = []string{""} }, "channels"},
+		{"a long channel", func(ep *webhook.Endpoint) { ep.Channels = []string{strings.Repeat("a", 65)} }, "channels"},
+		{"many channels", func(ep *webhook.Endpoint) { ep.Channels = slices.Repeat([]string{"a"}, 11) }, "channels"},
 		{"many sources", func(ep *webhook.Endpoint) { ep.Sources = make([]string, 11) }, "sources"},
 	} {
 		ep := validEndpoint()

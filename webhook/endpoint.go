@@ -48,6 +48,9 @@ type Endpoint struct {
 	EventTypes []string
 	// Sources are those whose events are sent. At most 10; none means all.
 	Sources []string
+	// Channels are those whose events are sent: an event that shares one. At most 10
+	// of 64 bytes; none means all events.
+	Channels []string
 	// AllowedIPs are all the addresses that the receiver may have, and DeniedIPs
 	// those that it may not have, within what the host allows: addresses and
 	// ranges in CIDR notation, at most 100 of each. Denied wins. None allowed
@@ -242,6 +245,13 @@ func (ep *Endpoint) Matches(eventType, source string) bool {
 		(len(ep.Sources) == 0 || Reserved(eventType) || slices.Contains(ep.Sources, source))
 }
 
+// InChannels reports whether the endpoint wants events of these channels: it has none
+// itself, or shares one. Operational events are in no channel and for those who name
+// them, so they are not asked about.
+func (ep *Endpoint) InChannels(channels []string) bool {
+	return len(ep.Channels) == 0 || slices.ContainsFunc(channels, func(c string) bool { return slices.Contains(ep.Channels, c) })
+}
+
 // Deleted reports whether the endpoint is a tombstone.
 func (ep *Endpoint) Deleted() bool { return !ep.DeletedAt.IsZero() }
 
@@ -249,7 +259,7 @@ func (ep *Endpoint) Deleted() bool { return !ep.DeletedAt.IsZero() }
 func (ep Endpoint) Clone() Endpoint {
 	ep.Labels = slices.Clone(ep.Labels)
 	ep.EventTypes = slices.Clone(ep.EventTypes)
-	ep.Sources = slices.Clone(ep.Sources)
+	ep.Sources, ep.Channels = slices.Clone(ep.Sources), slices.Clone(ep.Channels)
 	ep.AllowedIPs, ep.DeniedIPs = slices.Clone(ep.AllowedIPs), slices.Clone(ep.DeniedIPs)
 	ep.SuccessStatuses = slices.Clone(ep.SuccessStatuses)
 	ep.Headers = maps.Clone(ep.Headers)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -33,6 +34,10 @@ type Event struct {
 	// Source is the part of the host that publishes. At most 64 bytes.
 	// Endpoints may subscribe to some sources only. Defaults to none.
 	Source string
+	// Channels are what the event belongs to, such as a project: endpoints with
+	// channels of their own get it if they share one. At most 10 of 64 bytes.
+	// Defaults to none.
+	Channels []string
 	// Priority says which deliveries of an endpoint go first. Defaults to the
 	// endpoint's, and then to that of the event's type.
 	Priority Priority
@@ -83,6 +88,7 @@ const (
 	MaxSubjectLen        = 255
 	MaxOrderingKeyLen    = 255
 	MaxSourceLen         = 64
+	MaxChannelLen        = 64
 	MaxTenantLen         = 255
 	MaxMetadataLen       = 4 << 10
 	MaxPayloadDepth      = 1000
@@ -107,6 +113,7 @@ func (ev Event) Validate() error {
 	inv.text("idempotency_key", ev.IdempotencyKey, MaxIdempotencyKeyLen)
 	inv.text("ordering_key", ev.OrderingKey, MaxOrderingKeyLen)
 	inv.text("source", ev.Source, MaxSourceLen)
+	inv.names("channels", ev.Channels, maxChannels, MaxChannelLen)
 	if !ev.Priority.valid() {
 		inv.Add("priority", CodeInvalidField, "Must be high, normal or low.")
 	}
@@ -118,9 +125,9 @@ func (ev Event) Validate() error {
 	return inv.Err()
 }
 
-// Clone returns a copy that shares neither payload nor metadata with ev.
+// Clone returns a copy that shares nothing with ev.
 func (ev Event) Clone() Event {
-	ev.Data = bytes.Clone(ev.Data)
+	ev.Data, ev.Channels = bytes.Clone(ev.Data), slices.Clone(ev.Channels)
 	ev.Metadata = maps.Clone(ev.Metadata)
 	return ev
 }

@@ -34,6 +34,18 @@ func (e *InvalidError) metadata(field string, m map[string]string) {
 	}
 }
 
+// names adds an error unless there are at most so many, each of 1 to limit bytes of
+// clean text.
+func (e *InvalidError) names(field string, names []string, most, limit int) {
+	bad := len(names) > most
+	for _, name := range names {
+		bad = bad || name == "" || len(name) > limit || !cleanText(name)
+	}
+	if bad {
+		e.Add(field, CodeInvalidField, fmt.Sprintf("At most %d, each 1 to %d bytes of UTF-8 text without control characters.", most, limit))
+	}
+}
+
 func cleanText(s string) bool {
 	for i := 0; i < len(s); {
 		r, n := utf8.DecodeRuneInString(s[i:])

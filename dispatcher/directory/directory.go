@@ -55,36 +55,58 @@ type Tenant struct {
 	superseded atomic.Bool
 
 	mu      sync.Mutex
-	matches map[matchKey][]*webhook.Endpoint
+	matches map[matchKey]match
 }
 
-// matchKey is all of an event that decides where it goes.
+// matchKey is what of an event decides where it goes, channels aside: of them there
+// are too many kinds to be remembered.
 type matchKey struct{ eventType, source string }
+
+// match is where events of a key go. Channels says that some of the endpoints have
+// channels of their own.
+type match struct {
+	endpoints []*webhook.Endpoint
+	channels  bool
+}
 
 // Revision returns the tenant's revision that the answers of Match are true of.
 func (t *Tenant) Revision() int64 { return t.revision }
 
-// Match returns the endpoints that subscribe to events of a type and source, in
-// the order of their ids. The caller must not change anything of them.
-func (t *Tenant) Match(eventType, source string) []*webhook.Endpoint {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	key := matchKey{eventType, source}
-	found, known := t.matches[key]
-	if known {
-		return found
+// Match returns the endpoints that subscribe to events of this type, source and
+// channels, in the order of their ids. The caller must not change anything of them.
+func (t *Tenant) Match(eventType, source string, channels []string) []*webhook.Endpoint {
+	m := t.match(matchKey{eventType, source})
+	if !m.channels || webhook.Reserved(eventType) {
+		return m.endpoints
 	}
-	for _, ep := range t.endpoints {
-		if ep.Matches(eventType, source) {
+	found := make([]*webhook.Endpoint, 0, len(m.endpoints))
+	for _, ep := range m.endpoints {
+		if ep.InChannels(channels) {
 			found = append(found, ep)
 		}
 	}
-	// So that a seed of entropy gives the same ids each time.
-	slices.SortFunc(found, func(a, b *webhook.Endpoint) int { return strings.Compare(a.ID, b.ID) })
-	if len(t.matches) < maxMatches {
-		t.matches[key] = found
-	}
 	return found
+}
+
+func (t *Tenant) match(key matchKey) match {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	m, known := t.matches[key]
+	if known {
+		return m
+	}
+	for _, ep := range t.endpoints {
+		if ep.Matches(key.eventType, key.source) {
+			m.endpoints = append(m.endpoints, ep)
+			m.channels = m.channels || len(ep.Channels) > 0
+		}
+	}
+	// So that a seed of entropy gives the same ids each time.
+	slices.SortFunc(m.endpoints, func(a, b *webhook.Endpoint) int { return strings.Compare(a.ID, b.ID) })
+	if len(t.matches) < maxMatches {
+		t.matches[key] = m
+	}
+	return m
 }
 
 // Of returns a tenant's endpoints, reading them if they are not known or known to
@@ -162,7 +184,7 @@ func (d *Directory) ReadFrom(ctx context.Context, from Reader, tenant string) (*
 	next := &Tenant{
 		revision: revision, readAt: at,
 		endpoints: make(map[string]*webhook.Endpoint, len(records)),
-		matches:   make(map[matchKey][]*webhook.Endpoint),
+		matches:   make(map[matchKey]match),
 	}
 	if base != nil {
 		for id, ep := range base.endpoints {

@@ -46,7 +46,7 @@ func TestReadsOnlyWhatIsNewer(t *testing.T) {
 				t.Fatal(err)
 			}
 			var ids []string
-			for _, ep := range tenant.Match("any.type", "") {
+			for _, ep := range tenant.Match("any.type", "", nil) {
 				ids = append(ids, ep.ID)
 			}
 			return ids

@@ -23,6 +23,7 @@ type broadcastSpec struct {
 	IdempotencyKey string            `json:"idempotency_key"`
 	OrderingKey    string            `json:"ordering_key,omitempty"`
 	Source         string            `json:"source,omitempty"`
+	Channels       []string          `json:"channels,omitempty"`
 	Priority       webhook.Priority  `json:"priority,omitempty"`
 	DeliverAt      time.Time         `json:"deliver_at,omitzero"`
 	Subject        string            `json:"subject,omitempty"`
@@ -34,7 +35,7 @@ type broadcastSpec struct {
 func BroadcastSpec(ev webhook.Event) ([]byte, error) {
 	return json.Marshal(broadcastSpec{
 		Type: ev.Type, Data: ev.Data, Timestamp: ev.Timestamp, IdempotencyKey: ev.IdempotencyKey, OrderingKey: ev.OrderingKey,
-		Source: ev.Source, Priority: ev.Priority, DeliverAt: ev.DeliverAt, Subject: ev.Subject, Metadata: ev.Metadata,
+		Source: ev.Source, Channels: ev.Channels, Priority: ev.Priority, DeliverAt: ev.DeliverAt, Subject: ev.Subject, Metadata: ev.Metadata,
 	})
 }
 
@@ -44,7 +45,7 @@ func BroadcastEvent(spec []byte) (webhook.Event, error) {
 	err := json.Unmarshal(spec, &s)
 	return webhook.Event{
 		Type: s.Type, Data: s.Data, Timestamp: s.Timestamp, IdempotencyKey: s.IdempotencyKey, OrderingKey: s.OrderingKey,
-		Source: s.Source, Priority: s.Priority, DeliverAt: s.DeliverAt, Subject: s.Subject, Metadata: s.Metadata,
+		Source: s.Source, Channels: s.Channels, Priority: s.Priority, DeliverAt: s.DeliverAt, Subject: s.Subject, Metadata: s.Metadata,
 	}, err
 }
 

@@ -23,6 +23,8 @@ func TestBroadcastSpecKeepsTheEvent(t *testing.T) {
 			*f = webhook.PriorityHigh
 		case *time.Time:
 			*f = time.Date(2026, 3, 2, 9, 30, i, 1000, time.UTC)
+		case *[]string:
+			*f = []string{name, "other"}
 		case *map[string]string:
 			*f = map[string]string{name: "value"}
 		case interface{ UnmarshalJSON([]byte) error }: // json.RawMessage

@@ -66,6 +66,7 @@ type exportedEvent struct {
 	Timestamp      time.Time         `json:"timestamp"`
 	Subject        string            `json:"subject"`
 	Source         string            `json:"source,omitempty"`
+	Channels       []string          `json:"channels,omitempty"`
 	IdempotencyKey string            `json:"idempotency_key,omitempty"`
 	OrderingKey    string            `json:"ordering_key,omitempty"`
 	Priority       webhook.Priority  `json:"priority,omitempty"`
@@ -82,7 +83,7 @@ func (x *export) event(id string) error {
 	}
 	if err == nil {
 		err = x.out.Encode(exportedEvent{
-			Kind: "event", ID: ev.ID, Type: ev.Type, Timestamp: ev.Timestamp.UTC(), Subject: ev.Subject, Source: ev.Source,
+			Kind: "event", ID: ev.ID, Type: ev.Type, Timestamp: ev.Timestamp.UTC(), Subject: ev.Subject, Source: ev.Source, Channels: ev.Channels,
 			IdempotencyKey: ev.IdempotencyKey, OrderingKey: ev.OrderingKey, Priority: ev.Priority, DeliverAt: ev.DeliverAt,
 			Metadata: ev.Metadata, Data: ev.Data,
 		})

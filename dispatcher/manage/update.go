@@ -122,6 +122,9 @@ func plain(ep webhook.Endpoint) webhook.Endpoint {
 	if len(ep.Sources) == 0 {
 		ep.Sources = nil
 	}
+	if len(ep.Channels) == 0 {
+		ep.Channels = nil
+	}
 	if len(ep.AllowedIPs) == 0 {
 		ep.AllowedIPs = nil
 	}

@@ -11,18 +11,19 @@ import (
 // eventAttributes is what is kept of an event in one column of JSON: what few
 // events have and no query looks at. Its names are stored; they must not change.
 type eventAttributes struct {
-	OrderingKey string `json:"ordering_key,omitempty"`
-	Priority    string `json:"priority,omitempty"`
-	DeliverAt   int64  `json:"deliver_at,omitempty"` // microseconds since 1970
+	OrderingKey string   `json:"ordering_key,omitempty"`
+	Channels    []string `json:"channels,omitempty"`
+	Priority    string   `json:"priority,omitempty"`
+	DeliverAt   int64    `json:"deliver_at,omitempty"` // microseconds since 1970
 }
 
 // EventAttributes encodes what few events have, or returns "" if this one has
 // none of it.
 func EventAttributes(ev *webhook.Event) (string, error) {
-	if ev.OrderingKey == "" && ev.Priority == "" && ev.DeliverAt.IsZero() {
+	if ev.OrderingKey == "" && len(ev.Channels) == 0 && ev.Priority == "" && ev.DeliverAt.IsZero() {
 		return "", nil
 	}
-	a := eventAttributes{OrderingKey: ev.OrderingKey, Priority: string(ev.Priority)}
+	a := eventAttributes{OrderingKey: ev.OrderingKey, Channels: ev.Channels, Priority: string(ev.Priority)}
 	if !ev.DeliverAt.IsZero() {
 		a.DeliverAt = ev.DeliverAt.UnixMicro()
 	}
@@ -39,7 +40,7 @@ func SetEventAttributes(text string, ev *webhook.Event) error {
 	if err := json.Unmarshal([]byte(text), &a); err != nil {
 		return err
 	}
-	ev.OrderingKey, ev.Priority = a.OrderingKey, webhook.Priority(a.Priority)
+	ev.OrderingKey, ev.Channels, ev.Priority = a.OrderingKey, a.Channels, webhook.Priority(a.Priority)
 	if a.DeliverAt != 0 {
 		ev.DeliverAt = time.UnixMicro(a.DeliverAt).UTC()
 	}

@@ -26,6 +26,7 @@ type endpointConfig struct {
 	PauseCause       string            `json:"pause_cause,omitempty"`
 	StatusReason     string            `json:"status_reason,omitempty"`
 	Sources          []string          `json:"sources,omitempty"`
+	Channels         []string          `json:"channels,omitempty"`
 	Method           string            `json:"method,omitempty"`
 	Rate             float64           `json:"rate,omitempty"`
 	Burst            int               `json:"burst,omitempty"`
@@ -59,7 +60,7 @@ func encodeConfig(ep *webhook.Endpoint) (string, error) {
 		Timeout: ep.Timeout, MaxInFlight: ep.MaxInFlight, AutoPauseAfter: ep.AutoPauseAfter,
 		Signature: ep.Signature.String(), EncryptionJWK: ep.Encryption.JWK, DiscardResponses: ep.DiscardResponses, Metadata: ep.Metadata,
 		Status: string(ep.Status), PauseCause: string(ep.PauseCause), StatusReason: ep.StatusReason,
-		Sources: ep.Sources, Method: ep.Method, Rate: ep.RateLimit.PerSecond, Burst: ep.RateLimit.Burst,
+		Sources: ep.Sources, Channels: ep.Channels, Method: ep.Method, Rate: ep.RateLimit.PerSecond, Burst: ep.RateLimit.Burst,
 		BatchMax: ep.Batch.MaxEvents, BatchWait: ep.Batch.MaxWait,
 		Ordered: ep.Order.Enabled, OrderFailure: string(ep.Order.OnFailure),
 		Priority: string(ep.Priority), OnPaused: string(ep.OnPaused), SuccessStatuses: ep.SuccessStatuses,
@@ -86,7 +87,7 @@ func decodeConfig(text string, ep *webhook.Endpoint) error {
 	ep.Encryption.JWK = c.EncryptionJWK
 	ep.Status, ep.PauseCause = webhook.EndpointStatus(c.Status), webhook.PauseCause(c.PauseCause)
 	ep.StatusReason = c.StatusReason
-	ep.Sources, ep.Method = c.Sources, c.Method
+	ep.Sources, ep.Channels, ep.Method = c.Sources, c.Channels, c.Method
 	ep.RateLimit = webhook.RateLimit{PerSecond: c.Rate, Burst: c.Burst}
 	ep.Batch = webhook.Batch{MaxEvents: c.BatchMax, MaxWait: c.BatchWait}
 	ep.Order = webhook.Order{Enabled: c.Ordered, OnFailure: webhook.OnOrderFailure(c.OrderFailure)}

@@ -309,7 +309,7 @@ func publishIsDurable(w *world) {
 func publishKeepsAttributes(w *world) {
 	ep := w.endpoint(acme)
 	p := w.publication(acme, ep.ID)
-	p.Event.Source, p.Event.OrderingKey = "billing", "customer 1"
+	p.Event.Source, p.Event.OrderingKey, p.Event.Channels = "billing", "customer 1", []string{"project 1", "all"}
 	p.Event.Priority, p.Event.DeliverAt = webhook.PriorityLow, w.now.Add(time.Hour)
 	d := &p.Deliveries[0]
 	d.Priority, d.Ordered, d.Key, d.Due = webhook.PriorityHigh, true, "", p.Event.DeliverAt
