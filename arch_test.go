@@ -35,7 +35,7 @@ var rules = map[string]rule{
 	"signer":     {},
 	"signer/jwe": {local: []string{"signer", "signer/redact"}, modules: []string{"github.com/go-jose/go-jose/v4"}},
 
-	"webhook":         {local: []string{"signer", "signer/redact"}, modules: []string{"github.com/cenkalti/backoff/v4", "github.com/oklog/ulid/v2"}},
+	"webhook":         {local: []string{"signer", "signer/redact", "webhook/pointer"}, modules: []string{"github.com/cenkalti/backoff/v4", "github.com/oklog/ulid/v2"}},
 	"webhook/pointer": {},
 	"webhook/schema":  {local: []string{"webhook"}, modules: []string{"github.com/santhosh-tekuri/jsonschema/v6"}},
 	"webhook/celexpr": {local: []string{"webhook"}, modules: []string{"cel.dev/cel-go"}},
