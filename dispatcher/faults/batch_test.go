@@ -88,12 +88,15 @@ func (b *batchReceiver) events() int {
 // that is sent again has the events that it had before, and each event is recorded
 // once.
 func TestFaultBatches(t *testing.T) {
+	beside(t, none)
 	t.Run("sqlite", func(t *testing.T) {
+		beside(t, heavy)
 		b := newBatches(t, childConfig{Path: t.TempDir() + "/webhooks.db", Slots: 64})
 		b.run()
 		b.report()
 	})
 	t.Run("postgres", func(t *testing.T) {
+		beside(t, heavy)
 		server := postgrestest.Shared(t)
 		schema := server.Schema(t)
 		if err := postgres.Migrate(t.Context(), server.Pool(t), postgres.Config{Schema: schema}); err != nil {
@@ -105,6 +108,7 @@ func TestFaultBatches(t *testing.T) {
 		b.report()
 	})
 	t.Run("a store that binds nothing is found", func(t *testing.T) {
+		beside(t, heavy)
 		b := newBatches(t, childConfig{Path: t.TempDir() + "/webhooks.db", Slots: 64, Sabotage: looseBatches})
 		b.run()
 		if len(b.receiver.findings) == 0 {

@@ -41,6 +41,7 @@ type child struct {
 	host   *hostHandle // nil unless cfg.Host is set
 	pool   *pgxpool.Pool
 	closes []func() error
+	stalls *stalls // nil unless cfg.WatchStalls is set
 	cancel context.CancelFunc
 	done   chan error // what Run returned
 	orders sync.WaitGroup
@@ -114,6 +115,10 @@ func (c *child) open() error {
 		DrainTimeout:  5 * time.Second,
 	}); err != nil {
 		return err
+	}
+	if c.cfg.WatchStalls {
+		c.stalls = watchStalls()
+		c.closes = append(c.closes, func() error { c.stalls.stop(); return nil })
 	}
 	ctx, c.cancel = context.WithCancel(ctx)
 	c.done = make(chan error, 1)
@@ -223,6 +228,8 @@ func (c *child) obey(o order) answer {
 		a.N = c.store.stale.Load()
 	case doClaims:
 		a.N = c.store.claimTimes().Microseconds()
+	case doStalls:
+		a.N = c.stalls.worst().Microseconds()
 	case doMemory:
 		a.N, err = peakMemory()
 	case doLimit:

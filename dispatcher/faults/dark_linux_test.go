@@ -11,11 +11,10 @@ import (
 // TestFaultDarkUnheard is TestFaultDark with endpoints that do not even take a
 // connection: their queue of those is full, and the system drops the rest.
 func TestFaultDarkUnheard(t *testing.T) {
+	beside(t, heavy)
 	dark, perSecond, lasting, backlog := 20, 100, 5*time.Second, 2000
 	if long {
 		dark, perSecond, lasting, backlog = 50, 300, 2*time.Minute, 100_000
-	} else {
-		t.Parallel()
 	}
 	if *darkFor > 0 {
 		lasting = *darkFor

@@ -9,11 +9,10 @@ import (
 // fifty accept connections and never answer, with a backlog behind those. The
 // others must not notice.
 func TestFaultDark(t *testing.T) {
+	beside(t, none)
 	for _, database := range []string{"SQLite", "PostgreSQL"} {
 		t.Run(database, func(t *testing.T) {
-			if !long { // each is alone on the machine
-				t.Parallel()
-			}
+			beside(t, heavy)
 			testDark(t, database)
 		})
 	}

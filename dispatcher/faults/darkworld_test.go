@@ -279,7 +279,8 @@ func (f darkFigures) String() string {
 }
 
 // run publishes so many events a second, to all endpoints in turn, and measures.
-// From known on the dark ones are known to be, and what they hold counts.
+// From known on the dark ones are known to be, and what they hold counts. What the
+// machine held up counts neither as theirs nor as late.
 func (w *darkWorld) run(perSecond int, lasting, known time.Duration) darkFigures {
 	w.t.Helper()
 	p := start(w.t, w.cfg)
@@ -287,7 +288,8 @@ func (w *darkWorld) run(perSecond int, lasting, known time.Duration) darkFigures
 	ctx, cancel := context.WithCancel(w.t.Context())
 	var held, peak int64
 	var watching sync.WaitGroup
-	watching.Go(func() { held, peak = w.watch(ctx, began.Add(known)) })
+	stalled := stallsIn(w.t)
+	watching.Go(func() { held, peak = w.watch(ctx, func() bool { return time.Since(began) > known+stalled.sum() }) })
 	f := darkFigures{dark: w.dark}
 	f.published = w.publish(p, perSecond, began.Add(lasting))
 	end := time.Now()
@@ -295,7 +297,7 @@ func (w *darkWorld) run(perSecond int, lasting, known time.Duration) darkFigures
 	cancel()
 	watching.Wait()
 	f.held, f.peak = held, peak
-	f.rate, f.p99, f.late = w.healthy(f.published, end.Sub(began), end)
+	f.rate, f.p99, f.late = w.healthy(f.published, end.Sub(began), end.Add(stalled.worst()))
 	f.claims = time.Duration(p.must(order{Do: doClaims}).N) * time.Microsecond
 	f.memory = p.must(order{Do: doMemory}).N
 	p.kill() // what is due at dark endpoints would keep it
@@ -375,10 +377,10 @@ func (w *darkWorld) healthy(published int, in time.Duration, until time.Time) (r
 	return float64(inTime) / in.Seconds() / float64(darkEndpoints-w.dark), quantile(took, 0.99), late
 }
 
-// watch returns the most slots that dark endpoints held after a time, for three
+// watch returns the most slots that dark endpoints held once they were known, for three
 // samples of 100 ms at least, since a receiver hears of an end a moment late; and
 // the most that they ever held.
-func (w *darkWorld) watch(ctx context.Context, from time.Time) (most, peak int64) {
+func (w *darkWorld) watch(ctx context.Context, known func() bool) (most, peak int64) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	var last []int64
@@ -390,7 +392,7 @@ func (w *darkWorld) watch(ctx context.Context, from time.Time) (most, peak int64
 		}
 		open := w.inHand.Load()
 		peak = max(peak, open)
-		if time.Now().Before(from) {
+		if !known() {
 			continue
 		}
 		if last = append(last, open); len(last) > 3 {

@@ -27,8 +27,9 @@
 // what each did to attempts, and what is left of them in this process.
 //
 // The first line of a run says the seed, which replays the choice of faults, and
-// the last one its figures. Each test has a short version that always runs;
-// POSTRIDER_FAULTS=long (see "make faults") runs the long one. A harness that
+// the last one its figures. Each test has a short version that always runs, beside
+// others (machine_test.go), with children that do without the race detector
+// (build_test.go); POSTRIDER_FAULTS=long (see "make faults") runs the long one. A harness that
 // cannot find anything proves nothing, so stores that lie (sabotage) must be
 // found out.
 package faults

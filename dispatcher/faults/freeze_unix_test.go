@@ -25,7 +25,7 @@ func crawling(*rand.Rand) (time.Duration, int) {
 
 // TestFaultFreeze stops a dispatcher for twice its lease, and lets it go on.
 func TestFaultFreeze(t *testing.T) {
-	t.Parallel()
+	take(t, light)
 	rounds := 1
 	if long {
 		rounds = 40
@@ -52,7 +52,7 @@ func TestFaultFreeze(t *testing.T) {
 // TestFaultFreezeFindsBrokenFence lets the frozen child write what it has no
 // right to.
 func TestFaultFreezeFindsBrokenFence(t *testing.T) {
-	t.Parallel()
+	take(t, light)
 	r := newFreezeRun(t, 1, noFence)
 	r.freeze()
 	r.join(r.survivor)

@@ -15,6 +15,7 @@ import (
 // the last write of a publish's commit to the log and the acknowledgement, the
 // log must have been brought to the disk.
 func TestFaultSyncBeforeAcknowledgement(t *testing.T) {
+	beside(t, light)
 	for _, tt := range []struct {
 		name string
 		cfg  childConfig

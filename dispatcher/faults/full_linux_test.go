@@ -15,6 +15,7 @@ import (
 // TestFaultDiskFull takes the room away under a child that publishes, and gives
 // it back.
 func TestFaultDiskFull(t *testing.T) {
+	beside(t, light)
 	t.Run("file size limit", func(t *testing.T) {
 		w := newWorld(t, seedOf(t), good, flaky)
 		p := start(t, childConfig{Path: w.path, Slots: slots, Life: w.ledger.begin()})

@@ -22,8 +22,8 @@ const namespaceVariable = "POSTRIDER_FAULTS_NAMESPACE"
 
 // TestFaultDiskFullPostgres takes the room away under a server, and gives it back.
 func TestFaultDiskFullPostgres(t *testing.T) {
-	t.Parallel()
 	if os.Getenv(namespaceVariable) == "" {
+		take(t, light)
 		inNamespace(t)
 		return
 	}
@@ -66,7 +66,7 @@ func inNamespace(t *testing.T) {
 		t.Skip("needs a PostgreSQL server, which -short does without")
 	}
 	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", fmt.Sprintf("-fault.seed=%d", seedOf(t)))
-	cmd.Env = append(os.Environ(), namespaceVariable+"=1", "GORACE=atexit_sleep_ms=0")
+	cmd.Env = append(os.Environ(), namespaceVariable+"=1", programVariable+"="+program(t), "GORACE=atexit_sleep_ms=0")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.CombinedOutput()
 	if errors.Is(err, os.ErrPermission) {

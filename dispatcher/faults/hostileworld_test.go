@@ -41,6 +41,7 @@ type hostileWorld struct {
 	t       *testing.T
 	d       *dispatcher.Dispatcher
 	manage  *manage.Manager
+	stalls  *stalls
 	http    *transport.HTTP
 	modes   []hostileMode
 	expired tls.Certificate
@@ -65,6 +66,8 @@ type hostileWorld struct {
 func newHostileWorld(t *testing.T, modes []hostileMode) *hostileWorld {
 	t.Helper()
 	w := &hostileWorld{t: t, modes: modes, byURL: map[string]*mistreated{}, called: map[int]time.Time{}, arrived: map[int]time.Time{}, conns: map[net.Conn]bool{}}
+	w.stalls = watchStalls()
+	w.closers = append(w.closers, w.stalls.stop)
 	roots := x509.NewCertPool()
 	w.valid = w.certificate(roots, time.Hour)
 	w.expired = w.certificate(roots, -time.Minute)
@@ -114,11 +117,11 @@ func (w *hostileWorld) create(url string) {
 	w.endpoints = append(w.endpoints, ep)
 }
 
-// send measures what the transport takes.
+// send measures what the transport takes. What the machine held up is not late.
 func (w *hostileWorld) send(ctx context.Context, req *transport.Request) (*transport.Response, error) {
 	start := time.Now()
 	resp, err := w.http.Send(ctx, req)
-	w.byURL[req.URL].add(time.Since(start), hostileTimeout+time.Second)
+	w.byURL[req.URL].add(time.Since(start), hostileTimeout+time.Second+w.stalls.worst())
 	return resp, err
 }
 

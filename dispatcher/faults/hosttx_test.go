@@ -17,6 +17,7 @@ import (
 // go (PRAGMA max_page_count is a matter of the connection). The host commits
 // only what it was told is published.
 func TestFaultFullHostTransaction(t *testing.T) {
+	beside(t, light)
 	w := newWorld(t, 1, good)
 	db, err := sql.Open("sqlite", sqlite.DSN(w.path))
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 // TestFaultKillSQLite kills the process that publishes and delivers, again and
 // again, on one file.
 func TestFaultKillSQLite(t *testing.T) {
+	beside(t, heavy)
 	rounds, latest := 6, 700*time.Millisecond
 	if long {
 		rounds, latest = 200, 1500*time.Millisecond
@@ -58,6 +59,7 @@ func TestFaultKillSQLite(t *testing.T) {
 
 // TestFaultHarnessFindsLies gives the harness stores that break a promise.
 func TestFaultHarnessFindsLies(t *testing.T) {
+	beside(t, light)
 	for _, tt := range []struct {
 		lie  sabotage
 		want string // how a finding begins

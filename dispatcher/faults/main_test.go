@@ -2,6 +2,7 @@ package faults_test
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"testing"
 
@@ -25,6 +26,10 @@ var long = os.Getenv("POSTRIDER_FAULTS") == "long"
 func TestMain(m *testing.M) {
 	if config := os.Getenv(childVariable); config != "" {
 		os.Exit(runChild(config))
+	}
+	if err := makeRoom(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
 	}
 	// A toxic that has something in hand when its connection ends waits for ever.
 	goleak.VerifyTestMain(withServers{m}, goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"),

@@ -26,6 +26,7 @@ func orderedEvents() int {
 // TestFaultOrderSQLite kills the process that delivers in order, until so many
 // events were acknowledged.
 func TestFaultOrderSQLite(t *testing.T) {
+	beside(t, heavy)
 	latest := 700 * time.Millisecond
 	if long {
 		latest = 4 * time.Second
@@ -44,10 +45,13 @@ func TestFaultOrderSQLite(t *testing.T) {
 // TestFaultOrderPostgres kills the child that owns an ordered endpoint, or another
 // one, while two others live and take over.
 func TestFaultOrderPostgres(t *testing.T) {
-	t.Parallel()
+	take(t, heavy)
 	f := newFleet(t, postgrestest.Shared(t), seedOf(t), shaky, slow)
 	f.keepOrder(f.open())
 	f.common.Slots = orderSlots
+	if !long { // 2000 in the four seconds that four kills take
+		f.load.pace = 30 * time.Millisecond
+	}
 	f.enlist(3)
 	stop := f.publish()
 	began := time.Now()
@@ -76,6 +80,7 @@ func TestFaultOrderPostgres(t *testing.T) {
 
 // TestFaultOrderHarnessFindsLies gives the harness a store that forgets order.
 func TestFaultOrderHarnessFindsLies(t *testing.T) {
+	beside(t, light)
 	w := newWorld(t, seedOf(t), shaky, slow)
 	w.keepOrderSQLite()
 	w.kill(childConfig{Path: w.path, Slots: orderSlots, Sabotage: noOrder}, time.Second)

@@ -11,7 +11,7 @@ import (
 
 // TestFaultKillServer kills the whole server under load, and starts it again.
 func TestFaultKillServer(t *testing.T) {
-	t.Parallel()
+	take(t, light)
 	rounds, longest := 2, 500*time.Millisecond
 	if long {
 		rounds, longest = 60, 3*time.Second
@@ -119,7 +119,7 @@ func (o *outages) judge(t *testing.T) {
 // TestFaultTerminateSessions ends a session of the server at random, again and
 // again.
 func TestFaultTerminateSessions(t *testing.T) {
-	t.Parallel()
+	take(t, light)
 	lasting := 2 * time.Second
 	if long {
 		lasting = 2 * time.Minute

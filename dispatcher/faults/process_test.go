@@ -52,7 +52,7 @@ func tryStart(t *testing.T, cfg childConfig, adjust func(*exec.Cmd), wrap ...str
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := append(wrap, os.Args[0])
+	args := append(wrap, program(t))
 	p := &process{
 		t: t, cfg: cfg, cmd: exec.Command(args[0], args[1:]...),
 		ended: make(chan struct{}), waiting: map[int]chan answer{},

@@ -32,6 +32,8 @@ type childConfig struct {
 	RedeliverRate int `json:"redeliver_rate,omitempty"`
 	// Idle leaves deliveries alone: the child only publishes.
 	Idle bool `json:"idle,omitempty"`
+	// WatchStalls measures how long the machine keeps the child waiting.
+	WatchStalls bool `json:"watch_stalls,omitempty"`
 	// Sabotage makes the store break a promise.
 	Sabotage sabotage `json:"sabotage,omitempty"`
 	// Failpoint is where the child kills itself, if anywhere.
@@ -55,6 +57,7 @@ const (
 	doClose   = "close"   // drain and close the store, and live on
 	doStale   = "stale"   // how many outcomes were refused
 	doClaims  = "claims"  // the 99th percentile of the calls that claim, in microseconds
+	doStalls  = "stalls"  // the longest time that the machine kept it waiting, in microseconds
 	doMemory  = "memory"  // the most memory that was resident, in bytes; 0 if nobody says
 )
 

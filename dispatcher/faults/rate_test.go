@@ -1,6 +1,7 @@
 package faults_test
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -15,16 +16,17 @@ import (
 
 // TestFaultRateLimit has three processes publish and deliver to one endpoint that
 // takes 50 a second. Attempts are counted by when they began, since a machine that is
-// busy may let several arrive together; the long version also counts arrivals.
+// busy may let several arrive together; the long version also counts arrivals. Processes
+// that do not share their limit are found out in the first second, so a few will do.
 func TestFaultRateLimit(t *testing.T) {
-	t.Parallel()
+	take(t, nearlyAlone)
 	const limit, most, least = 50, 55, 47
-	lasting := 8 * time.Second
+	lasting := 5 * time.Second
 	if long {
 		lasting = time.Minute
 	}
 	f := newFleet(t, postgrestest.Shared(t), seedOf(t), good)
-	f.common.Lease = 10 * time.Second
+	f.common.Lease, f.common.WatchStalls = 10*time.Second, true
 	f.limit(webhook.RateLimit{PerSecond: limit})
 	members := f.enlist(3)
 	began := time.Now()
@@ -34,22 +36,23 @@ func TestFaultRateLimit(t *testing.T) {
 	}
 	publishers.Wait()
 	time.Sleep(time.Until(began.Add(lasting + 2*time.Second)))
+	stalled := longestStall(members)
 	a := f.finish(members[0])
 	a.report(t)
 
 	begun := f.attempts()
 	first := begun[0]
 	for s, n := range inSeconds(begun, first) {
-		if n > most {
-			t.Errorf("second %d: %d attempts; want at most %d", s, n, most)
+		if n > most+heap(limit, stalled) {
+			t.Errorf("second %d: %d attempts; want at most %d, and %d more for what a stall of %v held up", s, n, most, heap(limit, stalled), stalled)
 		}
 	}
 	until := first.Add(lasting)
 	n := len(begun[:firstAfter(begun, until)])
 	rate := float64(n) / lasting.Seconds()
 	arrivals := f.arrivals()
-	t.Logf("3 processes, %v: %.1f/s, most in a second %d begun and %d arrived; shares %.2f",
-		lasting, rate, slices.Max(inSeconds(begun, first)), slices.Max(inSeconds(arrivals, arrivals[0])), f.shares(members, time.Time{}))
+	t.Logf("3 processes, %v: %.1f/s, most in a second %d begun and %d arrived, no process stalled for more than %v; shares %.2f",
+		lasting, rate, slices.Max(inSeconds(begun, first)), slices.Max(inSeconds(arrivals, arrivals[0])), stalled, f.shares(members, time.Time{}))
 	if !long {
 		return
 	}
@@ -61,6 +64,20 @@ func TestFaultRateLimit(t *testing.T) {
 			t.Errorf("second %d: %d arrivals; want at most %d", s, n, most)
 		}
 	}
+}
+
+// longestStall returns the longest time that a machine kept a child waiting.
+func longestStall(members []*process) (longest time.Duration) {
+	for _, p := range members {
+		longest = max(longest, time.Duration(p.must(order{Do: doStalls}).N)*time.Microsecond)
+	}
+	return longest
+}
+
+// heap returns how many starts at a rate a process may make up for at once after the
+// machine held it up: each has taken its slot by then, and is noted when it runs.
+func heap(perSecond int, stalled time.Duration) int {
+	return int(math.Ceil(float64(perSecond) * stalled.Seconds()))
 }
 
 // limit gives the first endpoint a rate limit.

@@ -23,6 +23,7 @@ import (
 // it is half way through, and at the worst moments. Another one goes on, and each is
 // redelivered once.
 func TestFaultRedelivery(t *testing.T) {
+	beside(t, none)
 	n, rate := 2000, 1000
 	if long {
 		n, rate = 100_000, 20_000
@@ -33,18 +34,19 @@ func TestFaultRedelivery(t *testing.T) {
 		"after a step":  {Call: "advance job", After: true, Nth: 7},
 	} {
 		t.Run(name, func(t *testing.T) {
+			beside(t, none)
 			n := n
 			if at != nil {
 				n = min(n, 1500)
 			}
 			t.Run("SQLite", func(t *testing.T) {
-				t.Parallel()
+				take(t, light)
 				r := newRedelivered(t, n)
 				r.overSQLite(childConfig{Slots: slots, RedeliverRate: rate, Failpoint: at})
 				r.report()
 			})
 			t.Run("PostgreSQL", func(t *testing.T) {
-				t.Parallel()
+				take(t, light)
 				r := newRedelivered(t, n)
 				r.overPostgres(childConfig{Slots: slots, Lease: 2 * time.Second, RedeliverRate: rate, Failpoint: at})
 				r.report()
@@ -56,6 +58,7 @@ func TestFaultRedelivery(t *testing.T) {
 // TestFaultRedeliveryFindsLies gives it a store that redelivers and counts apart. A kill
 // may hit between two steps, where that does no harm.
 func TestFaultRedeliveryFindsLies(t *testing.T) {
+	beside(t, light)
 	for range 3 {
 		r := newRedelivered(t, 1500)
 		r.linger = betweenSteps

@@ -10,7 +10,7 @@ import (
 // TestFaultFourProcesses has four children publish and deliver side by side,
 // without a fault: nothing is sent twice and nothing is lost.
 func TestFaultFourProcesses(t *testing.T) {
-	t.Parallel()
+	take(t, light)
 	lasting := 2 * time.Second
 	if long {
 		lasting = time.Minute
@@ -34,7 +34,7 @@ func TestFaultFourProcesses(t *testing.T) {
 // do, and then to four. The short version does not judge the shares: who polls
 // just after another finds next to nothing, and both keep their pace for seconds.
 func TestFaultFairShare(t *testing.T) {
-	t.Parallel()
+	take(t, light)
 	lasting := 2 * time.Second
 	if long {
 		lasting = 30 * time.Second

@@ -12,7 +12,7 @@ import (
 // TestFaultKillPostgres kills one of three children every second, and starts it
 // again, while a fourth lives.
 func TestFaultKillPostgres(t *testing.T) {
-	t.Parallel()
+	take(t, light)
 	kills := 3
 	if long {
 		kills = 60
