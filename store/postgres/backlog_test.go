@@ -18,6 +18,9 @@ type backlog struct {
 	// due are the endpoints that makeDue gives work to: their first number, how
 	// many they are, and how many deliveries wait at each.
 	due struct{ first, n, each int }
+	// watched is an endpoint with rows of the audit log, attacked one with an incident
+	// that may go on.
+	watched, attacked string
 }
 
 // backlogSize says how large it is.
@@ -70,6 +73,8 @@ func (b *backlog) fill(t *testing.T, s backlogSize) {
 	t.Helper()
 	b.insert(t, s.parked, history)
 	b.insert(t, s.parked/10+1, keys)
+	b.watched = fmt.Sprint("ep_", b.insert(t, s.parked/10, audited)%100)
+	b.attacked = fmt.Sprint("ep_", (b.insert(t, s.parked/10, incidents)+s.parked/10-1)%100)
 	b.d.exec(t, `
 		INSERT INTO :s.lanes (tenant, endpoint, next_at, revision)
 		VALUES ('dead', 'ep_dead', `+laterText+`, 0)
@@ -218,6 +223,20 @@ const history = `
 	SELECT 'dead', 'dlv_' || id, 'evt_' || id, 'ep_' || i % 100,
 		CASE i % 100 WHEN 7 THEN 'failed' ELSE 'delivered' END, 1, 1, at, at
 	FROM n`
+
+// audited adds changes of 100 endpoints.
+const audited = `
+	INSERT INTO :s.audit (tenant, id, at, action, actor, resource)
+	SELECT 'dead', 'aud_' || :s.ulid(i), :s.made_us(i), 'endpoint.updated', 'ada', 'ep_' || i % 100
+	FROM generate_series(:from, :to) i`
+
+// incidents adds incidents of 100 endpoints whose windows have ended, but for the last
+// of each.
+const incidents = `
+	INSERT INTO :s.incidents (tenant, id, kind, subject, since, last_at, ends_at, count, threshold)
+	SELECT 'dead', 'inc_' || :s.ulid(i), 'blocked_address', 'ep_' || i % 100, :s.made_us(i), :s.made_us(i),
+		CASE WHEN i > :to - 100 THEN ` + laterText + ` ELSE :s.made_us(i) END, 10, 1
+	FROM generate_series(:from, :to) i`
 
 // keys adds idempotency keys.
 const keys = `

@@ -443,16 +443,9 @@ func (w *life) reads() []step {
 			_, err := p.Stats(w.ctx, w.ep.name, store.StatScope{}, time.Now().Add(-time.Hour), time.Now())
 			return err
 		}},
-		{"ListAudit", 10, func(p *process) error {
-			_, err := p.ListAudit(w.ctx, "dead", store.AuditFilter{Action: "a", Actor: "b"}, store.Page{Limit: 10})
-			return err
-		}},
-		{"ListAudit of a resource", 10, func(p *process) error {
-			_, err := p.ListAudit(w.ctx, "dead", store.AuditFilter{Resource: "ep_1", From: time.Now(), To: time.Now()}, store.Page{Limit: 10})
-			return err
-		}},
 		{"Setting", 1, func(p *process) error { _, err := p.Setting(w.ctx, "name", []byte("value")); return err }},
 	}
+	steps = append(steps, w.watched()...)
 	list := func(name string, f store.DeliveryFilter) {
 		steps = append(steps, step{"list " + name, 20, func(p *process) error {
 			_, err := p.ListDeliveries(w.ctx, "dead", f, store.Page{Limit: 10})

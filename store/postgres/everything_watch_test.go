@@ -1,0 +1,59 @@
+package postgres_test
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
+)
+
+// watched read the audit log and the incidents of a tenant that has many of both, and
+// count incidents of its.
+func (w *life) watched() []step {
+	page, hour := store.Page{Limit: 10}, time.Hour
+	audit := func(f store.AuditFilter, some bool) func(*process) error {
+		return func(p *process) error {
+			found, err := p.ListAudit(w.ctx, "dead", f, page)
+			return cmp.Or(err, wantSome(found, some))
+		}
+	}
+	listed := func(f store.IncidentFilter, some bool) func(*process) error {
+		return func(p *process) error {
+			found, err := p.ListIncidents(w.ctx, "dead", f, page)
+			return cmp.Or(err, wantSome(found, some))
+		}
+	}
+	count := func(subject string, before int64) func(*process) error {
+		return func(p *process) error {
+			found, err := p.CountIncidents(w.ctx, time.Now(), []store.IncidentCount{{
+				ID: webhook.NewID(webhook.PrefixIncident), Tenant: "dead", Kind: webhook.IncidentBlockedAddress, Subject: subject, Count: 1,
+				Rule: webhook.IncidentRule{Threshold: 1, Window: hour},
+			}})
+			if err == nil && len(found) == 1 && found[0].Count > before {
+				return nil
+			}
+			return cmp.Or(err, fmt.Errorf("incidents = %+v; want one that was counted more often than %d times", found, before))
+		}
+	}
+	late := time.Now().Add(hour)
+	return []step{
+		{"ListAudit", 10, audit(store.AuditFilter{}, true)},
+		{"ListAudit of an action", 10, audit(store.AuditFilter{Action: webhook.ActionEndpointUpdated, Actor: "ada"}, true)},
+		{"ListAudit of a resource", 10, audit(store.AuditFilter{Resource: w.b.watched}, true)},
+		{"ListAudit of nobody", 1, audit(store.AuditFilter{Resource: "ep_none"}, false)},
+		{"ListAudit of a time", 1, audit(store.AuditFilter{From: late, To: late.Add(hour)}, false)},
+		{"ListIncidents", 10, listed(store.IncidentFilter{}, true)},
+		{"ListIncidents of a time", 1, listed(store.IncidentFilter{From: late, To: late.Add(hour)}, false)},
+		{"CountIncidents, one more", 1, count(w.b.attacked, 1)},
+		{"CountIncidents, the first", 1, count("ep_"+webhook.NewID(webhook.PrefixEndpoint), 0)},
+	}
+}
+
+func wantSome[T any](list []T, some bool) error {
+	if len(list) > 0 != some {
+		return fmt.Errorf("%d found; want some: %v", len(list), some)
+	}
+	return nil
+}
