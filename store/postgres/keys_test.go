@@ -23,6 +23,7 @@ func TestKeys(t *testing.T) {
 		"waited for":             keyIsWaitedFor,
 		"in any order":           keysInAnyOrder,
 		"taken at once":          keysTakenAtOnce,
+		"erased in order":        erasedInOrder,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -168,4 +169,35 @@ func keysTakenAtOnce(t *testing.T, d *database) {
 	if n := d.count(t, `SELECT count(*) FROM :s.events WHERE tenant = $1`, w.name); n != rounds*keys || once != n {
 		t.Errorf("%d events of %d keys, %d reported as stored; want each key stored once", n, rounds*keys, once)
 	}
+}
+
+// erasedInOrder erases events whose keys were stored the other way round, while somebody
+// has the first of the keys: the second must not be taken before it.
+func erasedInOrder(t *testing.T, d *database) {
+	p := d.open(t, nil)
+	w := newTenant(t, p)
+	for _, key := range []string{"k 2", "k 1", "k 3"} {
+		pub := w.keyed(key)
+		pub.Event.Subject = "user/1"
+		wantOutcomes(t, "Publish", publish(t, p, pub), store.PublishStored)
+	}
+	other := d.open(t, nil).begin(t, pgx.TxOptions{})
+	_, err := other.Exec(t.Context(), d.sql(`SELECT FROM :s.idempotency WHERE tenant = $1 AND key = 'k 1' FOR UPDATE`), w.name)
+	must(t, err, "lock the first key")
+	erased := background(t, func() error {
+		done, err := p.EraseSubject(t.Context(), time.Now(), w.name, "user/1", 10)
+		if err == nil && done.IdempotencyKeys != 3 {
+			err = fmt.Errorf("%+v", done)
+		}
+		return err
+	})
+	blocked(t, d, p)
+	for _, key := range []string{"k 2", "k 3"} {
+		if _, err := other.Exec(t.Context(), d.sql(`SELECT FROM :s.idempotency WHERE tenant = $1 AND key = $2 FOR UPDATE NOWAIT`), w.name, key); err != nil {
+			t.Errorf("while EraseSubject waits for \"k 1\", %q is locked (%v); want keys taken in their order, as Publish does", key, err)
+			break
+		}
+	}
+	must(t, other.Rollback(t.Context()), "Rollback")
+	must(t, erased(), "EraseSubject of three events")
 }

@@ -154,11 +154,7 @@ func (e *erasure) rows() []step {
 		return err
 	}}
 	return []step{
-		{`DELETE FROM postrider.idempotency
-		WHERE tenant = $1
-		AND key = ANY($2::text[])
-		AND event = ANY($3::text[])
-		RETURNING event`, []any{e.tenant, e.keys, e.ids}, tally(&e.done.IdempotencyKeys)},
+		{eraseKeys, []any{e.tenant, e.keys, e.ids}, tally(&e.done.IdempotencyKeys)},
 		pending,
 		{`DELETE FROM postrider.deliveries
 		WHERE tenant = $1
@@ -169,6 +165,22 @@ func (e *erasure) rows() []step {
 		pending,
 	}
 }
+
+// eraseKeys takes the keys in the order in which everybody takes them, whatever the
+// plan: a publish that takes two of them the other way round would be a deadlock.
+const eraseKeys = `
+	DELETE FROM postrider.idempotency i
+	USING (
+		SELECT tenant, key
+		FROM postrider.idempotency
+		WHERE tenant = $1
+		AND key = ANY($2::text[])
+		AND event = ANY($3::text[])
+		ORDER BY key
+		FOR UPDATE) x
+	WHERE i.tenant = x.tenant
+	AND i.key = x.key
+	RETURNING i.event`
 
 // erasePending goes once through what the tenant has pending of the time of the
 // events: an index by event would be written to with every delivery. What the others
