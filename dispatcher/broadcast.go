@@ -136,27 +136,30 @@ func (d *Dispatcher) publishBroadcast(ctx context.Context, ev webhook.Event) (bo
 // StartRedelivery stores a job that sends deliveries of a tenant again, which begins
 // at once if this process delivers. It is for those who build on a dispatcher.
 func (d *Dispatcher) StartRedelivery(ctx context.Context, tenant string, r jobs.Redelivery, total int) (store.Job, error) {
-	id, err := d.entropy.ID(webhook.PrefixJob)
-	if err != nil {
-		return store.Job{}, err
-	}
 	spec, err := r.Spec()
 	if err != nil {
 		return store.Job{}, fmt.Errorf("redeliver: %w", err)
 	}
-	at := clock.Now().UTC().Truncate(time.Microsecond)
-	j := store.Job{
-		ID: id, Tenant: tenant, Kind: store.JobRedeliver, Spec: spec, Total: int64(total),
-		State: store.JobRunning, CreatedAt: at, UpdatedAt: at,
+	j := store.Job{Tenant: tenant, Kind: store.JobRedeliver, Spec: spec, Total: int64(total)}
+	return d.startJob(ctx, j, webhook.AuditRecord{Action: webhook.ActionRedeliveryStarted, After: spec})
+}
+
+// startJob stores a new job of a tenant's, with a record that is about it.
+func (d *Dispatcher) startJob(ctx context.Context, j store.Job, record webhook.AuditRecord) (store.Job, error) {
+	var err error
+	if j.ID, err = d.entropy.ID(webhook.PrefixJob); err != nil {
+		return store.Job{}, err
 	}
-	record, err := d.NewAudit(ctx, webhook.AuditRecord{Tenant: tenant, Action: webhook.ActionRedeliveryStarted, Resource: id, After: spec})
-	if err != nil {
+	at := clock.Now().UTC().Truncate(time.Microsecond)
+	j.State, j.CreatedAt, j.UpdatedAt = store.JobRunning, at, at
+	record.Tenant, record.Resource = j.Tenant, j.ID
+	if record, err = d.NewAudit(ctx, record); err != nil {
 		return store.Job{}, err
 	}
 	if err := d.store.CreateJob(ctx, at, j, record); err != nil {
 		return store.Job{}, err
 	}
-	if s, err := d.shardOf(ctx, tenant); err == nil {
+	if s, err := d.shardOf(ctx, j.Tenant); err == nil {
 		s.lookForJobs()
 	}
 	return j, nil

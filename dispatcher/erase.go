@@ -7,127 +7,126 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/dispatcher/clock"
+	"github.com/postrider/postrider/dispatcher/jobs"
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/webhook"
 )
 
 const (
-	// eraseBatch is how many events are erased, or looked at, together.
-	eraseBatch = 1000
-	// eraseGrace is how long Erase waits for deliveries that processes have in
+	// eraseBite is how many events are erased, or looked at, before other jobs have
+	// their turn.
+	eraseBite = 100
+	// eraseGrace is how long an erasure waits for deliveries that processes have in
 	// hand: they hear within 10 seconds that they are canceled, and an attempt ends
 	// within 15 by default. What takes longer, or belongs to a process that is
 	// gone, is erased all the same.
 	eraseGrace = 30 * time.Second
-	eraseLook  = time.Second
 )
 
-// Erase removes everything that is kept of a tenant's events about a subject. First
-// all of its deliveries that have not gone out are canceled, and those that processes
-// have in hand are waited for, at most 30 seconds; an attempt that is still under way
-// then may reach its receiver, but its outcome is not recorded. What is published
-// about the subject while Erase runs may be left; if payloads are sealed, what another
-// process publishes within 10 seconds after it may be unreadable, and is canceled as
-// if its payload had expired. The audit log says that a subject was
-// erased, and not which.
-//
-// It returns how much was removed, also with an error: what is erased is gone, and
-// Erase can be repeated for the rest. Nothing to erase is not an error. Errors are a
-// *webhook.InvalidError for no subject, and the store's.
-func (d *Dispatcher) Erase(ctx context.Context, tenant, subject string) (store.Erased, error) {
-	if subject == "" {
-		return store.Erased{}, webhook.Invalid("subject", webhook.CodeInvalidField, "Must not be empty.")
-	}
-	e := erasure{d: d, tenant: tenant, subject: subject}
-	r, err := d.NewAudit(ctx, webhook.AuditRecord{Tenant: tenant, Action: webhook.ActionSubjectErased, Resource: "subject"})
-	if err == nil {
-		e.audit = []webhook.AuditRecord{r}
-		err = e.cancel(ctx)
-	}
-	if err == nil {
-		err = e.awaitEnds(ctx)
-	}
-	var done store.Erased
-	for more := true; more && err == nil; {
-		var part store.Erased
-		part, err = d.store.EraseSubject(ctx, clock.Now(), tenant, subject, eraseBatch, e.audit...)
-		if done.Add(part); part.Events > 0 {
-			e.audit = nil
-		}
-		more = part.More
-	}
-	if err == nil {
-		done.SubjectKeys, err = d.vault.Forget(ctx, tenant, subject)
-	}
+// StartErasure stores a job that erases all that is kept of a tenant's events about a
+// subject, which begins at once if this process delivers. It is for those who build on
+// a dispatcher.
+func (d *Dispatcher) StartErasure(ctx context.Context, tenant string, e jobs.Erasure) (store.Job, error) {
+	spec, err := e.Spec()
 	if err != nil {
-		return done, fmt.Errorf("erase: %w", err)
+		return store.Job{}, fmt.Errorf("erase: %w", err)
 	}
-	return done, nil
+	return d.startJob(ctx, store.Job{Tenant: tenant, Kind: store.JobErase, Spec: spec}, webhook.AuditRecord{Action: webhook.ActionSubjectErased})
 }
 
-// erasure is a call of Erase.
+// eraser returns what erases a subject, for jobs.
+func (d *Dispatcher) eraser(tenant, subject string) jobs.Eraser {
+	e := &erasure{d: d, tenant: tenant, subject: subject}
+	e.next = e.cancel
+	return e
+}
+
+// erasure erases what is kept about a subject. It can begin anew at any time: what was
+// canceled stays so, and what is gone is not looked at again.
 type erasure struct {
 	d               *Dispatcher
 	tenant, subject string
-	// audit is what the first change is to write.
-	audit []webhook.AuditRecord
-	// leased are the deliveries that processes have in hand.
+	// next is what the next bite does.
+	next func(context.Context) (store.Erased, error)
+	// after is the event that was looked at last to cancel its deliveries.
+	after string
+	// leased are the deliveries that processes have in hand, waited for until a time.
 	leased []string
+	until  time.Time
 }
+
+// Bite implements jobs.Eraser.
+func (e *erasure) Bite(ctx context.Context) (store.Erased, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return e.next(ctx)
+}
+
+// more is the answer of a bite that has erased nothing yet.
+var more = store.Erased{More: true}
 
 // cancel cancels what is pending about the subject. Members of a batch that was sent
 // before go with it, or are erased out of it.
-func (e *erasure) cancel(ctx context.Context) error {
-	for after := ""; ; {
-		page, err := e.d.store.SubjectEvents(ctx, e.tenant, e.subject, store.Page{After: after, Limit: eraseBatch, Oldest: true})
-		if err != nil {
-			return err
-		}
-		for i := range page {
-			if err := e.d.eachPending(ctx, e.tenant, page[i].ID, func(pending []string) error { return e.cancelSome(ctx, pending) }); err != nil {
-				return err
-			}
-		}
-		if len(page) < eraseBatch {
-			return nil
-		}
-		after = page[len(page)-1].ID
+func (e *erasure) cancel(ctx context.Context) (store.Erased, error) {
+	page, err := e.d.store.SubjectEvents(ctx, e.tenant, e.subject, store.Page{After: e.after, Limit: eraseBite, Oldest: true})
+	if err != nil {
+		return more, err
 	}
+	for i := range page {
+		err := e.d.eachPending(ctx, e.tenant, page[i].ID, func(pending []string) error { return e.cancelSome(ctx, pending) })
+		switch {
+		case err != nil && i > 0: // it goes on where it has come to
+			return more, nil //nolint:nilerr // the next bite meets the error again
+		case err != nil:
+			return more, err
+		}
+		e.after = page[i].ID
+	}
+	if len(page) < eraseBite {
+		e.next, e.until = e.awaitEnds, clock.Now().Add(eraseGrace)
+	}
+	return more, nil
 }
 
 func (e *erasure) cancelSome(ctx context.Context, pending []string) error {
-	answers, err := e.d.cancel(ctx, e.tenant, pending, e.audit...)
+	answers, err := e.d.cancel(ctx, e.tenant, pending)
 	for _, a := range answers {
-		switch a.Outcome {
-		case webhook.CancelRequested:
+		if a.Outcome == webhook.CancelRequested {
 			e.leased = append(e.leased, a.DeliveryID)
-			e.audit = nil
-		case webhook.CancelDone:
-			e.audit = nil
-		case webhook.CancelEnded, webhook.CancelBound:
 		}
 	}
 	return err
 }
 
 // awaitEnds waits until what was leased has ended, or for eraseGrace.
-func (e *erasure) awaitEnds(ctx context.Context) error {
-	look := time.NewTicker(eraseLook)
-	defer look.Stop()
-	for until := clock.Now().Add(eraseGrace); len(e.leased) > 0 && clock.Now().Before(until); {
+func (e *erasure) awaitEnds(ctx context.Context) (store.Erased, error) {
+	for len(e.leased) > 0 && clock.Now().Before(e.until) {
 		dlv, err := e.d.store.Delivery(ctx, e.tenant, e.leased[0])
 		switch {
 		case errors.Is(err, store.ErrNotFound) || err == nil && dlv.Status != webhook.DeliveryPending:
 			e.leased = e.leased[1:]
-			continue
 		case err != nil:
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-look.C:
+			return more, err
+		default:
+			return more, jobs.ErrLater
 		}
 	}
-	return nil
+	e.next = e.remove
+	return more, nil
+}
+
+// remove removes events with all that belongs to them.
+func (e *erasure) remove(ctx context.Context) (store.Erased, error) {
+	done, err := e.d.store.EraseSubject(ctx, clock.Now(), e.tenant, e.subject, eraseBite)
+	if err == nil && !done.More {
+		e.next = e.forget
+	}
+	done.More = true
+	return done, err
+}
+
+// forget removes the keys that payloads were sealed with.
+func (e *erasure) forget(ctx context.Context) (done store.Erased, err error) {
+	done.SubjectKeys, err = e.d.vault.Forget(ctx, e.tenant, e.subject)
+	return done, err
 }

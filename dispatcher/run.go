@@ -89,7 +89,7 @@ func (d *Dispatcher) engineConfig(s *shard) engine.Config {
 		},
 		TypeDefaults: d.cfg.TypeDefaults, TenantRetention: d.tenantRetention(),
 		Changed: func(ep *webhook.Endpoint) { d.changed(s, ep) }, Pause: d.pause, Report: d.Report, Incident: d.incident,
-		JobBudget: d.jobBudget, PublishBroadcast: d.publishBroadcast,
+		JobBudget: d.jobBudget, PublishBroadcast: d.publishBroadcast, Eraser: d.eraser,
 	}
 }
 

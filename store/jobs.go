@@ -44,6 +44,7 @@ type JobKind string
 const (
 	JobRedeliver JobKind = "redeliver"
 	JobBroadcast JobKind = "broadcast"
+	JobErase     JobKind = "erase"
 )
 
 // JobState is where a job is.

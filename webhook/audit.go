@@ -29,8 +29,8 @@ const (
 	// job that sends many deliveries again.
 	ActionRedeliveryStarted  AuditAction = "redelivery.started"
 	ActionRedeliveryCanceled AuditAction = "redelivery.canceled"
-	// ActionSubjectErased: the resource is "subject", since its name is not to be
-	// kept.
+	// ActionSubjectErased: the resource is the job that erases; whose data it is
+	// is not said, since that name is to be gone.
 	ActionSubjectErased AuditAction = "subject.erased"
 )
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/dispatcher"
+	"github.com/postrider/postrider/dispatcher/manage"
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/store/sqlite"
 	"github.com/postrider/postrider/webhook"
@@ -124,13 +125,27 @@ func sealedLife(t *testing.T, h *host, publishTx func(context.Context, *host, we
 	if x, err := h.manage.ExportSubject(t.Context(), tenant, "user/jane", &out); err != nil || x.Events != 2*each || x.Attempts < 2*each || strings.Count(out.String(), personal) < 5*each {
 		t.Errorf("ExportSubject = %+v, %v, the data %d times; want all of it in clear", x, err, strings.Count(out.String(), personal))
 	}
-	done, err := h.manage.Erase(t.Context(), tenant, "user/jane")
+	done, err := h.erase("user/jane")
 	if err != nil || done.Events != 2*each || done.SubjectKeys != 1 {
 		t.Errorf("Erase = %+v, %v; want %d events and the subject's key", done, err, 2*each)
 	}
 	if ev, err := h.manage.Event(t.Context(), tenant, list[0].EventID); err == nil && ev.Subject == "user/jane" {
 		t.Errorf("Event after Erase = %+v; want none", ev)
 	}
+}
+
+// erase erases a subject while the host delivers, and waits for the end.
+func (h *host) erase(subject string) (e manage.Erasure, err error) {
+	h.t.Helper()
+	defer h.start()()
+	if e, err = h.manage.Erase(h.t.Context(), tenant, subject); err != nil {
+		return e, err
+	}
+	eventually(h.t, "the erasure does not end", func() bool {
+		e, err = h.manage.Erasure(h.t.Context(), tenant, e.Job)
+		return err != nil || e.State == store.JobDone
+	})
+	return e, err
 }
 
 // unread fails if the personal data can be read in the raw database of the test, or
@@ -172,7 +187,7 @@ func TestBackupIsUnreadableAfterErase(t *testing.T) {
 	if err := os.WriteFile(backup, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.manage.Erase(t.Context(), tenant, "user/jane"); err != nil {
+	if _, err := h.erase("user/jane"); err != nil {
 		t.Fatal(err)
 	}
 	restored, err := sqlite.Open(t.Context(), backup)

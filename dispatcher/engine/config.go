@@ -46,10 +46,11 @@ type Config struct {
 	// the revision (by order: is no longer to be paused), makes this process heed it and reports it. Neither is an
 	// error.
 	Pause func(context.Context, PauseRequest) error
-	// JobBudget bounds what jobs put into the queue, and PublishBroadcast is
-	// theirs too (see jobs.Config).
+	// JobBudget bounds what jobs put into the queue, and PublishBroadcast and
+	// Eraser are theirs too (see jobs.Config).
 	JobBudget        *jobs.Budget
 	PublishBroadcast func(context.Context, webhook.Event) (bool, error)
+	Eraser           func(tenant, subject string) jobs.Eraser
 	// Report tells of what happened. It does not wait.
 	Report func(webhook.Operational)
 	// Incident counts what looks like an attack on, or by, a tenant. It does not

@@ -89,7 +89,8 @@ func newEngine(cfg Config, epoch, cursor int64) *Engine {
 	e.binds = batch.NewFetcher(maxBindings, e.writeBindings)
 	e.claims, e.pacer = newClaimLoop(e), newPacer(e)
 	e.jobs = jobs.New(jobs.Config{
-		Store: cfg.Store, Epoch: epoch, Log: cfg.Log, Budget: cfg.JobBudget, Publish: cfg.PublishBroadcast, Wake: e.claims.wake,
+		Store: cfg.Store, Epoch: epoch, Log: cfg.Log, Budget: cfg.JobBudget, Publish: cfg.PublishBroadcast, Eraser: cfg.Eraser,
+		Wake: e.claims.wake,
 	})
 	e.sched = schedule.New(cfg.Slots, schedule.Hooks{
 		Spawn:   func() { e.workers.Go(e.work) },

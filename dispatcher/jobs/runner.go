@@ -32,6 +32,8 @@ type Config struct {
 	// Publish publishes an event of a broadcast to its tenant. It reports false
 	// if no endpoint of the tenant wants it. Repeating it publishes nothing.
 	Publish func(ctx context.Context, ev webhook.Event) (bool, error)
+	// Eraser returns what erases what is kept of a tenant about a subject.
+	Eraser func(tenant, subject string) Eraser
 	// Wake is called when there is something to claim.
 	Wake func()
 }
@@ -64,6 +66,8 @@ type task interface {
 type running struct {
 	job  store.Job
 	task task
+	// rests is until when there is nothing to do.
+	rests time.Time
 }
 
 // Run works on jobs until ctx ends. Jobs take turns, a step each. One that fails is
@@ -80,32 +84,72 @@ func (r *Runner) Run(ctx context.Context) {
 			r.rest(ctx, next)
 			continue
 		}
-		failed := false
-		kept := all[:0]
-		for _, w := range all {
-			switch more, err := r.advance(ctx, w); {
-			case err != nil:
-				failed = true
-				r.report(ctx, w, err)
-			case more:
-				kept = append(kept, w)
-			}
+		all = r.round(ctx, all)
+		until := soonest(all)
+		if all == nil {
+			until = next
 		}
-		if all = kept; failed && len(all) == 0 {
-			r.rest(ctx, next)
+		if clock.Now().Before(until) && r.rest(ctx, earlier(until, next)) {
+			next = time.Time{}
 		}
 	}
 }
 
-// rest waits until a time, or until somebody knows of a new job.
-func (r *Runner) rest(ctx context.Context, until time.Time) {
+// round gives each job a step. It returns those that are to go on, or nil if there are
+// none because they failed.
+func (r *Runner) round(ctx context.Context, all []*running) []*running {
+	failed := false
+	kept := all[:0]
+	for _, w := range all {
+		if clock.Now().Before(w.rests) {
+			kept = append(kept, w)
+			continue
+		}
+		switch more, err := r.advance(ctx, w); {
+		case errors.Is(err, ErrLater):
+			w.rests = clock.Now().Add(later)
+			kept = append(kept, w)
+		case err != nil:
+			failed = true
+			r.report(ctx, w, err)
+		case more:
+			kept = append(kept, w)
+		}
+	}
+	if failed && len(kept) == 0 {
+		return nil
+	}
+	return kept
+}
+
+// soonest returns when the first of some jobs has something to do; zero without jobs.
+func soonest(all []*running) (at time.Time) {
+	for i, w := range all {
+		if i == 0 || w.rests.Before(at) {
+			at = w.rests
+		}
+	}
+	return at
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// rest waits until a time, or until somebody knows of a new job, which it reports.
+func (r *Runner) rest(ctx context.Context, until time.Time) (woken bool) {
 	t := time.NewTimer(until.Sub(clock.Now()))
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
 	case <-t.C:
 	case <-r.wake:
+		return true
 	}
+	return false
 }
 
 func (r *Runner) report(ctx context.Context, w *running, err error) {
@@ -135,7 +179,7 @@ func (r *Runner) lease(ctx context.Context, had []*running) []*running {
 		w := known(had, &j)
 		if w == nil {
 			w = &running{job: j}
-			if w.task, err = taskOf(&j); err != nil {
+			if w.task, err = r.taskOf(&j); err != nil {
 				r.Log.Error("a job cannot be worked on", zap.String("job", j.ID), zap.Error(err))
 				continue
 			}
@@ -155,12 +199,14 @@ func known(had []*running, j *store.Job) *running {
 	return nil
 }
 
-func taskOf(j *store.Job) (task, error) {
+func (r *Runner) taskOf(j *store.Job) (task, error) {
 	switch j.Kind {
 	case store.JobRedeliver:
 		return newRedelivery(j.Spec)
 	case store.JobBroadcast:
 		return newBroadcast(j.Spec)
+	case store.JobErase:
+		return newErasure(r, j)
 	}
 	return nil, fmt.Errorf("its kind is %q", j.Kind)
 }

@@ -46,10 +46,14 @@ func TestErase(t *testing.T) {
 		underWay := w.about(jane, 3)
 		began := time.Now()
 		done, err := w.Erase(t.Context(), acme, jane)
-		if want := (store.Erased{Events: 3, Payloads: 3, Deliveries: 3, Attempts: 3, IdempotencyKeys: 3}); err != nil || done != want {
-			t.Errorf("Erase = %+v, %v; want %+v: what was pending was canceled before", done, err, want)
+		if took := time.Since(began); err != nil || done.State != store.JobRunning || done.Erased != (store.Erased{}) || took != 5*time.Second {
+			t.Errorf("Erase while an attempt is under way = %+v, %v after %v; want a job that runs, after 5 seconds", done, err, took)
 		}
-		if took := time.Since(began); took > 16*time.Second {
+		done = w.finished(done.Job)
+		if want := (store.Erased{Events: 3, Payloads: 3, Deliveries: 3, Attempts: 3, IdempotencyKeys: 3}); done.Erased != want {
+			t.Errorf("Erase = %+v; want %+v: what was pending was canceled before", done, want)
+		}
+		if took := time.Since(began); took > 17*time.Second {
 			t.Errorf("Erase while an attempt is under way took %v; want it to end when the attempt does", took)
 		}
 		w.answers(status(200))
@@ -65,11 +69,53 @@ func TestErase(t *testing.T) {
 		if err != nil || len(list) != 1 || list[0].EventID != other.EventID {
 			t.Errorf("Deliveries after Erase = %+v, %v; want the other subject's", list, err)
 		}
-		if done, err := w.Erase(t.Context(), acme, jane); err != nil || done != (store.Erased{}) {
+		if done, err := w.Erase(t.Context(), acme, jane); err != nil || done.State != store.JobDone || done.Erased != (store.Erased{}) {
 			t.Errorf("Erase again = %+v, %v; want nothing", done, err)
 		}
 		if strings.Contains(w.logs.String(), "jane") {
 			t.Errorf("the log names the subject:\n%s", w.logs)
+		}
+	})
+}
+
+// finished waits until a job has erased, and returns what.
+func (w *world) finished(job string) manage.Erasure {
+	w.t.Helper()
+	for range 120 {
+		e, err := w.Erasure(w.t.Context(), acme, job)
+		w.must(err, "Erasure")
+		if e.State != store.JobRunning {
+			return e
+		}
+		time.Sleep(time.Second)
+	}
+	w.t.Fatalf("job %s is running after two minutes", job)
+	return manage.Erasure{}
+}
+
+// What is small and at rest is gone when Erase returns, with counts.
+func TestEraseAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.run()()
+		w.endpoint()
+		w.about(jane, 1)
+		time.Sleep(time.Second)
+		began := time.Now()
+		done, err := w.Erase(t.Context(), acme, jane)
+		want := store.Erased{Events: 1, Payloads: 1, Deliveries: 1, Attempts: 1, IdempotencyKeys: 1}
+		if took := time.Since(began); err != nil || done.State != store.JobDone || done.Erased != want || took > 100*time.Millisecond {
+			t.Errorf("Erase = %+v, %v after %v; want %+v at once", done, err, took, want)
+		}
+		job, err := w.store.Job(t.Context(), acme, done.Job)
+		if err != nil || strings.Contains(fmt.Sprintf("%+v %s", job, job.Spec), jane) {
+			t.Errorf("job after its end = %+v, %v; want nothing of the subject in it", job, err)
+		}
+		if _, err := w.Job(t.Context(), acme, done.Job); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("Job of an erasure: %v; want ErrNotFound: it is no redelivery", err)
+		}
+		if err := w.CancelJob(t.Context(), acme, done.Job); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("CancelJob of an erasure: %v; want ErrNotFound: who is half erased is not erased", err)
 		}
 	})
 }
@@ -87,26 +133,42 @@ func TestEraseWhatAnotherProcessHas(t *testing.T) {
 		if err != nil || len(claimed) != 1 {
 			t.Fatalf("Poll = %v, %v; want the delivery", claimed, err)
 		}
+		defer w.run()()
 		began := time.Now()
-		done, err := w.Erase(t.Context(), acme, jane)
-		if want := (store.Erased{Events: 1, Payloads: 1, Deliveries: 1, IdempotencyKeys: 1, Pending: 1}); err != nil || done != want {
-			t.Errorf("Erase of what is leased = %+v, %v; want %+v", done, err, want)
+		started, err := w.Erase(t.Context(), acme, jane)
+		w.must(err, "Erase")
+		done := w.finished(started.Job)
+		if want := (store.Erased{Events: 1, Payloads: 1, Deliveries: 1, IdempotencyKeys: 1, Pending: 1}); done.Erased != want {
+			t.Errorf("Erase of what is leased = %+v; want %+v", done, want)
 		}
-		if took := time.Since(began); took < 30*time.Second || took > 32*time.Second {
+		if took := time.Since(began); took < 30*time.Second || took > 33*time.Second {
 			t.Errorf("Erase waited %v for the other process; want 30 seconds", took)
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		w.about(jane, 2)
-		if _, _, err = w.store.Poll(t.Context(), time.Now(), epoch, 10, func(store.Waiting) store.Admission { return store.Admission{Lease: true} }); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := w.Erase(ctx, acme, jane); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("Erase whose context ends = %v; want its error", err)
 		}
 	})
 }
 
+// While a job waits for what is under way, others go on.
+func TestEraseHoldsUpNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.run()()
+		w.endpoint()
+		w.answers(hang)
+		w.about(jane, 1)
+		if done, err := w.Erase(t.Context(), acme, jane); err != nil || done.State != store.JobRunning {
+			t.Errorf("Erase while an attempt is under way = %+v, %v; want a job that runs", done, err)
+		}
+		began := time.Now()
+		if done, err := w.Erase(t.Context(), acme, "user/joe"); err != nil || done.State != store.JobDone {
+			t.Errorf("Erase of another = %+v, %v; want it done", done, err)
+		}
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("Erase of another took %v; want it at once", took)
+		}
+	})
+}
+
+// Whatever fails or dies meanwhile, an erasure comes to its end.
 func TestEraseGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -114,16 +176,34 @@ func TestEraseGoesOn(t *testing.T) {
 		for n := range 3 {
 			w.about(jane, n)
 		}
-		w.store.eraseFails = 1
-		done, err := w.Erase(t.Context(), acme, jane)
-		if !errors.Is(err, store.ErrUnavailable) || done.Events != 1 {
-			t.Errorf("Erase while the store fails = %+v, %v; want ErrUnavailable, and what was erased until then", done, err)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		started, err := w.Erase(ctx, acme, jane)
+		if !errors.Is(err, context.DeadlineExceeded) || started.Job == "" || started.State != store.JobRunning {
+			t.Errorf("Erase that nobody waits for, where nobody delivers = %+v, %v; want a job, and the context's error", started, err)
 		}
-		if strings.Contains(err.Error(), "jane") {
-			t.Errorf("the error names the subject: %v", err)
+		w.store.eraseFails = 1 // after an event; and then it does not come back
+		w.store.fault = func(call string, _ bool) error {
+			if call == "EraseSubject" {
+				return store.ErrUnavailable
+			}
+			return nil
 		}
-		if done, err := w.Erase(t.Context(), acme, jane); err != nil || done.Events != 2 {
-			t.Errorf("Erase again = %+v, %v; want the other 2 events", done, err)
+		stop := w.run()
+		time.Sleep(10 * time.Second)
+		half, err := w.Erasure(t.Context(), acme, started.Job)
+		w.must(err, "Erasure")
+		if half.Erased.Events != 1 || half.State != store.JobRunning {
+			t.Errorf("Erasure while the store fails = %+v; want one event gone, and a job that runs", half)
+		}
+		stop()
+		w.store.fault = nil
+		defer w.run()() // another process
+		if done := w.finished(started.Job); done.State != store.JobDone || done.Erased.Events != 3 || done.IdempotencyKeys != 3 {
+			t.Errorf("Erasure in the end = %+v; want all of 3 events", done)
+		}
+		if strings.Contains(w.logs.String(), "jane") {
+			t.Errorf("the log names the subject:\n%s", w.logs)
 		}
 	})
 }
@@ -131,6 +211,7 @@ func TestEraseGoesOn(t *testing.T) {
 func TestSubjectsThatNoEventHas(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
+		defer w.run()()
 		w.endpoint()
 		w.about("", 1)
 		for name, subject := range map[string]string{"no subject": "", "a long one": strings.Repeat("s", 256), "NUL": "a\x00b", "bad UTF-8": "\xff"} {
@@ -142,7 +223,7 @@ func TestSubjectsThatNoEventHas(t *testing.T) {
 		}
 		for _, tenant := range []string{globex, "a\x00b"} {
 			w.about(jane, 1)
-			if done, err := w.Erase(t.Context(), tenant, jane); err != nil || done != (store.Erased{}) {
+			if done, err := w.Erase(t.Context(), tenant, jane); err != nil || done.Erased != (store.Erased{}) {
 				t.Errorf("Erase by tenant %q = %+v, %v; want nothing", tenant, done, err)
 			}
 			var out bytes.Buffer

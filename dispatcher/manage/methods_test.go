@@ -84,6 +84,9 @@ var methods = []method{
 	{name: "Job", takes: webhook.PrefixJob, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
 		return answer(m.Job(ctx, tenant, id))
 	}},
+	{name: "Erasure", takes: webhook.PrefixJob, prepare: func(w *world) string { return w.erasure() }, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+		return answer(m.Erasure(ctx, tenant, id))
+	}},
 	{name: "Deliveries", takes: webhook.PrefixEndpoint, finds: true, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
 		return answer(m.Deliveries(ctx, tenant, store.DeliveryFilter{Endpoint: ofNobody(id)}, store.Page{}))
 	}},
@@ -211,7 +214,8 @@ var methods = []method{
 		name: "Erase", action: webhook.ActionSubjectErased,
 		prepare: func(w *world) string { w.about(jane, 1); return "" },
 		call: func(ctx context.Context, m *manage.Manager, tenant, _ string) (any, error) {
-			return answer(m.Erase(ctx, tenant, jane))
+			e, err := m.Erase(ctx, tenant, jane)
+			return e.Erased, err
 		},
 	},
 	{
@@ -279,6 +283,14 @@ func (w *world) job() string {
 	result, err := w.RedeliverMany(w.t.Context(), acme, manage.Redelivery{Deliveries: []string{w.ended()}})
 	w.must(err, "RedeliverMany")
 	return result.Job
+}
+
+// erasure returns a job of acme's that erases, and that nobody works on.
+func (w *world) erasure() string {
+	w.t.Helper()
+	e, err := w.Erase(w.t.Context(), acme, "user/joe")
+	w.must(err, "Erase")
+	return e.Job
 }
 
 func TestMethodsAreListed(t *testing.T) {

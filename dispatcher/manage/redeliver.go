@@ -177,13 +177,7 @@ type JobProgress struct {
 // Job returns how far a redelivery of many is. The error is store.ErrNotFound, also
 // some time after its end: jobs are kept as long as payloads.
 func (m *Manager) Job(ctx context.Context, tenant, id string) (JobProgress, error) {
-	if err := known(webhook.PrefixJob, tenant, id); err != nil {
-		return JobProgress{}, err
-	}
-	j, err := m.store.Job(ctx, tenant, id)
-	if err == nil && j.Kind != store.JobRedeliver { // a broadcast is the host's
-		err = fmt.Errorf("read job: %w", store.ErrNotFound)
-	}
+	j, err := m.job(ctx, tenant, id, store.JobRedeliver)
 	if err != nil {
 		return JobProgress{}, err
 	}
@@ -191,6 +185,19 @@ func (m *Manager) Job(ctx context.Context, tenant, id string) (JobProgress, erro
 		ID: j.ID, State: j.State, Total: int(j.Total), Done: int(j.Done), Skipped: int(j.Skipped),
 		CreatedAt: j.CreatedAt, UpdatedAt: j.UpdatedAt,
 	}, nil
+}
+
+// job returns a job of a kind, or store.ErrNotFound: others are somebody else's affair,
+// such as broadcasts, which are the host's.
+func (m *Manager) job(ctx context.Context, tenant, id string, kind store.JobKind) (store.Job, error) {
+	if err := known(webhook.PrefixJob, tenant, id); err != nil {
+		return store.Job{}, err
+	}
+	j, err := m.store.Job(ctx, tenant, id)
+	if err == nil && j.Kind != kind {
+		err = fmt.Errorf("read job: %w", store.ErrNotFound)
+	}
+	return j, err
 }
 
 // CancelJob ends a redelivery of many. What it has put back to pending stays so.
