@@ -13,6 +13,7 @@ import (
 
 	"github.com/postrider/postrider/dispatcher/directory"
 	"github.com/postrider/postrider/dispatcher/entropy"
+	"github.com/postrider/postrider/dispatcher/expression"
 	"github.com/postrider/postrider/dispatcher/jobs"
 	"github.com/postrider/postrider/dispatcher/quota"
 	"github.com/postrider/postrider/dispatcher/seal"
@@ -77,6 +78,11 @@ type Config struct {
 	// from memory. A nil list narrows nothing.
 	// Defaults to none.
 	TenantList func(tenant string) *guard.List
+	// Expressions is the language of endpoints' filters and transforms, such as
+	// celexpr.New of package webhook/celexpr. All processes that publish or deliver
+	// must have the same: where it is missing, what has a filter or a transform fails.
+	// Defaults to none: an endpoint with either is refused.
+	Expressions webhook.Expressions
 	// OwnershipCheck makes an endpoint prove that it wants deliveries before it is
 	// created or moved to another host: it is sent a challenge, and must answer it
 	// (see webhook.TypeChallenge).
@@ -267,7 +273,8 @@ type Dispatcher struct {
 	log     *zap.Logger
 	entropy *entropy.Source
 
-	directory *directory.Directory
+	directory   *directory.Directory
+	expressions *expression.Cache
 	// quotas is nil if nothing is limited.
 	quotas *quota.Keeper
 	// sharded is the store, as it is or as the only shard, and shards is what
@@ -314,7 +321,9 @@ func New(st store.Store, cfg Config) (*Dispatcher, error) {
 	d.auth = auth.New(auth.Config{
 		Tokens: tokens, Schemes: cfg.AuthSchemes, NewID: func() (string, error) { return d.entropy.ID("") },
 	})
+	d.expressions = expression.New(cfg.Expressions)
 	d.sender = send.NewSender(send.Config{
+		Expressions: d.expressions, Hash: d.hash,
 		Transport: cfg.Transport, Auth: d.auth, Keys: cfg.ExternalSigner, TenantList: cfg.TenantList, UserAgent: userAgent, Log: d.log,
 	})
 	if d.entropy, err = entropy.New(cfg.Entropy); err != nil {

@@ -24,6 +24,12 @@ func (d *Dispatcher) MAC(ctx context.Context, tenant, purpose string, message ..
 	return mac.Sum(nil), nil
 }
 
+// hash returns what is sent in the place of a value that an endpoint has hashed (see
+// webhook.AnonymizeHash).
+func (d *Dispatcher) hash(ctx context.Context, tenant string, value ...[]byte) ([]byte, error) {
+	return d.MAC(ctx, tenant, "anonymize", value...)
+}
+
 // hashParts writes parts so that no others give the same hash: each after its length.
 func hashParts(h hash.Hash, parts ...[]byte) {
 	var length [8]byte

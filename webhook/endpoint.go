@@ -51,6 +51,21 @@ type Endpoint struct {
 	// Channels are those whose events are sent: an event that shares one. At most 10
 	// of 64 bytes; none means all events.
 	Channels []string
+	// Filter is a condition that events must meet to be sent, in the language of
+	// dispatcher.Config.Expressions, at most 4 KiB. An event that it cannot be asked
+	// about, such as one that lacks a field, fails with the class filter_error, and is
+	// never just left out. Operational events are not asked about. Defaults to none.
+	Filter string
+	// Transform is an expression whose value is sent in the place of the data, at most
+	// 4 KiB and with at most 256 KiB of result. It makes the same of an event each
+	// time, so that retries send the same bytes unless it is changed in between; what
+	// it fails on is tried again. Operational events are sent as they are. Defaults to
+	// none.
+	Transform string
+	// Anonymize is what is removed from data before it is sent, or hashed. At most 50.
+	Anonymize []Anonymization
+	// Format is how events are written. Defaults to standard.
+	Format Format
 	// AllowedIPs are all the addresses that the receiver may have, and DeniedIPs
 	// those that it may not have, within what the host allows: addresses and
 	// ranges in CIDR notation, at most 100 of each. Denied wins. None allowed
@@ -157,6 +172,9 @@ func (ep Endpoint) WithDefaults() Endpoint {
 	if ep.Method == "" {
 		ep.Method = http.MethodPost
 	}
+	if ep.Format == "" {
+		ep.Format = FormatStandard
+	}
 	if ep.RateLimit.PerSecond != 0 && ep.RateLimit.Burst == 0 {
 		ep.RateLimit.Burst = 1
 	}
@@ -207,6 +225,9 @@ func (ep Endpoint) Validate() error {
 		inv.Add("status", CodeInvalidField, "Must be active or paused.")
 	}
 	ep.validateControl(&inv)
+	ep.validateExpressions(&inv)
+	ep.validateAnonymize(&inv)
+	ep.validateFormat(&inv)
 	inv.text("status_reason", ep.StatusReason, maxDescriptionLen)
 	inv.metadata("metadata", ep.Metadata)
 	return inv.Err()
@@ -260,6 +281,7 @@ func (ep Endpoint) Clone() Endpoint {
 	ep.Labels = slices.Clone(ep.Labels)
 	ep.EventTypes = slices.Clone(ep.EventTypes)
 	ep.Sources, ep.Channels = slices.Clone(ep.Sources), slices.Clone(ep.Channels)
+	ep.Anonymize = slices.Clone(ep.Anonymize)
 	ep.AllowedIPs, ep.DeniedIPs = slices.Clone(ep.AllowedIPs), slices.Clone(ep.DeniedIPs)
 	ep.SuccessStatuses = slices.Clone(ep.SuccessStatuses)
 	ep.Headers = maps.Clone(ep.Headers)

@@ -62,6 +62,17 @@ func TestEndpointValidate(t *testing.T) {
 		{"unknown signature", func(ep *webhook.Endpoint) { ep.Signature.Scheme = "none" }, "signature.scheme", webhook.CodeInvalidField},
 		{"unknown status", func(ep *webhook.Endpoint) { ep.Status = "deleted" }, "status", webhook.CodeInvalidField},
 		{"NUL in reason", func(ep *webhook.Endpoint) { ep.StatusReason = "\x00" }, "status_reason", webhook.CodeInvalidField},
+		{"unknown format", func(ep *webhook.Endpoint) { ep.Format = "xml" }, "format", webhook.CodeInvalidField},
+		{"binary batch", func(ep *webhook.Endpoint) { ep.Format, ep.Batch.MaxEvents = webhook.FormatCloudEventsBinary, 2 }, "format", webhook.CodeInvalidField},
+		{"long filter", func(ep *webhook.Endpoint) { ep.Filter = long(4<<10 + 1) }, "filter", webhook.CodeFilterInvalid},
+		{"NUL in filter", func(ep *webhook.Endpoint) { ep.Filter = "true\x00" }, "filter", webhook.CodeFilterInvalid},
+		{"long transform", func(ep *webhook.Endpoint) { ep.Transform = long(4<<10 + 1) }, "transform", webhook.CodeTransformInvalid},
+		{"no pointer", func(ep *webhook.Endpoint) { ep.Anonymize = anonymize("a", "remove") }, "anonymize", webhook.CodeInvalidField},
+		{"pointer to all", func(ep *webhook.Endpoint) { ep.Anonymize = anonymize("", "remove") }, "anonymize", webhook.CodeInvalidField},
+		{"long pointer", func(ep *webhook.Endpoint) { ep.Anonymize = anonymize("/"+long(256), "hash") }, "anonymize", webhook.CodeInvalidField},
+		{"unknown action", func(ep *webhook.Endpoint) { ep.Anonymize = anonymize("/a", "mask") }, "anonymize", webhook.CodeInvalidField},
+		{"many pointers", func(ep *webhook.Endpoint) { ep.Anonymize = slices.Repeat(anonymize("/a", "hash"), 51) }, "anonymize", webhook.CodeInvalidField},
+		{"CloudEvents header", func(ep *webhook.Endpoint) { ep.Headers = map[string]string{"CE-Id": "1"} }, "headers", webhook.CodeHeaderNotAllowed},
 		{"long metadata", func(ep *webhook.Endpoint) { ep.Metadata = map[string]string{"k": long(4 << 10)} }, "metadata", webhook.CodeInvalidField},
 	} {
 		ep := validEndpoint()
@@ -76,12 +87,16 @@ func TestEndpointValidate(t *testing.T) {
 	}
 }
 
+func anonymize(at string, action webhook.AnonymizeAction) []webhook.Anonymization {
+	return []webhook.Anonymization{{Pointer: at, Action: action}}
+}
+
 func TestEndpointWithDefaults(t *testing.T) {
 	got := validEndpoint().WithDefaults()
 	want := webhook.Endpoint{
 		Tenant: "acme", URL: "https://acme.example/hooks", EventTypes: []string{"*"}, Timeout: 15 * time.Second,
 		AutoPauseAfter: 100, Signature: webhook.Signature{Scheme: webhook.SchemeV1}, Status: webhook.EndpointActive,
-		Method: http.MethodPost, OnPaused: webhook.OnPausedHold,
+		Method: http.MethodPost, OnPaused: webhook.OnPausedHold, Format: webhook.FormatStandard,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("WithDefaults (-want +got): %s", diff)

@@ -28,6 +28,10 @@ const (
 	CodeHeaderNotAllowed  = "header_not_allowed"
 	CodeSecretInvalid     = "secret_invalid"
 	CodeInvalidCursor     = "invalid_cursor"
+	CodeFilterInvalid     = "filter_invalid"
+	CodeFilterTooCostly   = "filter_too_costly"
+	CodeTransformInvalid  = "transform_invalid"
+	CodeTransformCostly   = "transform_too_costly"
 )
 
 // FieldError says what is wrong with one field. Field is the field's JSON

@@ -28,7 +28,7 @@ var reservedHeaders = map[string]bool{
 	"x-original-url": true, "x-rewrite-url": true,
 }
 
-var reservedHeaderPrefixes = []string{"webhook-", "proxy-", "x-forwarded-", "cf-", "sec-", "access-control-"}
+var reservedHeaderPrefixes = []string{"webhook-", "proxy-", "x-forwarded-", "cf-", "sec-", "ce-", "access-control-"}
 
 // CheckHeaders returns what is wrong with the custom headers of an endpoint:
 // at most 20, names that are tokens (RFC 9110 section 5.6.2) and not

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"fmt"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -44,6 +45,11 @@ func (e *InvalidError) names(field string, names []string, most, limit int) {
 	if bad {
 		e.Add(field, CodeInvalidField, fmt.Sprintf("At most %d, each 1 to %d bytes of UTF-8 text without control characters.", most, limit))
 	}
+}
+
+// cleanLines is cleanText for text of several lines.
+func cleanLines(s string) bool {
+	return cleanText(strings.NewReplacer("\t", " ", "\r", " ", "\n", " ").Replace(s))
 }
 
 func cleanText(s string) bool {

@@ -18,7 +18,7 @@ const Hidden = "***"
 // fields says of the fields of an endpoint what may be shown of them. One that is
 // not on the list is hidden: it may be a credential.
 var fields = map[string]func(reflect.Value) any{
-	"URL": redactURL, "Description": plain, "Labels": plain, "EventTypes": plain, "Sources": plain, "Channels": plain, "Method": plain,
+	"URL": redactURL, "Description": plain, "Labels": plain, "EventTypes": plain, "Sources": plain, "Channels": plain, "Filter": plain, "Transform": plain, "Anonymize": plain, "Format": plain, "Method": plain,
 	"AllowedIPs": plain, "DeniedIPs": plain,
 	"Timeout": plain, "Retry": plain, "MaxInFlight": plain, "RateLimit": plain, "Batch": plain, "Order": plain,
 	"Priority": plain, "OnPaused": plain, "SuccessStatuses": plain, "DeadLetter": plain, "AutoPauseAfter": plain,

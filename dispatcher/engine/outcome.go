@@ -51,7 +51,8 @@ func decide(a send.Answer, s situation) outcome {
 		// attempt, but it says nothing about the endpoint.
 		out.status, out.due, out.result = webhook.DeliveryPending, s.at, lane.Neutral
 		return out
-	case webhook.ClassInternal:
+	case webhook.ClassInternal, webhook.ClassTransformError:
+		// The endpoint was not asked.
 		out.result = lane.Neutral
 	default:
 		out.result = failure(a)

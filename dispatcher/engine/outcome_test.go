@@ -56,6 +56,8 @@ func TestDecide(t *testing.T) {
 		{"a refused token that could not be renewed", send.Answer{Class: webhook.ClassAuth, StatusCode: 401}, 1, outcome{class: webhook.ClassAuth, status: pending, due: at.Add(5 * time.Second), result: lane.Failed}},
 		{"broken off by us", send.Answer{Class: webhook.ClassCanceled}, 10, outcome{class: webhook.ClassCanceled, status: pending, due: at, result: lane.Neutral}},
 		{"our own fault says nothing about the endpoint", send.Answer{Class: webhook.ClassInternal}, 1, outcome{class: webhook.ClassInternal, status: pending, due: at.Add(5 * time.Second), result: lane.Neutral}},
+		{"a transform that fails says nothing about the endpoint", send.Answer{Class: webhook.ClassTransformError}, 1, outcome{class: webhook.ClassTransformError, status: pending, due: at.Add(5 * time.Second), result: lane.Neutral}},
+		{"a transform that keeps failing", send.Answer{Class: webhook.ClassTransformError}, 10, outcome{class: webhook.ClassTransformError, status: failed, reason: used, result: lane.Neutral}},
 		{"our own fault ends too", send.Answer{Class: webhook.ClassInternal}, 10, outcome{class: webhook.ClassInternal, status: failed, reason: used, result: lane.Neutral}},
 	} {
 		if tc.want.status == pending && tc.want.class != webhook.ClassCanceled {

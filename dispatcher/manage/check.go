@@ -104,6 +104,9 @@ func (m *Manager) check(ep *webhook.Endpoint, inv *webhook.InvalidError) {
 			inv.Fields = append(inv.Fields, f)
 		}
 	}
+	if len(ep.Filter) <= webhook.MaxExpressionLen && len(ep.Transform) <= webhook.MaxExpressionLen { // what is longer was refused, and is not looked at
+		inv.Fields = append(inv.Fields, fieldsOf(m.d.CheckExpressions(ep))...)
+	}
 	if ep.Auth.Type == webhook.AuthCustom && ep.Auth.Scheme != "" && !m.d.KnowsAuthScheme(ep.Auth.Scheme) {
 		inv.Add("auth.scheme", webhook.CodeInvalidField, "Must be the name of a scheme that is registered.")
 	}

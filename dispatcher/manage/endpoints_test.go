@@ -28,7 +28,7 @@ func TestCreateEndpoint(t *testing.T) {
 		Tenant: acme, URL: "https://acme.example/", Description: "Büro 7", Labels: []string{"prod"},
 		Headers: map[string]string{"X-Key": manage.Hidden}, MaxInFlight: 3, EventTypes: []string{"*"}, Timeout: 15 * time.Second,
 		AutoPauseAfter: 100, Signature: webhook.Signature{Scheme: webhook.SchemeV1}, Status: webhook.EndpointActive,
-		Method: http.MethodPost, OnPaused: webhook.OnPausedHold,
+		Method: http.MethodPost, OnPaused: webhook.OnPausedHold, Format: webhook.FormatStandard,
 		ID: got.ID, Revision: got.Revision, Version: 1, CreatedAt: got.CreatedAt, UpdatedAt: got.CreatedAt,
 	}
 	if diff := cmp.Diff(want, got); diff != "" || !webhook.PrefixEndpoint.ValidID(got.ID) || got.Revision == 0 || got.CreatedAt.IsZero() {
@@ -99,6 +99,13 @@ var badEndpoints = []badEndpoint{
 	{"half a day of dead letters", func(ep *webhook.Endpoint) { ep.DeadLetter.Retain = 12 * time.Hour }, []string{"dead_letter.retain_days invalid_field"}},
 	{"dead letters for longer than deliveries", func(ep *webhook.Endpoint) { ep.DeadLetter.Retain = 91 * 24 * time.Hour }, []string{"dead_letter.retain_days invalid_field"}},
 	{"sources", func(ep *webhook.Endpoint) { ep.Sources = []string{""} }, []string{"sources invalid_field"}},
+	{"channels", func(ep *webhook.Endpoint) { ep.Channels = []string{""} }, []string{"channels invalid_field"}},
+	{"filter without an engine", func(ep *webhook.Endpoint) { ep.Filter = "canary-input" }, []string{"filter filter_invalid"}},
+	{"transform without an engine", func(ep *webhook.Endpoint) { ep.Transform = "canary-input" }, []string{"transform transform_invalid"}},
+	{"long filter", func(ep *webhook.Endpoint) { ep.Filter = strings.Repeat("canary-input", 400) }, []string{"filter filter_invalid"}},
+	{"anonymize", func(ep *webhook.Endpoint) { ep.Anonymize = []webhook.Anonymization{{Pointer: "canary-input"}} }, []string{"anonymize invalid_field"}},
+	{"format", func(ep *webhook.Endpoint) { ep.Format = "canary-input" }, []string{"format invalid_field"}},
+	{"batch in binary mode", func(ep *webhook.Endpoint) { ep.Format, ep.Batch.MaxEvents = webhook.FormatCloudEventsBinary, 2 }, []string{"format invalid_field"}},
 	{"allowed IPs", func(ep *webhook.Endpoint) { ep.AllowedIPs = []string{"canary-input"} }, []string{"allowed_ips invalid_field"}},
 	{"denied IPs", func(ep *webhook.Endpoint) { ep.DeniedIPs = []string{"10.0.0.1/8"} }, []string{"denied_ips invalid_field"}},
 	{"own address denied", func(ep *webhook.Endpoint) { ep.URL, ep.DeniedIPs = "https://8.8.8.8/", []string{"8.8.0.0/16"} }, []string{"url url_not_allowed"}},

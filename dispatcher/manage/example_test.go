@@ -124,7 +124,7 @@ func ExampleManager_Audit() {
 	}
 	// Output:
 	// ada@acme.example endpoint.created
-	// {"auto_pause_after":100,"event_types":["*"],"method":"POST","on_paused":"hold","signature":{"scheme":"v1"},"status":"active","timeout_seconds":15,"url":"https://acme.example/hooks?key=***"}
+	// {"auto_pause_after":100,"event_types":["*"],"format":"standard","method":"POST","on_paused":"hold","signature":{"scheme":"v1"},"status":"active","timeout_seconds":15,"url":"https://acme.example/hooks?key=***"}
 }
 
 func ExampleManager_SecurityReport() {

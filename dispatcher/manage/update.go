@@ -125,6 +125,9 @@ func plain(ep webhook.Endpoint) webhook.Endpoint {
 	if len(ep.Channels) == 0 {
 		ep.Channels = nil
 	}
+	if len(ep.Anonymize) == 0 {
+		ep.Anonymize = nil
+	}
 	if len(ep.AllowedIPs) == 0 {
 		ep.AllowedIPs = nil
 	}

@@ -10,28 +10,29 @@ import (
 // its deliveries and attempts. It is never changed.
 type Message struct {
 	id, eventType string
+	source        string
 	subject       string
+	timestamp     time.Time
 	deliverAt     time.Time
-	body          []byte
-	// payload is where the event's own bytes begin in the body.
+	// body is the standard envelope, and payload is where the event's own bytes begin
+	// in it.
+	body    []byte
 	payload int
+	// members are the events of a batch, which has no body of its own, and size is how
+	// much they come to.
+	members []*Message
+	size    int
 }
 
 // NewMessage frames an event in the standard envelope. The frame is made of
 // nothing but what is stored, so that every attempt, by any process, sends the
 // same bytes.
 func NewMessage(ev *webhook.Event) *Message {
-	const layout = "2006-01-02T15:04:05.000000Z"
-	body := make([]byte, 0, len(ev.Data)+len(ev.Type)+len(layout)+len(`{"type":"","timestamp":"","data":}`))
-	body = append(body, `{"type":"`...)
-	body = append(body, ev.Type...) // letters, digits and "._-" need no escape
-	body = append(body, `","timestamp":"`...)
-	body = ev.Timestamp.UTC().AppendFormat(body, layout)
-	body = append(body, `","data":`...)
-	payload := len(body)
-	body = append(body, ev.Data...)
-	body = append(body, '}')
-	return &Message{id: ev.ID, eventType: ev.Type, subject: ev.Subject, deliverAt: ev.DeliverAt, body: body, payload: payload}
+	body, payload := standardEnvelope(ev.Type, ev.Timestamp, ev.Data)
+	return &Message{
+		id: ev.ID, eventType: ev.Type, source: ev.Source, subject: ev.Subject, timestamp: ev.Timestamp, deliverAt: ev.DeliverAt,
+		body: body, payload: payload, size: len(body),
+	}
 }
 
 // EventType returns the type of the event.
@@ -51,4 +52,4 @@ func (m *Message) Data() []byte { return m.body[m.payload : len(m.body)-1 : len(
 func (m *Message) Body() []byte { return m.body }
 
 // Size is what the message counts for in the bounds of memory, in bytes.
-func (m *Message) Size() int { return len(m.body) }
+func (m *Message) Size() int { return m.size }

@@ -22,7 +22,9 @@ type Route struct {
 	Endpoint webhook.Endpoint
 	signers  []routeSigner
 	// encrypt makes what is sent of a body; nil if it is sent as it is.
-	encrypt func(plain []byte) ([]byte, error)
+	encrypt func(plain []byte, contentType string) ([]byte, error)
+	// anonymize is what is taken out of data, or hashed.
+	anonymize []anonymization
 	// list narrows where requests may go, or is nil.
 	list *guard.List
 	// auth is nil if the signature is enough.
@@ -49,6 +51,9 @@ func NewRoute(ctx context.Context, sealer seal.Sealer, ep store.EngineEndpoint) 
 		return nil, fmt.Errorf("read lists of %s: %w", ep.ID, err)
 	}
 	r.encrypt = encryption(r.Endpoint.Encryption)
+	if r.anonymize, err = anonymizations(ep.Anonymize); err != nil {
+		return nil, fmt.Errorf("read what %s anonymizes: %w", ep.ID, err)
+	}
 	for _, rec := range ep.Secrets {
 		s, err := openSecret(ctx, sealer, rec)
 		if err != nil {

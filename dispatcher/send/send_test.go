@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/postrider/postrider/dispatcher/expression"
 	"github.com/postrider/postrider/dispatcher/seal"
 	"github.com/postrider/postrider/dispatcher/send"
 	"github.com/postrider/postrider/dispatcher/transport"
@@ -38,7 +39,7 @@ func TestMessageFrame(t *testing.T) {
 
 // newSender returns a sender without authentication.
 func newSender(t transport.Transport) *send.Sender {
-	return send.NewSender(send.Config{Transport: t, UserAgent: "Test/1", Log: zap.NewNop()})
+	return send.NewSender(send.Config{Transport: t, UserAgent: "Test/1", Log: zap.NewNop(), Expressions: expression.New(nil)})
 }
 
 // route returns a route to an endpoint with headers of its owner's.

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/postrider/postrider/dispatcher/clock"
+	"github.com/postrider/postrider/dispatcher/expression"
 	"github.com/postrider/postrider/dispatcher/transport"
 	"github.com/postrider/postrider/dispatcher/transport/auth"
 	"github.com/postrider/postrider/dispatcher/transport/guard"
@@ -17,7 +18,7 @@ import (
 )
 
 // Config is what a Sender works with. It is filled in by the dispatcher: no field
-// has a default, and only TenantList and Keys may be nil.
+// has a default, and only TenantList, Keys and Hash may be nil.
 type Config struct {
 	Transport transport.Transport
 	// Auth authenticates requests to endpoints that want more than a signature.
@@ -27,6 +28,11 @@ type Config struct {
 	TenantList func(tenant string) *guard.List
 	// Keys are those that stay outside; nil for none.
 	Keys ExternalKeys
+	// Expressions compiles transforms.
+	Expressions *expression.Cache
+	// Hash returns the hash of a tenant's value under a key of the tenant's own; nil if
+	// there are no such keys.
+	Hash func(ctx context.Context, tenant string, value ...[]byte) ([]byte, error)
 	// UserAgent is what receivers see in the header of that name.
 	UserAgent string
 	Log       *zap.Logger
@@ -37,9 +43,11 @@ type Sender struct {
 	transport transport.Transport
 	auth      *auth.Authenticator
 	// tenantList narrows where a tenant's requests may go.
-	tenantList func(tenant string) *guard.List
-	userAgent  string
-	log        *zap.Logger
+	tenantList  func(tenant string) *guard.List
+	userAgent   string
+	expressions *expression.Cache
+	hash        func(ctx context.Context, tenant string, value ...[]byte) ([]byte, error)
+	log         *zap.Logger
 	// complained and warned are when something was last logged of what may happen
 	// at every attempt: by our own fault, and by that of credentials.
 	complained, warned atomic.Int64
@@ -52,6 +60,7 @@ func NewSender(cfg Config) *Sender {
 		cfg.TenantList = func(string) *guard.List { return nil }
 	}
 	return &Sender{
+		expressions: cfg.Expressions, hash: cfg.Hash,
 		transport: cfg.Transport, auth: cfg.Auth, keys: cfg.Keys, tenantList: cfg.TenantList, userAgent: cfg.UserAgent, log: cfg.Log,
 	}
 }
@@ -92,10 +101,10 @@ func (s *Sender) Send(ctx context.Context, r *Route, msg *Message, timeout time.
 	}()
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	body, contentType, err := r.bodyFor(msg)
+	body, contentType, err := s.bodyFor(ctx, r, msg)
 	if err != nil {
-		x.Answer = Answer{Class: webhook.ClassEncryptionError}
-		s.report("encrypt a delivery", zap.String("endpoint", r.Endpoint.ID), zap.Error(err))
+		x.Answer = Answer{Class: classOf(err)}
+		s.report("make the body of a delivery", zap.String("endpoint", r.Endpoint.ID), zap.Error(err))
 		return x
 	}
 	values := [5]string{contentType, s.userAgent} // of all headers in one piece of memory
@@ -104,6 +113,9 @@ func (s *Sender) Send(ctx context.Context, r *Route, msg *Message, timeout time.
 		x.unsigned(ctx)
 		s.report("sign a delivery", zap.String("endpoint", r.Endpoint.ID), zap.Error(err))
 		return x
+	}
+	if r.Endpoint.Format == webhook.FormatCloudEventsBinary && msg.members == nil {
+		setCloudEvent(req.Header, msg)
 	}
 	req.Body = body
 	resp, err := s.exchange(ctx, r, req)

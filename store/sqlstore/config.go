@@ -27,6 +27,10 @@ type endpointConfig struct {
 	StatusReason     string            `json:"status_reason,omitempty"`
 	Sources          []string          `json:"sources,omitempty"`
 	Channels         []string          `json:"channels,omitempty"`
+	Filter           string            `json:"filter,omitempty"`
+	Transform        string            `json:"transform,omitempty"`
+	Anonymize        []anonymization   `json:"anonymize,omitempty"`
+	Format           string            `json:"format,omitempty"`
 	Method           string            `json:"method,omitempty"`
 	Rate             float64           `json:"rate,omitempty"`
 	Burst            int               `json:"burst,omitempty"`
@@ -43,6 +47,11 @@ type endpointConfig struct {
 	DeniedIPs        []string          `json:"denied_ips,omitempty"`
 	Auth             *authConfig       `json:"auth,omitempty"`
 	TLS              *tlsConfig        `json:"tls,omitempty"`
+}
+
+type anonymization struct {
+	Pointer string `json:"pointer"`
+	Action  string `json:"action"`
 }
 
 type retryConfig struct {
@@ -66,6 +75,10 @@ func encodeConfig(ep *webhook.Endpoint) (string, error) {
 		Priority: string(ep.Priority), OnPaused: string(ep.OnPaused), SuccessStatuses: ep.SuccessStatuses,
 		DeadRetain: ep.DeadLetter.Retain, DeadQuiet: ep.DeadLetter.Quiet,
 		AllowedIPs: ep.AllowedIPs, DeniedIPs: ep.DeniedIPs,
+	}
+	c.Filter, c.Transform, c.Format = ep.Filter, ep.Transform, string(ep.Format)
+	for _, a := range ep.Anonymize {
+		c.Anonymize = append(c.Anonymize, anonymization{a.Pointer, string(a.Action)})
 	}
 	r := retryConfig(ep.Retry)
 	if len(r.Schedule) > 0 || r.Initial != 0 || r.Multiplier != 0 || r.MaxInterval != 0 || r.MaxAttempts != 0 || r.Jitter != 0 {
@@ -95,6 +108,10 @@ func decodeConfig(text string, ep *webhook.Endpoint) error {
 	ep.SuccessStatuses = c.SuccessStatuses
 	ep.AllowedIPs, ep.DeniedIPs = c.AllowedIPs, c.DeniedIPs
 	ep.DeadLetter = webhook.DeadLetter{Retain: c.DeadRetain, Quiet: c.DeadQuiet}
+	ep.Filter, ep.Transform, ep.Format = c.Filter, c.Transform, webhook.Format(c.Format)
+	for _, a := range c.Anonymize {
+		ep.Anonymize = append(ep.Anonymize, webhook.Anonymization{Pointer: a.Pointer, Action: webhook.AnonymizeAction(a.Action)})
+	}
 	if c.Retry != nil {
 		ep.Retry = webhook.RetryPolicy(*c.Retry)
 	}

@@ -38,6 +38,8 @@ func endpointCreateKeepsAll(w *world) {
 	rec.Status, rec.PauseCause, rec.StatusReason = webhook.EndpointPaused, webhook.PausedByHand, "Webhook paused by hand."
 	rec.AllowedIPs, rec.DeniedIPs = []string{"192.0.2.0/24", "2001:db8::7"}, []string{"192.0.2.9"}
 	rec.Sources, rec.Channels = []string{"billing"}, []string{"project 1", "all"}
+	rec.Filter, rec.Transform, rec.Format = "data.a > 1 &&\n\tdata.b == 'ü'", "{'a': data.a}", webhook.FormatCloudEvents
+	rec.Anonymize = []webhook.Anonymization{{Pointer: "/a~1b", Action: webhook.AnonymizeHash}, {Pointer: "/c/0", Action: webhook.AnonymizeRemove}}
 	rec.Sealed = []byte{0, 1, 0xff, 0xfe}
 
 	got, err := w.store.CreateEndpoint(w.ctx, w.now, rec, w.newSecret(acme, rec.ID), 0)
