@@ -174,7 +174,7 @@ func (l *ledger) arrivals() int {
 	return len(l.arrived)
 }
 
-// publish publishes until ctx ends, 50 events a second.
+// publish publishes until ctx ends, 25 events a second.
 func (l *ledger) publish(ctx context.Context, t *testing.T, d *dispatcher.Dispatcher, ev webhook.Event) {
 	for ctx.Err() == nil {
 		start := time.Now()
@@ -191,7 +191,7 @@ func (l *ledger) publish(ctx context.Context, t *testing.T, d *dispatcher.Dispat
 			t.Errorf("Publish = %v; want nil or ErrUnavailable", err)
 		}
 		l.mu.Unlock()
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(40 * time.Millisecond)
 	}
 }
 

@@ -148,14 +148,14 @@ func TestWarningsOfTwoProcesses(t *testing.T) {
 		var hook told
 		w := newWorld(t, st, dispatcher.Config{OnOperational: hook.hook})
 		other := newWorld(t, st, dispatcher.Config{OnOperational: hook.hook, Transport: w.net})
-		w.create(webhook.Endpoint{Tenant: "acme", URL: "https://bad.example/", AutoPauseAfter: 40}, status(500))
+		w.create(webhook.Endpoint{Tenant: "acme", URL: "https://bad.example/", AutoPauseAfter: 20}, status(500))
 		defer w.run()()
 		defer other.run()()
-		for range 40 {
+		for range 20 {
 			w.publish(1, "a.b")
 			other.publish(1, "a.b")
 		}
-		time.Sleep(12 * time.Hour)
+		time.Sleep(3 * time.Hour) // of probes
 		var percents []int
 		for _, op := range hook.of(webhook.TypeEndpointWarning) {
 			percents = append(percents, op.Percent)
@@ -204,14 +204,14 @@ func TestFailedDeliveriesAreTold(t *testing.T) {
 func TestExpiredDeliveriesAreTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var hook told
-		w := newWorld(t, nil, dispatcher.Config{OnOperational: hook.hook, Retention: dispatcher.Retention{Payloads: 24 * time.Hour}})
+		w := newWorld(t, nil, dispatcher.Config{OnOperational: hook.hook, Retention: dispatcher.Retention{Payloads: 4 * time.Hour}})
 		ep := w.endpoint("held", status(200), "a.b", "webhook.endpoint.paused")
 		if _, err := w.manage.Pause(t.Context(), "acme", ep.ID); err != nil {
 			t.Fatal(err)
 		}
 		defer w.run()()
 		w.publish(3, "a.b")
-		time.Sleep(30 * time.Hour)
+		time.Sleep(6 * time.Hour)
 		want(t, "what was told", fmt.Sprint(hook.types()), "[webhook.endpoint.paused webhook.delivery.expired]")
 		if op := hook.of(webhook.TypeDeliveryExpired); len(op) == 1 && (op[0].Count != 3 || op[0].EndpointID != ep.ID || op[0].Host != "held.example" || op[0].EventType != "a.b") {
 			t.Errorf("expired = %+v; want 3 deliveries of the endpoint, and not that of the operational event", op[0])
@@ -309,9 +309,9 @@ func TestHookHurtsNobody(t *testing.T) {
 				good := w.endpoint("good", status(200), "a.b")
 				watcher := w.endpoint("watcher", status(200), "webhook.delivery.failed")
 				stop := w.run()
-				const n = 50
+				const n = 20
 				w.publish(n, "a.b")
-				time.Sleep(24 * time.Hour)
+				time.Sleep(2 * time.Hour) // most are probes of an open breaker, up to 5 minutes apart
 				want(t, "failed deliveries", w.deliveries(ep.ID)[webhook.DeliveryFailed], n)
 				want(t, "deliveries to another endpoint", w.deliveries(good.ID)[webhook.DeliveryDelivered], n)
 				want(t, "operational events to the endpoint", len(w.received(watcher.URL)), n)

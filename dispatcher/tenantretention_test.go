@@ -19,7 +19,7 @@ func TestTenantRetention(t *testing.T) {
 		limits := func(_ context.Context, tenant string) (webhook.Limits, error) {
 			switch tenant {
 			case "acme":
-				return webhook.Limits{Retention: 48 * time.Hour}, nil
+				return webhook.Limits{Retention: 6 * time.Hour}, nil
 			case "greedy":
 				return webhook.Limits{Retention: 1000 * time.Hour}, nil
 			case "unknown":
@@ -29,7 +29,7 @@ func TestTenantRetention(t *testing.T) {
 			}
 			return webhook.Limits{}, nil
 		}
-		w := newWorld(t, nil, dispatcher.Config{Limits: limits, Retention: dispatcher.Retention{Payloads: 72 * time.Hour, Deliveries: 96 * time.Hour}})
+		w := newWorld(t, nil, dispatcher.Config{Limits: limits, Retention: dispatcher.Retention{Payloads: 9 * time.Hour, Deliveries: 12 * time.Hour}})
 		defer w.run()()
 		tenants := []string{"acme", "greedy", "unknown", "zeta"}
 		first := make(map[string]string)
@@ -50,22 +50,22 @@ func TestTenantRetention(t *testing.T) {
 			}
 			return err == nil
 		}
-		wait(47 * time.Hour)
+		wait(5 * time.Hour)
 		if !kept("acme") {
-			t.Error("an event is gone after 47 hours; want it kept for 48")
+			t.Error("an event is gone after 5 hours; want it kept for 6")
 		}
 		wait(3 * time.Hour)
 		if kept("acme") {
-			t.Error("an event is there after 50 hours; want it gone after 48 and at most one more")
+			t.Error("an event is there after 8 hours; want it gone after 6 and at most one more")
 		}
 		for _, tenant := range tenants[1:] {
 			if !kept(tenant) {
-				t.Errorf("an event of %s is gone after 50 hours; want it kept for as long as the host does", tenant)
+				t.Errorf("an event of %s is gone after 8 hours; want it kept for as long as the host does", tenant)
 			}
 		}
-		wait(60 * time.Hour)
+		wait(6 * time.Hour)
 		if kept("greedy") {
-			t.Error("an event of a plan with a longer retention is there after 110 hours; want the host's 96 to count")
+			t.Error("an event of a plan with a longer retention is there after 14 hours; want the host's 12 to count")
 		}
 	})
 }

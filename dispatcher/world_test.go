@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -33,8 +34,7 @@ type world struct {
 type network struct {
 	mu       sync.Mutex
 	handlers map[string]receiver
-	counts   map[string]int // of arrivals, by URL
-	arrivals []arrival
+	arrivals map[string][]arrival // by URL, in their order
 }
 
 // receiver answers the nth request to it, counted from 1.
@@ -45,14 +45,14 @@ type arrival struct {
 	at            time.Time
 }
 
+func newNetwork() *network {
+	return &network{handlers: map[string]receiver{}, arrivals: map[string][]arrival{}}
+}
+
 func (n *network) Send(ctx context.Context, req *transport.Request) (*transport.Response, error) {
 	n.mu.Lock()
-	n.arrivals = append(n.arrivals, arrival{req.URL, req.Header.Get("Webhook-Id"), string(req.Body), time.Now()})
-	if n.counts == nil {
-		n.counts = make(map[string]int)
-	}
-	n.counts[req.URL]++
-	count := n.counts[req.URL]
+	n.arrivals[req.URL] = append(n.arrivals[req.URL], arrival{req.URL, req.Header.Get("Webhook-Id"), string(req.Body), time.Now()})
+	count := len(n.arrivals[req.URL])
 	h := n.handlers[req.URL]
 	n.mu.Unlock()
 	if h == nil {
@@ -62,15 +62,10 @@ func (n *network) Send(ctx context.Context, req *transport.Request) (*transport.
 }
 
 // to returns what arrived at a URL.
-func (n *network) to(url string) (got []arrival) {
+func (n *network) to(url string) []arrival {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for _, a := range n.arrivals {
-		if a.url == url {
-			got = append(got, a)
-		}
-	}
-	return got
+	return slices.Clone(n.arrivals[url])
 }
 
 func status(code int) receiver {
@@ -107,7 +102,7 @@ func newWorld(t *testing.T, st store.Store, cfg dispatcher.Config) *world {
 	if st == nil {
 		st = memstore.New()
 	}
-	w := &world{t: t, store: st, net: &network{handlers: map[string]receiver{}}}
+	w := &world{t: t, store: st, net: newNetwork()}
 	if cfg.Transport == nil {
 		cfg.Transport = w.net
 	}
@@ -196,6 +191,16 @@ func (w *world) deliveries(endpoint string) map[webhook.DeliveryStatus]int {
 			return got
 		}
 	}
+}
+
+// pending reports whether a delivery of tenant "acme" is pending.
+func (w *world) pending() bool {
+	w.t.Helper()
+	found, err := w.store.ListDeliveries(w.t.Context(), "acme", store.DeliveryFilter{Status: webhook.DeliveryPending}, store.Page{Limit: 1})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return len(found) > 0
 }
 
 // only returns the one delivery of an event.
