@@ -87,6 +87,16 @@ func (f *faultyStore) EraseSubject(ctx context.Context, now time.Time, tenant, s
 	return r, err
 }
 
+func (f *faultyStore) PutEventType(ctx context.Context, now time.Time, t webhook.EventType, audit ...webhook.AuditRecord) (r webhook.EventType, err error) {
+	err = f.do("put event type", func() (err error) { r, err = f.Store.PutEventType(ctx, now, t, audit...); return err })
+	return r, err
+}
+
+func (f *faultyStore) EventTypes(ctx context.Context, after int64) (r []webhook.EventType, revision int64, err error) {
+	err = f.do("read event types", func() (err error) { r, revision, err = f.Store.EventTypes(ctx, after); return err })
+	return r, revision, err
+}
+
 func (f *faultyStore) CountIncidents(ctx context.Context, now time.Time, counts []store.IncidentCount) (r []webhook.Incident, err error) {
 	err = f.do("count incidents", func() (err error) { r, err = f.Store.CountIncidents(ctx, now, counts); return err })
 	return r, err

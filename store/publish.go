@@ -39,6 +39,10 @@ type Tx interface {
 	// It needs no second connection.
 	TenantEndpoints(ctx context.Context, tenant string, after int64) ([]EndpointRecord, int64, error)
 
+	// EventTypes is EventTypes.EventTypes as the transaction sees it. It needs no second
+	// connection to the transaction's database.
+	EventTypes(ctx context.Context, after int64) ([]webhook.EventType, int64, error)
+
 	// Reserver returns where quotas and rates are reserved, and keys found and
 	// added, while the transaction goes on. It locks nothing in the transaction and does not wait for it, but
 	// may need a connection of its own. Where a database has one writer only

@@ -30,6 +30,7 @@ type Store interface {
 	Settings
 	Audit
 	Incidents
+	EventTypes
 }
 
 // Volatile marks a store that keeps nothing when the process ends. Secrets in it

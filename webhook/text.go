@@ -19,6 +19,11 @@ func (e *InvalidError) text(field, s string, limit int) {
 	}
 }
 
+// prose is text for what may have several lines.
+func (e *InvalidError) prose(field, s string, limit int) {
+	e.text(field, strings.NewReplacer("\n", " ", "\t", " ").Replace(s), limit)
+}
+
 // metadata adds an error unless keys are given, all text is clean and the
 // whole is at most MaxMetadataLen bytes.
 func (e *InvalidError) metadata(field string, m map[string]string) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
 )
 
 // Store is a store.Store in memory. It is safe for concurrent use; see the
@@ -23,8 +24,9 @@ type Store struct {
 	quotas     map[quota]int64
 	jobs       map[jobKey]*job
 	incidents  map[incidentKey]*incident // the last one of each
-	rates      map[rate]time.Time        // when the next slot is free
-	notable    map[*endpoint]bool        // those that ChangedHealth may tell of
+	eventTypes map[string]webhook.EventType
+	rates      map[rate]time.Time // when the next slot is free
+	notable    map[*endpoint]bool // those that ChangedHealth may tell of
 	// subjectKeys are sealed.
 	subjectKeys map[store.SubjectKeyName][]byte
 
@@ -45,11 +47,12 @@ type Store struct {
 	audited   fifo[*auditRecord]
 	series    map[scope]*series
 
-	changes changelog                 // of the endpoints of all tenants
-	batches map[store.BatchKey][]*row // the rows that are bound
-	serial  int64                     // of rows and turns
-	change  int64                     // the last revision
-	epoch   int64                     // the last one
+	changes    changelog                 // of the endpoints of all tenants
+	batches    map[store.BatchKey][]*row // the rows that are bound
+	serial     int64                     // of rows and turns
+	change     int64                     // the last revision
+	typeChange int64                     // the last revision of event types
+	epoch      int64                     // the last one
 }
 
 var (
@@ -69,6 +72,7 @@ func New() *Store {
 		quotas:      make(map[quota]int64),
 		jobs:        make(map[jobKey]*job),
 		incidents:   make(map[incidentKey]*incident),
+		eventTypes:  make(map[string]webhook.EventType),
 		rates:       make(map[rate]time.Time),
 		notable:     make(map[*endpoint]bool),
 		lanes:       make(map[store.Lane]*lane),

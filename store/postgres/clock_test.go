@@ -101,7 +101,7 @@ func (c *clock) set(ctx context.Context, now time.Time) error {
 // clean removes all rows.
 func (c *clock) clean(t *testing.T) {
 	for _, table := range []string{
-		"sequences", "settings", "tenants", "endpoints", "secrets", "health", "lanes", "blocks", "rates", "quotas", "jobs", "audit", "incidents", "queue", "events", "payloads",
+		"sequences", "settings", "tenants", "endpoints", "secrets", "health", "lanes", "blocks", "rates", "quotas", "jobs", "audit", "incidents", "event_types", "queue", "events", "payloads",
 		"deliveries", "attempts", "idempotency", "processes", "stats", "uncounted", "subject_keys",
 	} {
 		if _, err := c.pool.Exec(t.Context(), `DELETE FROM `+c.schema+`.`+table); err != nil {
@@ -281,6 +281,13 @@ func (t timedTx) Publish(ctx context.Context, now time.Time, pubs []store.Public
 		return nil, err
 	}
 	return t.Tx.Publish(ctx, now, pubs)
+}
+
+func (s timed) PutEventType(ctx context.Context, now time.Time, t webhook.EventType, audit ...webhook.AuditRecord) (webhook.EventType, error) {
+	if err := s.clock.set(ctx, now); err != nil {
+		return webhook.EventType{}, err
+	}
+	return s.Store.PutEventType(ctx, now, t, audit...)
 }
 
 func (s timed) CountIncidents(ctx context.Context, now time.Time, counts []store.IncidentCount) ([]webhook.Incident, error) {

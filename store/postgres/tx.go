@@ -10,6 +10,7 @@ import (
 	"github.com/postrider/postrider/sabotage"
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/store/sqlstore"
+	"github.com/postrider/postrider/webhook"
 )
 
 // Tx returns a store.Tx over the host's transaction, which must be on the
@@ -44,4 +45,9 @@ func (t hostTx) Reserver() (store.Reserver, bool) { return t.store, false }
 // TenantEndpoints implements store.Tx.
 func (t hostTx) TenantEndpoints(ctx context.Context, tenant string, after int64) ([]store.EndpointRecord, int64, error) {
 	return sqlstore.TenantEndpoints(ctx, conn{t.on}, tenant, after)
+}
+
+// EventTypes implements store.Tx.
+func (t hostTx) EventTypes(ctx context.Context, after int64) ([]webhook.EventType, int64, error) {
+	return sqlstore.EventTypes(ctx, conn{t.on}, after)
 }

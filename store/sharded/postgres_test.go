@@ -252,6 +252,11 @@ func (tx timedTx) Publish(ctx context.Context, now time.Time, pubs []store.Publi
 	return tx.Tx.Publish(ctx, now, pubs)
 }
 
+func (s timed) PutEventType(ctx context.Context, now time.Time, t webhook.EventType, audit ...webhook.AuditRecord) (webhook.EventType, error) {
+	s.pair.set(s.t, now)
+	return s.Store.PutEventType(ctx, now, t, audit...)
+}
+
 func (s timed) CountIncidents(ctx context.Context, now time.Time, counts []store.IncidentCount) ([]webhook.Incident, error) {
 	s.pair.set(s.t, now)
 	return s.Store.CountIncidents(ctx, now, counts)

@@ -259,6 +259,22 @@ var faults = map[string]struct {
 		wrap:     each(func(st store.Store) store.Store { return &endlessIncidents{st} }),
 		caughtBy: []string{"Incidents/NewWindowNewIncident", "Incidents/OldOnesArePruned"},
 	},
+	"the last change of an event type wins": {
+		wrap:     each(func(st store.Store) store.Store { return &lastTypeWins{st} }),
+		caughtBy: []string{"EventTypes/StaleVersionWritesNothing", "EventTypes/OneOfManyCallersWins"},
+	},
+	"older schemas of an event type are forgotten": {
+		wrap:     each(func(st store.Store) store.Store { return &lastSchemaOnly{st} }),
+		caughtBy: []string{"EventTypes/KeepsAll"},
+	},
+	"changes of event types go unnoticed": {
+		wrap:     each(func(st store.Store) store.Store { return &newTypesOnly{st} }),
+		caughtBy: []string{"EventTypes/ChangesAfterARevision"},
+	},
+	"changes of event types leave no trace": {
+		wrap:     each(func(st store.Store) store.Store { return &typesWithoutAudit{st} }),
+		caughtBy: []string{"EventTypes/WritesAudit"},
+	},
 	"lists go one way": {
 		wrap:     each(func(st store.Store) store.Store { return &turnsBack{st} }),
 		caughtBy: []string{"Deliveries/ListOldestFirst"},

@@ -90,6 +90,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		role{"Settings", settingCases},
 		role{"Audit", auditCases},
 		role{"Incidents", incidentCases},
+		role{"EventTypes", eventTypeCases},
 		role{"Tenants", tenantCases},
 	)
 }

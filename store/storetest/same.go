@@ -48,6 +48,14 @@ func plain(v any) any {
 	case webhook.Incident:
 		v.Since, v.Last = utc(v.Since), utc(v.Last)
 		return v
+	case webhook.EventType:
+		v.CreatedAt, v.UpdatedAt = utc(v.CreatedAt), utc(v.UpdatedAt)
+		v.Redact, v.Example = slices.Concat(v.Redact), nonNil(v.Example)
+		v.Schemas = slices.Concat(v.Schemas)
+		for i := range v.Schemas {
+			v.Schemas[i].CreatedAt = utc(v.Schemas[i].CreatedAt)
+		}
+		return v
 	case webhook.AuditRecord:
 		v.At = utc(v.At)
 		v.Before, v.After = nonNil(v.Before), nonNil(v.After)

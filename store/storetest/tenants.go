@@ -180,6 +180,7 @@ var notOfATenant = map[string]string{
 	"LeaseJobs":        "of a process, for all tenants",
 	"PruneSubjectKeys": "by age, for all tenants", "SealedValues": "the host's, for all tenants", "ReplaceSealed": "the host's, for all tenants",
 	"Prune": "by age, for all tenants", "Setting": "of all processes",
+	"PutEventType": "types are the host's", "EventTypes": "types are the host's",
 }
 
 // one returns a value and an error.

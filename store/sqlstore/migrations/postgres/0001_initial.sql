@@ -286,6 +286,17 @@ CREATE TABLE postrider.audit (
 CREATE INDEX audit_resource ON postrider.audit (tenant, resource, id);
 CREATE INDEX audit_at ON postrider.audit (at);
 
+-- What is known of events of each name; config is JSON.
+CREATE TABLE postrider.event_types (
+	name       text COLLATE "C" NOT NULL PRIMARY KEY,
+	version    bigint NOT NULL,
+	revision   bigint NOT NULL,
+	config     text NOT NULL,
+	created_at bigint NOT NULL,
+	updated_at bigint NOT NULL
+);
+CREATE INDEX event_types_revision ON postrider.event_types (revision);
+
 -- What has happened again and again from since to ends_at.
 CREATE TABLE postrider.incidents (
 	tenant    text COLLATE "C" NOT NULL,

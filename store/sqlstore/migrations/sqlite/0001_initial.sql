@@ -265,6 +265,17 @@ CREATE TABLE postrider_audit (
 CREATE INDEX postrider_audit_resource ON postrider_audit (tenant, resource, id);
 CREATE INDEX postrider_audit_at ON postrider_audit (at);
 
+-- What is known of events of each name; config is JSON.
+CREATE TABLE postrider_event_types (
+	name       TEXT    NOT NULL PRIMARY KEY,
+	version    INTEGER NOT NULL,
+	revision   INTEGER NOT NULL,
+	config     TEXT    NOT NULL,
+	created_at INTEGER NOT NULL,
+	updated_at INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX postrider_event_types_revision ON postrider_event_types (revision);
+
 -- What has happened again and again from since to ends_at.
 CREATE TABLE postrider_incidents (
 	tenant    TEXT    NOT NULL,
