@@ -43,6 +43,9 @@ func (d *Dispatcher) Broadcast(ctx context.Context, ev webhook.Event) (string, e
 	}
 	ev.IdempotencyKey = "broadcast/" + key
 	p, err := d.newPublication(ev)
+	if err == nil {
+		err = d.types.Check(ctx, &p.Event)
+	}
 	if err != nil {
 		return "", err
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/postrider/postrider/dispatcher/transport"
 	"github.com/postrider/postrider/dispatcher/transport/auth"
 	"github.com/postrider/postrider/dispatcher/transport/guard"
+	"github.com/postrider/postrider/dispatcher/types"
 	"github.com/postrider/postrider/dispatcher/vault"
 	"github.com/postrider/postrider/signer"
 	"github.com/postrider/postrider/store"
@@ -118,9 +119,20 @@ type Config struct {
 	// Defaults to false: Run warns over 60 seconds.
 	StrictClock bool
 	// TypeDefaults apply to events of a type, by its name, where neither the
-	// event nor the endpoint says otherwise.
+	// event nor the endpoint says otherwise. They count before those that a type was
+	// registered with.
 	// Defaults to the library's own.
 	TypeDefaults map[string]webhook.TypeDefaults
+	// EventTypes are the types of events that the host's code has: what
+	// catalog.Registry.Types returns. New brings the store up to date with them, from
+	// which all processes know them; a process with an older version of the code
+	// leaves a newer one alone, and checks what it publishes by its own. Payloads
+	// that their schema refuses are a *webhook.InvalidError, code payload_invalid.
+	// Defaults to none.
+	EventTypes []webhook.EventType
+	// UnknownTypes says what becomes of events whose type nobody has registered.
+	// Defaults to webhook.UnknownPass.
+	UnknownTypes webhook.UnknownTypes
 	// Limits tells what a tenant's plan allows; its answers hold for 10 seconds,
 	// and longer if it fails. It is asked by Publish and PublishTx, also while a
 	// transaction of the host goes on, so it must not wait for one.
@@ -234,6 +246,9 @@ func (c Config) validate() error {
 	if c.SealPayloads && c.Keyring == nil && c.AllowPlaintextSecrets {
 		return errors.New("dispatcher: Config.SealPayloads needs Config.Keyring")
 	}
+	if u := c.UnknownTypes; u != "" && u != webhook.UnknownPass && u != webhook.UnknownReject {
+		return errors.New("dispatcher: Config.UnknownTypes must be pass or reject")
+	}
 	for kind, rule := range c.IncidentRules {
 		if _, ok := kind.Rule(); !ok || !rule.Valid() {
 			return fmt.Errorf("dispatcher: Config.IncidentRules: %q is no kind of incidents, or its rule has no threshold or a window that is not a minute to 30 days", kind)
@@ -274,6 +289,7 @@ type Dispatcher struct {
 	entropy *entropy.Source
 
 	directory   *directory.Directory
+	types       *types.Registry
 	expressions *expression.Cache
 	// quotas is nil if nothing is limited.
 	quotas *quota.Keeper
@@ -330,10 +346,16 @@ func New(st store.Store, cfg Config) (*Dispatcher, error) {
 		return nil, fmt.Errorf("read entropy: %w", err)
 	}
 	d.directory, d.quotas = directory.New(st, directoryFor), quota.New(cfg.Limits)
+	if d.types, err = newTypes(d.store, cfg); err != nil {
+		return nil, err
+	}
 	for name, shard := range d.sharded.Shards() {
 		d.shards[name] = d.newShard(name, d.vault.Wrap(shard))
 	}
 	if err := d.openShards(); err != nil {
+		return nil, err
+	}
+	if err := d.syncTypes(); err != nil {
 		return nil, err
 	}
 	return d, nil

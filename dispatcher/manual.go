@@ -17,7 +17,8 @@ const testTimeout = 5 * time.Second
 // TestSend makes one signed attempt with an event that is not stored, and
 // returns it when it has ended, after at most 5 seconds. It goes out whether the
 // endpoint is paused or not, and changes nothing: not the delivery log, not the
-// endpoint's health. An endpoint with batches gets a batch of one. Errors are store.ErrNotFound and the store's and sealer's;
+// endpoint's health. An endpoint with batches gets a batch of one. Errors are store.ErrNotFound, a
+// *webhook.InvalidError, also for data that the schema of its type refuses, and the store's and sealer's;
 // a send that fails is not an error.
 func (d *Dispatcher) TestSend(ctx context.Context, tenant, endpoint string, ev webhook.Event) (webhook.Attempt, error) {
 	eps, err := d.store.EngineEndpoints(ctx, []store.Lane{{Tenant: tenant, Endpoint: endpoint}})
@@ -29,6 +30,9 @@ func (d *Dispatcher) TestSend(ctx context.Context, tenant, endpoint string, ev w
 	}
 	ev.Tenant = tenant
 	p, err := d.newPublication(ev)
+	if err == nil {
+		err = d.types.CheckTest(ctx, &p.Event)
+	}
 	if err != nil {
 		return webhook.Attempt{}, err
 	}

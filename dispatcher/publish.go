@@ -40,6 +40,8 @@ var errUnsettled = fmt.Errorf("publish: %w: endpoints of the tenant keep changin
 // gives the first receipt again; with other content it is
 // webhook.ErrIdempotencyConflict. A tenant that is over a limit of its plan (see
 // Config.Limits) gets a *webhook.QuotaError. Other errors are *webhook.InvalidError,
+// also for data that the schema of the event's type refuses (code payload_invalid, the
+// fields have JSON pointers) and types that are archived or unknown (see Config.UnknownTypes),
 // store.ErrUnavailable (nothing is stored), and store.ErrUnknown (the outcome is
 // not known, or ctx ended before it was; repeat with the idempotency key).
 func (d *Dispatcher) Publish(ctx context.Context, ev webhook.Event) (webhook.Receipt, error) {
@@ -121,6 +123,9 @@ func (d *Dispatcher) PublishMany(ctx context.Context, events []webhook.Event) []
 // back has used up may stay so.
 func (d *Dispatcher) PublishTx(ctx context.Context, tx store.Tx, ev webhook.Event) (webhook.Receipt, error) {
 	p, err := d.newPublication(ev)
+	if err == nil {
+		err = d.types.CheckIn(ctx, tx, &p.Event)
+	}
 	if err != nil {
 		return webhook.Receipt{}, err
 	}
@@ -170,6 +175,9 @@ func (d *Dispatcher) publishTx(ctx context.Context, tx store.Tx, p *publication)
 // prepare checks an event and finds its shard. Nothing is matched yet.
 func (d *Dispatcher) prepare(ctx context.Context, ev webhook.Event) (*publication, error) {
 	p, err := d.newPublication(ev)
+	if err == nil {
+		err = d.types.Check(ctx, &p.Event)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -337,7 +345,7 @@ func (d *Dispatcher) newDelivery(p *publication, ep *webhook.Endpoint) store.New
 	nd := store.NewDelivery{
 		Endpoint: ep.ID,
 		Due:      p.due,
-		Priority: cmp.Or(p.Event.Priority, ep.Priority, d.cfg.TypeDefaults[p.Event.Type].Priority, webhook.PriorityNormal),
+		Priority: cmp.Or(p.Event.Priority, ep.Priority, d.types.Defaults(p.Event.Type).Priority, webhook.PriorityNormal),
 	}
 	if ep.Order.Enabled {
 		nd.Ordered, nd.Key = true, p.Event.OrderingKey

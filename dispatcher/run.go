@@ -87,7 +87,7 @@ func (d *Dispatcher) engineConfig(s *shard) engine.Config {
 		Retention: store.Retention{
 			Payloads: r.Payloads, Deliveries: r.Deliveries, Statistics: r.Statistics, Audit: r.Audit, Tombstones: tombstonesFor,
 		},
-		TypeDefaults: d.cfg.TypeDefaults, TenantRetention: d.tenantRetention(),
+		TypeDefaults: d.types.Defaults, TenantRetention: d.tenantRetention(),
 		Changed: func(ep *webhook.Endpoint) { d.changed(s, ep) }, Pause: d.pause, Report: d.Report, Incident: d.incident,
 		JobBudget: d.jobBudget, PublishBroadcast: d.publishBroadcast, Eraser: d.eraser,
 	}

@@ -29,6 +29,13 @@ const (
 	// job that sends many deliveries again.
 	ActionRedeliveryStarted  AuditAction = "redelivery.started"
 	ActionRedeliveryCanceled AuditAction = "redelivery.canceled"
+	// ActionEventTypeRegistered and the like: the resource is the name of an event
+	// type. Types are the host's, so the tenant is "".
+	ActionEventTypeRegistered AuditAction = "event_type.registered"
+	ActionEventTypeUpdated    AuditAction = "event_type.updated"
+	ActionEventTypeSchema     AuditAction = "event_type.schema_added"
+	ActionEventTypeDeprecated AuditAction = "event_type.deprecated"
+	ActionEventTypeArchived   AuditAction = "event_type.archived"
 	// ActionSubjectErased: the resource is the job that erases; whose data it is
 	// is not said, since that name is to be gone.
 	ActionSubjectErased AuditAction = "subject.erased"

@@ -115,9 +115,9 @@ func (t EventType) Schema() json.RawMessage {
 }
 
 // WithSchema returns the type with one more version of its schema, which is the last
-// one from then on. One that has the same text is not added, whatever its place.
+// one from then on, unless the last one has the same text.
 func (t EventType) WithSchema(schema json.RawMessage, at time.Time) EventType {
-	if t.KnowsSchema(schema) {
+	if n := len(t.Schemas); n > 0 && bytes.Equal(compact(t.Schemas[n-1].Schema), compact(schema)) {
 		return t
 	}
 	next := SchemaVersion{Number: 1, Schema: compact(schema), CreatedAt: at}

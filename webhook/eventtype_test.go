@@ -68,8 +68,11 @@ func TestEventTypeWithSchema(t *testing.T) {
 	if len(one.Schemas) != 1 || len(two.Schemas) != 2 || two.Schemas[1].Number != 2 || string(two.Schema()) != `{"type":"array"}` {
 		t.Errorf("WithSchema = %v and %v; want versions 1 and 2", one.Schemas, two.Schemas)
 	}
-	if same := two.WithSchema(json.RawMessage(`{ "type":"object" }`), at); len(same.Schemas) != 2 {
-		t.Errorf("WithSchema of a version that is there = %v; want nothing new", same.Schemas)
+	if same := one.WithSchema(json.RawMessage(`{ "type":"object" }`), at); len(same.Schemas) != 1 {
+		t.Errorf("WithSchema of the last version = %v; want nothing new", same.Schemas)
+	}
+	if again := two.WithSchema(json.RawMessage(`{"type":"object"}`), at); len(again.Schemas) != 3 || !again.KnowsSchema(json.RawMessage(`{"type": "array"}`)) {
+		t.Errorf("WithSchema of an older version = %v; want it to be the last again", again.Schemas)
 	}
 	other := one.WithSchema(json.RawMessage(`{"type":"null"}`), at)
 	if string(two.Schema()) != `{"type":"array"}` || string(other.Schema()) != `{"type":"null"}` {

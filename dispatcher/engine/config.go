@@ -37,8 +37,9 @@ type Config struct {
 	// TenantRetention says how long a tenant's events are kept, if that is less; nil
 	// or 0 for as long as all others.
 	TenantRetention func(ctx context.Context, tenant string) (time.Duration, error)
-	// TypeDefaults apply to events of a type where the endpoint says nothing.
-	TypeDefaults map[string]webhook.TypeDefaults
+	// TypeDefaults returns those of events of a type, which apply where the endpoint
+	// says nothing. It answers from memory.
+	TypeDefaults func(eventType string) webhook.TypeDefaults
 	// Changed makes this process heed a change that another wrote, the engine
 	// included (see Engine.Changed).
 	Changed func(*webhook.Endpoint)

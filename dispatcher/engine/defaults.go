@@ -14,14 +14,14 @@ func (e *Engine) policy(j *schedule.Job) webhook.RetryPolicy {
 	if p := j.Route.Endpoint.Retry; !p.IsZero() {
 		return p
 	}
-	return e.cfg.TypeDefaults[j.Message.EventType()].Retry
+	return e.cfg.TypeDefaults(j.Message.EventType()).Retry
 }
 
 // youngUntil returns when a delivery is too old to be tried, or the zero time. Age
 // counts from the publish, or from when the event was to be delivered. Somebody who
 // has a delivery sent again after it was tried knows how old it is.
 func (e *Engine) youngUntil(j *schedule.Job) time.Time {
-	age := e.cfg.TypeDefaults[j.Message.EventType()].MaxAge
+	age := e.cfg.TypeDefaults(j.Message.EventType()).MaxAge
 	if age == 0 || j.Base > 0 {
 		return time.Time{}
 	}
