@@ -21,7 +21,21 @@ var ada = webhook.Actor{Name: "ada@acme.example", Address: "192.0.2.7"}
 // auditLog returns all audit records of acme, newest first.
 func (w *world) auditLog() []webhook.AuditRecord {
 	w.t.Helper()
-	list, err := w.Audit(w.t.Context(), acme, store.AuditFilter{}, store.Page{Limit: store.MaxPage})
+	return w.auditLogOf(acme)
+}
+
+// tenant returns whose audit log has a call of the method for acme.
+func (m method) tenant() string {
+	if m.host {
+		return ""
+	}
+	return acme
+}
+
+// auditLogOf returns all audit records of a tenant, newest first.
+func (w *world) auditLogOf(tenant string) []webhook.AuditRecord {
+	w.t.Helper()
+	list, err := w.Audit(w.t.Context(), tenant, store.AuditFilter{}, store.Page{Limit: store.MaxPage})
 	w.must(err, "Audit")
 	return list
 }
@@ -53,10 +67,11 @@ func TestEveryMutationIsAuditedOnce(t *testing.T) {
 
 func auditOnce(t *testing.T, m method) {
 	w, id := prepared(t, m)
-	before := len(w.auditLog())
+	tenant := m.tenant()
+	before := len(w.auditLogOf(tenant))
 	_, err := m.call(webhook.WithActor(t.Context(), ada), w.Manager, acme, id)
 	w.must(err, m.name)
-	fresh := w.auditLog()
+	fresh := w.auditLogOf(tenant)
 	fresh = fresh[:len(fresh)-before]
 	switch {
 	case m.action == "" && len(fresh) > 0:
@@ -68,10 +83,10 @@ func auditOnce(t *testing.T, m method) {
 		t.Fatalf("%s left %d audit records; want exactly one", m.name, len(fresh))
 	}
 	r := fresh[0]
-	if r.Action != m.action || r.Actor != ada || r.Tenant != acme || r.Resource == "" || r.At.IsZero() {
+	if r.Action != m.action || r.Actor != ada || r.Tenant != tenant || r.Resource == "" || r.At.IsZero() {
 		t.Errorf("audit record of %s = %+v; want %s by %+v", m.name, r, m.action, ada)
 	}
-	if m.takes != "" && m.name != "RedeliverMany" && r.Resource != id {
+	if (m.takes != "" || m.host) && m.name != "RedeliverMany" && r.Resource != id {
 		t.Errorf("audit record of %s is about %s; want %s", m.name, r.Resource, id)
 	}
 	for _, side := range []json.RawMessage{r.Before, r.After} {
@@ -99,7 +114,7 @@ func TestWhatFailsIsNotAudited(t *testing.T) {
 			t.Run(m.name+", "+fault.name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					w, id := prepared(t, m)
-					before := len(w.auditLog())
+					before := len(w.auditLogOf(m.tenant()))
 					w.store.fault = func(_ string, done bool) error {
 						if done != fault.done {
 							return nil
@@ -112,7 +127,7 @@ func TestWhatFailsIsNotAudited(t *testing.T) {
 						t.Errorf("%s when %s: error %v; want %v", m.name, fault.name, err, fault.err)
 					}
 					w.store.fault = nil
-					if got := len(w.auditLog()) - before; got != fault.want {
+					if got := len(w.auditLogOf(m.tenant())) - before; got != fault.want {
 						t.Errorf("%s when %s left %d audit records; want %d, as many as there are changes", m.name, fault.name, got, fault.want)
 					}
 				})

@@ -2,6 +2,7 @@ package manage
 
 import (
 	"context"
+	"errors"
 
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/webhook"
@@ -44,13 +45,30 @@ func checkFilter(filter store.DeliveryFilter, page store.Page) error {
 	return inv.Err()
 }
 
-// Attempts returns all attempts of a delivery that are kept, oldest first. The
-// error is store.ErrNotFound.
+// Attempts returns all attempts of a delivery that are kept, oldest first. What a
+// receiver has answered is Hidden if it repeats what is redacted in the event (see
+// webhook.EventType). The error is store.ErrNotFound.
 func (m *Manager) Attempts(ctx context.Context, tenant, delivery string) ([]webhook.Attempt, error) {
-	if _, err := m.Delivery(ctx, tenant, delivery); err != nil {
+	d, err := m.Delivery(ctx, tenant, delivery)
+	if err != nil {
 		return nil, err
 	}
-	return m.store.Attempts(ctx, tenant, delivery)
+	attempts, err := m.store.Attempts(ctx, tenant, delivery)
+	if err != nil || len(attempts) == 0 {
+		return attempts, err
+	}
+	if d.BatchID == "" && !m.d.Redacts(ctx, d.EventType) {
+		return attempts, nil
+	}
+	ev, err := m.store.Event(ctx, tenant, d.EventID)
+	if errors.Is(err, store.ErrNotFound) { // gone meanwhile, so all is hidden
+		ev, err = webhook.Event{Type: d.EventType}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	m.redactAnswers(ctx, &ev, attempts)
+	return attempts, nil
 }
 
 // Redeliver puts a delivery that has ended, however it did, back to pending, due

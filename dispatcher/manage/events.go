@@ -7,13 +7,16 @@ import (
 	"github.com/postrider/postrider/webhook"
 )
 
-// Event returns an event with its payload; Data is nil once the payload's
-// retention has ended. The error is store.ErrNotFound.
+// Event returns an event with its payload, of which Hidden stands for what is
+// redacted (see webhook.EventType); Data is nil once the payload's retention has
+// ended. The error is store.ErrNotFound.
 func (m *Manager) Event(ctx context.Context, tenant, id string) (webhook.Event, error) {
 	if err := known(webhook.PrefixEvent, tenant, id); err != nil {
 		return webhook.Event{}, err
 	}
-	return m.store.Event(ctx, tenant, id)
+	ev, err := m.store.Event(ctx, tenant, id)
+	ev.Data = m.d.Redact(ctx, ev.Type, ev.Data)
+	return ev, err
 }
 
 // Events returns a page of a tenant's events without payloads, newest first. The

@@ -22,7 +22,7 @@ type Exported struct {
 // "event", "delivery" or "attempt"; an event's deliveries follow it, and a delivery's
 // attempts follow that. Payloads have their JSON, without white space between its
 // parts; what has no UTF-8 in it is in base64, under a name that says so. Credentials
-// are as redacted as they are in the log of attempts.
+// are as redacted as they are in the log of attempts, and payloads as Event shows them.
 //
 // It holds one event, one page of deliveries and the attempts of one at a time. What
 // comes or goes meanwhile may be in it or not. Errors are a *webhook.InvalidError
@@ -85,7 +85,7 @@ func (x *export) event(id string) error {
 		err = x.out.Encode(exportedEvent{
 			Kind: "event", ID: ev.ID, Type: ev.Type, Timestamp: ev.Timestamp.UTC(), Subject: ev.Subject, Source: ev.Source, Channels: ev.Channels,
 			IdempotencyKey: ev.IdempotencyKey, OrderingKey: ev.OrderingKey, Priority: ev.Priority, DeliverAt: ev.DeliverAt,
-			Metadata: ev.Metadata, Data: ev.Data,
+			Metadata: ev.Metadata, Data: x.m.d.Redact(x.ctx, ev.Type, ev.Data),
 		})
 	}
 	if err != nil {
@@ -98,7 +98,7 @@ func (x *export) event(id string) error {
 			return err
 		}
 		for i := range page {
-			if err := x.delivery(&page[i]); err != nil {
+			if err := x.delivery(&ev, &page[i]); err != nil {
 				return err
 			}
 		}
@@ -123,7 +123,7 @@ type exportedDelivery struct {
 	UpdatedAt     time.Time              `json:"updated_at"`
 }
 
-func (x *export) delivery(d *webhook.Delivery) error {
+func (x *export) delivery(ev *webhook.Event, d *webhook.Delivery) error {
 	x.done.Deliveries++
 	if err := x.out.Encode(exportedDelivery{
 		Kind: "delivery", ID: d.ID, EventID: d.EventID, EndpointID: d.EndpointID, Status: d.Status, Reason: d.Reason, Attempts: d.Attempts,
@@ -135,6 +135,7 @@ func (x *export) delivery(d *webhook.Delivery) error {
 	if err != nil {
 		return err
 	}
+	x.m.redactAnswers(x.ctx, ev, attempts)
 	for i := range attempts {
 		if err := x.attempt(&attempts[i]); err != nil {
 			return err

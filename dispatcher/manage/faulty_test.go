@@ -43,6 +43,10 @@ func (s *faultyStore) UpdateEndpoint(ctx context.Context, now time.Time, ep stor
 	return change(s, "UpdateEndpoint", func() (store.EndpointRecord, error) { return s.Store.UpdateEndpoint(ctx, now, ep, audit...) })
 }
 
+func (s *faultyStore) PutEventType(ctx context.Context, now time.Time, t webhook.EventType, audit ...webhook.AuditRecord) (webhook.EventType, error) {
+	return change(s, "PutEventType", func() (webhook.EventType, error) { return s.Store.PutEventType(ctx, now, t, audit...) })
+}
+
 func (s *faultyStore) RotateSecret(ctx context.Context, now time.Time, secret store.SecretRecord, oldUntil time.Time, audit ...webhook.AuditRecord) error {
 	if s.rotateFails != nil {
 		return s.rotateFails

@@ -2,6 +2,7 @@ package manage_test
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"reflect"
@@ -29,6 +30,9 @@ type method struct {
 	// action is what the audit log says of a call that changes something; "" for a
 	// method that reads.
 	action webhook.AuditAction
+	// host says that the call is about what belongs to the host and no tenant, so that
+	// the audit log of the tenant "" has it.
+	host bool
 	// prepare makes acme's world such that the call for the id that it returns
 	// changes something. Nil if any will do.
 	prepare func(w *world) (id string)
@@ -236,6 +240,72 @@ var methods = []method{
 			return created(m.CreateEndpointWithKey(ctx, webhook.Endpoint{Tenant: tenant, URL: "https://own.example/"}, ownKey))
 		},
 	},
+	{name: "EventTypes", host: true, call: func(ctx context.Context, m *manage.Manager, _, _ string) (any, error) {
+		return answer(m.EventTypes(ctx, manage.EventTypeFilter{}))
+	}},
+	{
+		name: "EventType", host: true, prepare: func(w *world) string { return w.eventType() },
+		call: func(ctx context.Context, m *manage.Manager, _, name string) (any, error) {
+			return answer(m.EventType(ctx, name))
+		},
+	},
+	{
+		name: "RegisterEventType", host: true, action: webhook.ActionEventTypeRegistered, prepare: func(*world) string { return "user.left" },
+		call: func(ctx context.Context, m *manage.Manager, _, name string) (any, error) {
+			return answer(m.RegisterEventType(ctx, webhook.EventType{Name: name}))
+		},
+	},
+	{
+		name: "UpdateEventType", host: true, action: webhook.ActionEventTypeUpdated, prepare: func(w *world) string { return w.eventType() },
+		call: func(ctx context.Context, m *manage.Manager, _, name string) (any, error) {
+			return answer(m.UpdateEventType(ctx, name, func(t *webhook.EventType) error {
+				t.Description = "changed"
+				return nil
+			}))
+		},
+	},
+	{
+		name: "AddSchema", host: true, action: webhook.ActionEventTypeSchema, prepare: func(w *world) string { return w.eventType() },
+		call: func(ctx context.Context, m *manage.Manager, _, name string) (any, error) {
+			return answer(m.AddSchema(ctx, name, manage.NewSchema{Schema: json.RawMessage(`{"type":"object"}`)}))
+		},
+	},
+	{
+		name: "DeprecateEventType", host: true, action: webhook.ActionEventTypeDeprecated, prepare: func(w *world) string { return w.eventType() },
+		call: func(ctx context.Context, m *manage.Manager, _, name string) (any, error) {
+			return answer(m.DeprecateEventType(ctx, name, "user.gone"))
+		},
+	},
+	{
+		name: "UndeprecateEventType", host: true, action: webhook.ActionEventTypeUpdated,
+		prepare: func(w *world) string {
+			name := w.eventType()
+			_, err := w.DeprecateEventType(w.t.Context(), name, "")
+			w.must(err, "DeprecateEventType")
+			return name
+		},
+		call: func(ctx context.Context, m *manage.Manager, _, name string) (any, error) {
+			return answer(m.UndeprecateEventType(ctx, name))
+		},
+	},
+	{
+		name: "ArchiveEventType", host: true, action: webhook.ActionEventTypeArchived, prepare: func(w *world) string { return w.eventType() },
+		call: func(ctx context.Context, m *manage.Manager, _, name string) (any, error) {
+			return answer(m.ArchiveEventType(ctx, name))
+		},
+	},
+	{
+		name: "UnarchiveEventType", host: true, action: webhook.ActionEventTypeUpdated,
+		prepare: func(w *world) string {
+			name := w.eventType()
+			_, err := w.ArchiveEventType(w.t.Context(), name)
+			w.must(err, "ArchiveEventType")
+			return name
+		},
+		call: func(ctx context.Context, m *manage.Manager, _, name string) (any, error) {
+			return answer(m.UnarchiveEventType(ctx, name))
+		},
+	},
 	// The last one of those that take an endpoint, because it succeeds once.
 	{
 		name: "DeleteEndpoint", takes: webhook.PrefixEndpoint, action: webhook.ActionEndpointDeleted,
@@ -254,6 +324,15 @@ func ofNobody(id string) string {
 		return webhook.NewID(webhook.PrefixAttempt)
 	}
 	return id
+}
+
+// eventType registers an event type.
+func (w *world) eventType() string {
+	w.t.Helper()
+	const name = "user.joined"
+	_, err := w.RegisterEventType(w.t.Context(), webhook.EventType{Name: name, Group: "Users"})
+	w.must(err, "RegisterEventType")
+	return name
 }
 
 // pausedBy creates an endpoint that was paused.

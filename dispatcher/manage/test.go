@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,8 +24,9 @@ type Test struct {
 	// or not. It must not be under "webhook.".
 	// Defaults to "ping".
 	EventType string
-	// Data is the event's payload: any JSON value in UTF-8.
-	// Defaults to an object with a sentence that says that this is a test.
+	// Data is the event's payload: any JSON value in UTF-8, that the schema of its type
+	// allows.
+	// Defaults to the example of its type, or else to an object with a sentence that says that this is a test.
 	Data json.RawMessage
 }
 
@@ -87,6 +89,9 @@ func (m *Manager) TestEndpoint(ctx context.Context, tenant, endpoint string, t T
 	ev := webhook.Event{Type: cmp.Or(t.EventType, defaultTestType), Data: t.Data}
 	if ev.Data == nil {
 		ev.Data = json.RawMessage(defaultTestData)
+		if known, ok := m.d.EventType(ctx, ev.Type); ok && len(known.Example) > 0 {
+			ev.Data = known.Example
+		}
 	}
 	before, err := m.record(ctx, tenant, endpoint)
 	if err != nil {
@@ -166,7 +171,11 @@ func testFields(err error) error {
 	names := map[string]string{"type": "event_type", "data": "payload"}
 	var inv webhook.InvalidError
 	for _, f := range fields {
-		inv.Add(cmp.Or(names[f.Field], f.Field), f.Code, f.Message)
+		field, pointer, inside := strings.Cut(f.Field, "/")
+		if inside {
+			pointer = "/" + pointer
+		}
+		inv.Add(cmp.Or(names[field], field)+pointer, f.Code, f.Message)
 	}
 	return inv.Err()
 }
