@@ -20,7 +20,7 @@ import (
 
 // interleavings is how many endpoints TestDirectoryIsExact creates and deletes and
 // how many events it publishes, in all.
-const interleavings = 10_000
+const interleavings = 3000
 
 // member is what is known of one endpoint. The times are of one counter, which
 // orders what happened before what in this test, whoever did it.

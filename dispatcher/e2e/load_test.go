@@ -17,7 +17,7 @@ import (
 )
 
 // loadEvents is how many events the mixed load has.
-const loadEvents = 2000
+const loadEvents = 1000
 
 // target is an endpoint of the mixed load. It subscribes to a type of its own and
 // to "all".

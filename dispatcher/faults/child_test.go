@@ -22,6 +22,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/postrider/postrider/dispatcher"
+	"github.com/postrider/postrider/dispatcher/clock/stalls"
 	"github.com/postrider/postrider/dispatcher/transport"
 	"github.com/postrider/postrider/dispatcher/transport/guard"
 	"github.com/postrider/postrider/store"
@@ -41,7 +42,7 @@ type child struct {
 	host   *hostHandle // nil unless cfg.Host is set
 	pool   *pgxpool.Pool
 	closes []func() error
-	stalls *stalls // nil unless cfg.WatchStalls is set
+	stalls *stalls.Watch // nil unless cfg.WatchStalls is set
 	cancel context.CancelFunc
 	done   chan error // what Run returned
 	orders sync.WaitGroup
@@ -117,8 +118,8 @@ func (c *child) open() error {
 		return err
 	}
 	if c.cfg.WatchStalls {
-		c.stalls = watchStalls()
-		c.closes = append(c.closes, func() error { c.stalls.stop(); return nil })
+		c.stalls = stalls.Start()
+		c.closes = append(c.closes, func() error { c.stalls.Stop(); return nil })
 	}
 	ctx, c.cancel = context.WithCancel(ctx)
 	c.done = make(chan error, 1)
@@ -229,7 +230,7 @@ func (c *child) obey(o order) answer {
 	case doClaims:
 		a.N = c.store.claimTimes().Microseconds()
 	case doStalls:
-		a.N = c.stalls.worst().Microseconds()
+		a.N = c.stalls.Longest().Microseconds()
 	case doMemory:
 		a.N, err = peakMemory()
 	case doLimit:

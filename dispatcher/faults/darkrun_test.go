@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/postrider/postrider/dispatcher/clock/stalls"
 )
 
 // darkFigures are what a run with some dark endpoints measured.
@@ -37,8 +39,9 @@ func (w *darkWorld) run(perSecond int, lasting, known time.Duration) darkFigures
 	ctx, cancel := context.WithCancel(w.t.Context())
 	var held, peak int64
 	var watching sync.WaitGroup
-	stalled := stallsIn(w.t)
-	watching.Go(func() { held, peak = w.watch(ctx, func() bool { return time.Since(began) > known+stalled.sum() }) })
+	stalled := stalls.Start()
+	defer stalled.Stop()
+	watching.Go(func() { held, peak = w.watch(ctx, func() bool { return time.Since(began) > known+stalled.Total() }) })
 	f := darkFigures{dark: w.dark}
 	f.published = w.publish(p, perSecond, began.Add(lasting))
 	end := time.Now()
@@ -47,7 +50,7 @@ func (w *darkWorld) run(perSecond int, lasting, known time.Duration) darkFigures
 	watching.Wait()
 	f.held, f.peak = held, peak
 	f.claims = time.Duration(p.must(order{Do: doClaims}).N) * time.Microsecond
-	f.rate, f.p99, f.late = w.healthy(f.published, end.Sub(began), w.judgedUntil(end, max(stalled.worst(), f.claims)))
+	f.rate, f.p99, f.late = w.healthy(f.published, end.Sub(began), w.judgedUntil(end, max(stalled.Longest(), f.claims)))
 	f.memory = p.must(order{Do: doMemory}).N
 	p.kill() // what is due at dark endpoints would keep it
 	return f

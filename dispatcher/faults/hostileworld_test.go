@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/dispatcher"
+	"github.com/postrider/postrider/dispatcher/clock/stalls"
 	"github.com/postrider/postrider/dispatcher/manage"
 	"github.com/postrider/postrider/dispatcher/transport"
 	"github.com/postrider/postrider/store"
@@ -41,7 +42,7 @@ type hostileWorld struct {
 	t       *testing.T
 	d       *dispatcher.Dispatcher
 	manage  *manage.Manager
-	stalls  *stalls
+	stalls  *stalls.Watch
 	http    *transport.HTTP
 	modes   []hostileMode
 	expired tls.Certificate
@@ -66,8 +67,8 @@ type hostileWorld struct {
 func newHostileWorld(t *testing.T, modes []hostileMode) *hostileWorld {
 	t.Helper()
 	w := &hostileWorld{t: t, modes: modes, byURL: map[string]*mistreated{}, called: map[int]time.Time{}, arrived: map[int]time.Time{}, conns: map[net.Conn]bool{}}
-	w.stalls = watchStalls()
-	w.closers = append(w.closers, w.stalls.stop)
+	w.stalls = stalls.Start()
+	w.closers = append(w.closers, w.stalls.Stop)
 	roots := x509.NewCertPool()
 	w.valid = w.certificate(roots, time.Hour)
 	w.expired = w.certificate(roots, -time.Minute)
@@ -121,7 +122,7 @@ func (w *hostileWorld) create(url string) {
 func (w *hostileWorld) send(ctx context.Context, req *transport.Request) (*transport.Response, error) {
 	start := time.Now()
 	resp, err := w.http.Send(ctx, req)
-	w.byURL[req.URL].add(time.Since(start), hostileTimeout+time.Second+w.stalls.worst())
+	w.byURL[req.URL].add(time.Since(start), hostileTimeout+time.Second+w.stalls.Longest())
 	return resp, err
 }
 

@@ -23,7 +23,7 @@ const (
 // A test that counts what is in its own process (goroutines, files) takes no place: it
 // is not parallel, so it has the process to itself. One that judges how many attempts
 // fall in a second takes all places but one, and measures what the machine itself held
-// up (stalls), since other packages' tests run at the same time whatever we do.
+// up (package stalls), since other packages' tests run at the same time whatever we do.
 const nearlyAlone = places - light
 
 var machine = semaphore.NewWeighted(places)

@@ -1,7 +1,6 @@
 package faults_test
 
 import (
-	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -9,6 +8,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/dispatcher"
+	"github.com/postrider/postrider/dispatcher/clock/stalls"
 	"github.com/postrider/postrider/dispatcher/manage"
 	"github.com/postrider/postrider/store/postgres/postgrestest"
 	"github.com/postrider/postrider/webhook"
@@ -36,6 +36,7 @@ func TestFaultRateLimit(t *testing.T) {
 	}
 	publishers.Wait()
 	time.Sleep(time.Until(began.Add(lasting + 2*time.Second)))
+	// What was held up has its slot by then, and is noted when it runs.
 	stalled := longestStall(members)
 	a := f.finish(members[0])
 	a.report(t)
@@ -43,8 +44,8 @@ func TestFaultRateLimit(t *testing.T) {
 	begun := f.attempts()
 	first := begun[0]
 	for s, n := range inSeconds(begun, first) {
-		if n > most+heap(limit, stalled) {
-			t.Errorf("second %d: %d attempts; want at most %d, and %d more for what a stall of %v held up", s, n, most, heap(limit, stalled), stalled)
+		if n > most+stalls.Heap(limit, stalled) {
+			t.Errorf("second %d: %d attempts; want at most %d, and %d more for what a stall of %v held up", s, n, most, stalls.Heap(limit, stalled), stalled)
 		}
 	}
 	until := first.Add(lasting)
@@ -72,12 +73,6 @@ func longestStall(members []*process) (longest time.Duration) {
 		longest = max(longest, time.Duration(p.must(order{Do: doStalls}).N)*time.Microsecond)
 	}
 	return longest
-}
-
-// heap returns how many starts at a rate a process may make up for at once after the
-// machine held it up: each has taken its slot by then, and is noted when it runs.
-func heap(perSecond int, stalled time.Duration) int {
-	return int(math.Ceil(float64(perSecond) * stalled.Seconds()))
 }
 
 // limit gives the first endpoint a rate limit.

@@ -100,8 +100,9 @@ func post(t *testing.T, h *transport.HTTP, url string, timeout time.Duration) (*
 	defer cancel()
 	start := time.Now()
 	resp, err := h.Send(ctx, &transport.Request{URL: url, Body: []byte(`{"a":1}`)})
-	if took := time.Since(start); took > timeout+time.Second {
-		t.Errorf("Send(%s) took %v; want at most its deadline %v and a second", url, took, timeout)
+	// A Send that goes by no deadline never ends with most of these receivers.
+	if took := time.Since(start); took > timeout+generous/2 {
+		t.Errorf("Send(%s) took %v; want at most its deadline %v and a moment", url, took, timeout)
 	}
 	if err == nil {
 		return resp, nil

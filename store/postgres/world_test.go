@@ -17,8 +17,13 @@ import (
 	"github.com/postrider/postrider/webhook"
 )
 
-// patience is how long a test waits for what must happen.
-const patience = 20 * time.Second
+// patience is how long a test waits for what must happen. It is for what hangs: a busy
+// machine may take its time.
+const patience = 2 * time.Minute
+
+// promptly bounds what must not wait for something that would never come, or only after
+// the ten seconds that a call to the store is given.
+const promptly = 8 * time.Second
 
 // database is a migrated schema. The parts of a test share it, each with a tenant
 // of its own.

@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // closeTimeout bounds what a test's end waits for.
-const closeTimeout = 20 * time.Second
+const closeTimeout = time.Minute
 
 // Server is a PostgreSQL server. Its methods are safe for concurrent use, save
 // that one caller at a time may Start, Stop or Kill it.
@@ -145,7 +146,8 @@ func (s *Server) mine(what string) bool {
 	return !s.shared
 }
 
-// drop drops a schema, unless it ended with the server.
+// drop drops a schema, unless it ended with the server. Who still uses it may lock its
+// tables in another order; the server then ends one of the two, which may be us.
 func (c *cluster) drop(schema string) error {
 	if !c.alive() {
 		return nil
@@ -156,6 +158,13 @@ func (c *cluster) drop(schema string) error {
 	if err != nil {
 		return err
 	}
-	_, err = conn.Exec(ctx, "DROP SCHEMA IF EXISTS "+schema+" CASCADE")
+	const deadlock = "40P01"
+	for {
+		_, err = conn.Exec(ctx, "DROP SCHEMA IF EXISTS "+schema+" CASCADE")
+		var refused *pgconn.PgError
+		if !errors.As(err, &refused) || refused.Code != deadlock {
+			break
+		}
+	}
 	return errors.Join(err, conn.Close(ctx))
 }
