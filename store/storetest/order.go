@@ -240,12 +240,14 @@ func keysTakeTurns(w *world) {
 	seen := make(map[string]int)
 	for turn := range keys/50 + 2 {
 		got := w.takeOrdered(epoch, ep, 50)
+		var items []store.Settled
 		for _, c := range got {
 			if seen[c.Key]++; seen[c.Key] == 2 && len(seen) < keys {
 				w.t.Fatalf("Take %d gave key %q a second row when %d of %d keys had none: keys would starve", turn, c.Key, keys-len(seen), keys)
 			}
-			w.accepted(epoch, w.delivered(c))
+			items = append(items, w.delivered(c))
 		}
+		w.accepted(epoch, items...)
 	}
 	if len(seen) != keys {
 		w.t.Errorf("Take reached %d keys of %d; want all", len(seen), keys)
