@@ -103,21 +103,30 @@ func (q *keyedQueue) all() []*Job {
 	}
 	q.ready = nil
 	// In order, so that a seed gives the same calls each time.
-	slices.SortFunc(rest, func(a, b *Job) int { return cmp.Compare(a.Seq, b.Seq) })
+	slices.SortFunc(rest, bySeq)
 	return rest
 }
 
-// last removes up to n jobs from the ends of lines, and none that is a line's first:
-// who is given back after others of its key makes them wait.
+func bySeq(a, b *Job) int { return cmp.Compare(a.Seq, b.Seq) }
+
+// last removes up to n jobs from the ends of lines, the latest first, and none that
+// is a line's first: who is given back after others of its key makes them wait.
 func (q *keyedQueue) last(n int) []*Job {
 	var rest []*Job
 	for _, l := range q.lines {
-		keep := max(len(l.jobs)-(n-len(rest)), min(len(l.jobs), 1))
-		rest = append(rest, l.jobs[keep:]...)
-		l.jobs = slices.Delete(l.jobs, keep, len(l.jobs))
+		if len(l.jobs) > 1 {
+			rest = append(rest, l.jobs[1:]...)
+		}
+	}
+	slices.SortFunc(rest, bySeq)
+	rest = rest[max(0, len(rest)-n):]
+	for _, j := range slices.Backward(rest) {
+		l := q.lines[j.Key]
+		end := len(l.jobs) - 1
+		l.jobs[end] = nil
+		l.jobs = l.jobs[:end]
 	}
 	q.queued -= len(rest)
-	slices.SortFunc(rest, func(a, b *Job) int { return cmp.Compare(a.Seq, b.Seq) })
 	return rest
 }
 

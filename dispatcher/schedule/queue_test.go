@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/postrider/postrider/store"
@@ -52,5 +53,26 @@ func TestQueueGivesBackLowFirst(t *testing.T) {
 	}
 	if q.loose() != 1 || q.take(admitAll, true, 0).Priority != webhook.PriorityHigh {
 		t.Error("what is left is not the high one")
+	}
+}
+
+// TestQueueGivesBackTheLatestOfItsKeys: the first of each key stays, and which others
+// go does not depend on the order in which a map is read.
+func TestQueueGivesBackTheLatestOfItsKeys(t *testing.T) {
+	for range 20 {
+		var q keyedQueue
+		for seq := range int64(9) {
+			q.add(&Job{Claimed: store.Claimed{Seq: seq, Key: string("abc"[seq%3])}})
+		}
+		var got []int64
+		for _, j := range q.last(4) {
+			got = append(got, j.Seq)
+		}
+		if !slices.Equal(got, []int64{5, 6, 7, 8}) || q.queued != 5 {
+			t.Fatalf("last(4) of 9 = %v with %d left; want the latest: 5 to 8", got, q.queued)
+		}
+		if got := q.last(9); len(got) != 2 || q.queued != 3 {
+			t.Fatalf("last(9) of what is left = %d with %d left; want all but the first of each key", len(got), q.queued)
+		}
 	}
 }
