@@ -19,6 +19,9 @@ import (
 // one end to the other, or all of one owner or tenant.
 var scanned = regexp.MustCompile(`^(SCAN (postrider_|[edjpq]\b)|SEARCH (postrider_queue|q) .*\(owner=\?\)$|SEARCH (postrider_deliveries|postrider_events|d|e) .*\(tenant=\?\)$)`)
 
+// bareLimit matches a bound whose argument SQLite plans with.
+var bareLimit = regexp.MustCompile(`LIMIT \?\s*($|[^ +])`)
+
 // scansAllowed are parts of the statements that may, with what bounds them.
 var scansAllowed = map[string]string{
 	"ORDER BY due\n\t\tLIMIT 1":                                     "the first entry of an index",
@@ -52,6 +55,9 @@ func TestPlans(t *testing.T) {
 	for _, text := range slices.Sorted(maps.Keys(texts)) {
 		if keyword := strings.Fields(text)[0]; !slices.Contains([]string{"SELECT", "INSERT", "UPDATE", "DELETE"}, keyword) {
 			continue
+		}
+		if bareLimit.MatchString(text) {
+			t.Errorf("%s\nis compiled anew for each call; write \"LIMIT ? + 0\"", text)
 		}
 		for _, step := range explain(t, st, text) {
 			if scanned.MatchString(step) && !allowed(text) {
@@ -293,6 +299,7 @@ func jobEverything(t *testing.T, st *Store, epoch int64, delivery string) {
 	for i, call := range []func() error{
 		func() error { return st.CreateJob(ctx, now, j) },
 		func() error { _, err := st.LeaseJobs(ctx, now, epoch, 10); return err },
+		func() error { _, err := st.ChangedHealth(ctx, now, time.Second); return err },
 		func() error {
 			return st.AdvanceJob(ctx, now, epoch, store.JobStep{Tenant: "acme", ID: j.ID, Cursor: "1", Redeliver: []string{delivery}})
 		},

@@ -64,7 +64,7 @@ func (s *Store) listAudit(tenant string, filter store.AuditFilter, page store.Pa
 		FROM postrider_audit` + index + `
 		WHERE tenant = ?` + w.String() + `
 		ORDER BY id DESC
-		LIMIT ?`, append(w.args, page.Size())
+		LIMIT ? + 0`, append(w.args, page.Size())
 }
 
 // audit removes records that are past their retention.
@@ -76,7 +76,7 @@ func (p *pruning) audit(ctx context.Context, cutoff time.Time) error {
 			FROM postrider_audit` + p.store.index("postrider_audit_at") + `
 			WHERE at < ?
 			ORDER BY at
-			LIMIT ?`,
+			LIMIT ? + 0`,
 		remove: `
 			DELETE FROM postrider_audit
 			WHERE tenant = ?

@@ -198,7 +198,7 @@ func (s *Store) freeBatches(ctx context.Context, c Conn, now time.Time, lane sto
 		AND endpoint = ?
 		AND due <= ?
 		ORDER BY batch
-		LIMIT ?`, []any{lane.Tenant, lane.Endpoint, now.UnixMicro(), maxBound}, func(r Row) error {
+		LIMIT ? + 0`, []any{lane.Tenant, lane.Endpoint, now.UnixMicro(), maxBound}, func(r Row) error {
 		var row store.Claimed
 		var parked int
 		if err := scanClaim(r, &row, &parked); err != nil {

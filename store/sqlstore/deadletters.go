@@ -63,7 +63,7 @@ func (p *pruning) deadEndpoints(ctx context.Context, after store.Lane, retention
 			AND dead_for < ?
 			AND (tenant, id) > (?, ?)
 			ORDER BY tenant, id
-			LIMIT ?`, []any{retention.Microseconds(), after.Tenant, after.Endpoint, deadPage}, func(r Row) error {
+			LIMIT ? + 0`, []any{retention.Microseconds(), after.Tenant, after.Endpoint, deadPage}, func(r Row) error {
 			var ep deadEndpoint
 			var micros int64
 			err := r.Scan(&ep.Tenant, &ep.Endpoint, &micros)
@@ -89,7 +89,7 @@ func (p *pruning) deadLettersOf(ctx context.Context, ep deadEndpoint, limit int)
 			AND id < ?
 			AND updated_at < ?
 			ORDER BY id
-			LIMIT ?`,
+			LIMIT ? + 0`,
 			[]any{ep.Tenant, ep.Endpoint, webhook.PrefixDelivery.Floor(ep.cutoff.Add(clockSlack)), ep.cutoff.UnixMicro(), limit},
 			func(r Row) error {
 				var id string

@@ -84,7 +84,7 @@ func (s *Store) listDeliveries(tenant string, filter store.DeliveryFilter, page 
 		LEFT JOIN postrider_events e ON e.tenant = d.tenant AND e.id = d.event
 		WHERE d.tenant = ?` + where + `
 		ORDER BY d.id` + direction(page) + `
-		LIMIT ?`, append(args, page.Size())
+		LIMIT ? + 0`, append(args, page.Size())
 }
 
 // listPending returns the query of a list of what is pending: a page of those that
@@ -104,13 +104,13 @@ func (s *Store) listPending(tenant string, filter store.DeliveryFilter, page sto
 				WHERE ` + owners + `
 				AND q.tenant = ?` + where + `
 				ORDER BY q.delivery` + direction(page) + `
-				LIMIT ?)`
+				LIMIT ? + 0)`
 	}
 	args = append(args, page.Size())
 	return part(s.index("postrider_queue_tenant"), "q.owner = 0") + `
 			UNION ALL` + part("", "q.owner > 0") + `
 		ORDER BY 1` + direction(page) + `
-		LIMIT ?`, append(slices.Concat(args, args), page.Size())
+		LIMIT ? + 0`, append(slices.Concat(args, args), page.Size())
 }
 
 // direction is the order of a page of ids.

@@ -41,14 +41,14 @@ func (s *Store) Tenants(ctx context.Context, cursor string, limit int) ([]string
 		FROM postrider_tenants
 		WHERE tenant >= ?
 		ORDER BY tenant
-		LIMIT ?`
+		LIMIT ? + 0`
 	if begun {
 		query = `
 		SELECT tenant
 		FROM postrider_tenants
 		WHERE tenant > ?
 		ORDER BY tenant
-		LIMIT ?`
+		LIMIT ? + 0`
 	}
 	var names []string
 	err := s.db.Read(ctx, func(ctx context.Context, c Conn) error {
@@ -78,7 +78,7 @@ func (s *Store) ChangedEndpoints(ctx context.Context, cursor int64, limit int) (
 			FROM postrider_endpoints
 			WHERE revision > ?
 			ORDER BY revision
-			LIMIT ?`, cursor, limit)
+			LIMIT ? + 0`, cursor, limit)
 		return err
 	})
 	if err != nil {

@@ -26,4 +26,7 @@
 // database prepares each text once. Times are microseconds since 1970. What an
 // index on a part of a table asks for is said in so many words, such as "owner <> 0"
 // beside a greater owner: a planner does not draw conclusions from arguments.
+//
+// A bound is "LIMIT ? + 0". SQLite looks at the argument of a bare "LIMIT ?" when it
+// plans, and so compiles the statement anew for each call.
 package sqlstore

@@ -256,7 +256,7 @@ func (s *Store) ListEndpoints(ctx context.Context, tenant string, page store.Pag
 			AND id < ?
 			AND deleted_at IS NULL
 			ORDER BY id DESC
-			LIMIT ?`, tenant, before(page), page.Size())
+			LIMIT ? + 0`, tenant, before(page), page.Size())
 		return err
 	})
 	return list, wrap("list endpoints", err)

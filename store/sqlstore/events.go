@@ -80,7 +80,7 @@ func (s *Store) ListEvents(ctx context.Context, tenant string, page store.Page) 
 			WHERE tenant = ?
 			AND id < ?
 			ORDER BY id DESC
-			LIMIT ?`, []any{tenant, before(page), page.Size()}, func(r Row) error {
+			LIMIT ? + 0`, []any{tenant, before(page), page.Size()}, func(r Row) error {
 			ev := webhook.Event{Tenant: tenant}
 			err := scanEvent(r, &ev)
 			events = append(events, ev)

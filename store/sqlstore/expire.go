@@ -24,7 +24,7 @@ func (p *pruning) payloads(ctx context.Context, cutoff time.Time) error {
 		JOIN postrider_events e ON e.seq = p.seq
 		WHERE p.seq > ?
 		ORDER BY p.seq
-		LIMIT ?`, cutoff, p.expire)
+		LIMIT ? + 0`, cutoff, p.expire)
 }
 
 // events removes events that were published before the cutoff, with all that
@@ -35,7 +35,7 @@ func (p *pruning) events(ctx context.Context, cutoff time.Time) error {
 		FROM postrider_events
 		WHERE seq > ?
 		ORDER BY seq
-		LIMIT ?`, cutoff, p.forget)
+		LIMIT ? + 0`, cutoff, p.forget)
 }
 
 // walk goes along events in the order they were written, up to the first page

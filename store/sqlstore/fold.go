@@ -26,7 +26,7 @@ func (p *pruning) uncounted(ctx context.Context) error {
 			SELECT seq
 			FROM postrider_uncounted
 			ORDER BY seq
-			LIMIT ?`, []any{p.limit}, func(r Row) error {
+			LIMIT ? + 0`, []any{p.limit}, func(r Row) error {
 			var seq int64
 			err := r.Scan(&seq)
 			rows = append(rows, seq)
@@ -54,7 +54,7 @@ func (p *pruning) oldStats(ctx context.Context, resolution int64, cutoff time.Ti
 			WHERE resolution = ?
 			AND start < ?
 			ORDER BY start
-			LIMIT ?`, []any{resolution, cutoff.UnixMicro(), p.limit}, func(r Row) error {
+			LIMIT ? + 0`, []any{resolution, cutoff.UnixMicro(), p.limit}, func(r Row) error {
 			var k statsKey
 			err := r.Scan(&k.tenant, &k.endpoint, &k.eventType, &k.start, &k.process)
 			old = append(old, k)

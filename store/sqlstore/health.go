@@ -77,7 +77,7 @@ func (s *Store) ChangedHealth(ctx context.Context, now time.Time, within time.Du
 			WHERE changed_at > 0
 			AND changed_at >= ?
 			ORDER BY changed_at DESC
-			LIMIT ?`, []any{now.Add(-within).UnixMicro(), store.MaxPage}, func(r Row) error {
+			LIMIT ? + 0`, []any{now.Add(-within).UnixMicro(), store.MaxPage}, func(r Row) error {
 			var h webhook.Health
 			err := r.Scan(&h.Tenant, &h.EndpointID, &h.Failures, &h.Trips, &h.LastSuccessAt, &h.LastFailureAt, &h.RecoveringSince)
 			list = append(list, h)

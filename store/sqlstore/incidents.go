@@ -96,7 +96,7 @@ func (s *Store) ListIncidents(ctx context.Context, tenant string, filter store.I
 			WHERE tenant = ?
 			AND count >= threshold`+w.String()+`
 			ORDER BY id DESC
-			LIMIT ?`, append(w.args, page.Size()), func(r Row) error {
+			LIMIT ? + 0`, append(w.args, page.Size()), func(r Row) error {
 			i := webhook.Incident{Tenant: tenant}
 			err := scanIncident(r, &i)
 			list = append(list, i)
@@ -147,7 +147,7 @@ func (p *pruning) incidents(ctx context.Context, cutoff time.Time) error {
 			FROM postrider_incidents` + p.store.index("postrider_incidents_last") + `
 			WHERE last_at < ?
 			ORDER BY last_at
-			LIMIT ?`,
+			LIMIT ? + 0`,
 		remove: `
 			DELETE FROM postrider_incidents
 			WHERE tenant = ?
@@ -164,6 +164,6 @@ func (p *pruning) incidents(ctx context.Context, cutoff time.Time) error {
 			WHERE count < threshold
 			AND ends_at < ?
 			ORDER BY ends_at
-			LIMIT ?`
+			LIMIT ? + 0`
 	return p.byID(ctx, rows)
 }

@@ -120,7 +120,7 @@ func (s *Store) LeaseJobs(ctx context.Context, now time.Time, epoch int64, limit
 				WHERE p.epoch = j.owner
 				AND p.expires_at >= ?))
 			ORDER BY created_at, id, tenant
-			LIMIT ?`, []any{epoch, now.UnixMicro(), limit}, func(r Row) error {
+			LIMIT ? + 0`, []any{epoch, now.UnixMicro(), limit}, func(r Row) error {
 			var j openJob
 			err := scanJob(r, &j.Job, &j.owner)
 			open = append(open, j)
@@ -275,7 +275,7 @@ func (p *pruning) jobs(ctx context.Context, cutoff time.Time) error {
 			WHERE state <> 'running'
 			AND updated_at < ?
 			ORDER BY updated_at
-			LIMIT ?`,
+			LIMIT ? + 0`,
 		remove: `
 			DELETE FROM postrider_jobs
 			WHERE tenant = ?

@@ -100,7 +100,7 @@ func (s *Store) dueLanes(ctx context.Context, c Conn, now time.Time, epoch int64
 			WHERE `+whose+`
 			AND next_at <= ?
 			ORDER BY next_at
-			LIMIT ?`+s.dialect.SkipLocked, append(whoseArgs(whose, epoch), now.UnixMicro(), limit), func(r Row) error {
+			LIMIT ? + 0`+s.dialect.SkipLocked, append(whoseArgs(whose, epoch), now.UnixMicro(), limit), func(r Row) error {
 			var lane due
 			err := r.Scan(&lane.Tenant, &lane.Endpoint, &lane.next)
 			lanes = append(lanes, lane)
@@ -118,10 +118,11 @@ func (s *Store) dueLanes(ctx context.Context, c Conn, now time.Time, epoch int64
 }
 
 // Whose lanes an epoch may take from: those that nobody owns, and its own. Each has
-// an index.
+// an index. (A bare "owner = ?" has the form of the other's condition, and SQLite then
+// compiles the statement anew each time.)
 const (
 	nobodys = `owner = 0`
-	ours    = `owner = ? AND owner <> 0`
+	ours    = `owner = ? + 0 AND owner <> 0`
 )
 
 func whoseArgs(whose string, epoch int64) []any {
@@ -188,7 +189,7 @@ func (s *Store) takeLane(ctx context.Context, c Conn, now time.Time, epoch int64
 	more := batches.left || lane.ordered
 	if err := c.Query(ctx, s.parked()+`
 		ORDER BY prio, seq
-		LIMIT ?`+s.dialect.SkipLocked, []any{lane.Tenant, lane.Endpoint, shares + most + 1}, func(r Row) error {
+		LIMIT ? + 0`+s.dialect.SkipLocked, []any{lane.Tenant, lane.Endpoint, shares + most + 1}, func(r Row) error {
 		var row store.Claimed
 		if err := scanClaim(r, &row); err != nil || shared[row.Delivery] {
 			return err
@@ -239,7 +240,7 @@ func (s *Store) shares(ctx context.Context, c Conn, lane store.Lane, shares stor
 		some, err := queryClaims(ctx, c, s.parked()+`
 			AND prio = ?
 			ORDER BY seq
-			LIMIT ?`+s.dialect.SkipLocked, lane.Tenant, lane.Endpoint, rank, share)
+			LIMIT ? + 0`+s.dialect.SkipLocked, lane.Tenant, lane.Endpoint, rank, share)
 		if err != nil {
 			return nil, err
 		}

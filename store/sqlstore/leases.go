@@ -111,7 +111,7 @@ func (s *Store) Held(ctx context.Context, epoch int64, after string, limit int) 
 			AND owner <> 0
 			AND delivery > ?
 			ORDER BY delivery
-			LIMIT ?`, []any{epoch, after, limit}, func(r Row) error {
+			LIMIT ? + 0`, []any{epoch, after, limit}, func(r Row) error {
 			var h store.Held
 			err := r.Scan(&h.Tenant, &h.Delivery, &h.Claim, &h.Canceled)
 			held = append(held, h)
@@ -255,7 +255,7 @@ func (s *Store) reapOwner(ctx context.Context, c Conn, now time.Time, owner int6
 			WHERE owner = ?
 			AND owner <> 0
 			ORDER BY delivery
-			LIMIT ?)`, owner, owner, limit)
+			LIMIT ? + 0)`, owner, owner, limit)
 	if err != nil {
 		return 0, err
 	}

@@ -131,7 +131,7 @@ func (p *pruning) keys(ctx context.Context) error {
 			SELECT seq, expires_at
 			FROM postrider_idempotency
 			ORDER BY seq
-			LIMIT ?`, []any{p.limit}, func(r Row) error {
+			LIMIT ? + 0`, []any{p.limit}, func(r Row) error {
 			var seq int64
 			var expires time.Time
 			err := r.Scan(&seq, &expires)
@@ -167,7 +167,7 @@ func (p *pruning) tombstones(ctx context.Context, cutoff time.Time) error {
 			FROM postrider_endpoints
 			WHERE deleted_at < ?
 			ORDER BY deleted_at
-			LIMIT ?`, []any{cutoff.UnixMicro(), p.limit}, func(r Row) error {
+			LIMIT ? + 0`, []any{cutoff.UnixMicro(), p.limit}, func(r Row) error {
 			var lane store.Lane
 			err := r.Scan(&lane.Tenant, &lane.Endpoint)
 			dead = append(dead, lane)

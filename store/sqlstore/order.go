@@ -111,7 +111,7 @@ func (s *Store) freeRun(ctx context.Context, c Conn, now time.Time, lane store.L
 		AND endpoint = ?
 		AND okey = ?
 		ORDER BY seq
-		LIMIT ?`, []any{now.UnixMicro(), lane.Tenant, lane.Endpoint, name, most}, func(r Row) error {
+		LIMIT ? + 0`, []any{now.UnixMicro(), lane.Tenant, lane.Endpoint, name, most}, func(r Row) error {
 		var row store.Claimed
 		var free bool
 		if err := scanClaim(r, &row, &free); err != nil {
@@ -209,7 +209,7 @@ func (p *pruning) blocks(ctx context.Context, cutoff time.Time) error {
 			FROM postrider_blocks
 			WHERE created_at < ?
 			ORDER BY created_at
-			LIMIT ?`, []any{cutoff.UnixMicro(), p.limit}, func(r Row) error {
+			LIMIT ? + 0`, []any{cutoff.UnixMicro(), p.limit}, func(r Row) error {
 			var b name
 			err := r.Scan(&b.tenant, &b.endpoint, &b.okey, &b.seq)
 			old = append(old, b)

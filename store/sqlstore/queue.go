@@ -82,7 +82,7 @@ func (s *Store) poll(ctx context.Context, c Conn, now time.Time, epoch int64, li
 		AND parked = 0
 		AND due <= ?
 		ORDER BY due, seq
-		LIMIT ?`+s.dialect.SkipLocked, now.UnixMicro(), limit)
+		LIMIT ? + 0`+s.dialect.SkipLocked, now.UnixMicro(), limit)
 	if err != nil {
 		return nil, err
 	}

@@ -95,7 +95,7 @@ func (p *pruning) quotas(ctx context.Context, cutoff time.Time) error {
 				SELECT tenant, name, since
 				FROM postrider_quotas
 				WHERE since < ?
-				LIMIT ?)`, cutoff.UnixMicro(), p.limit)
+				LIMIT ? + 0)`, cutoff.UnixMicro(), p.limit)
 		return err
 	})
 }

@@ -23,7 +23,7 @@ var sealedTables = map[store.SealedKind]sealedTable{
 			FROM postrider_endpoints
 			WHERE (tenant, id) > (?, ?)
 			ORDER BY tenant, id
-			LIMIT ?`,
+			LIMIT ? + 0`,
 		replace: `
 			UPDATE postrider_endpoints
 			SET sealed = ?
@@ -38,7 +38,7 @@ var sealedTables = map[store.SealedKind]sealedTable{
 			FROM postrider_secrets
 			WHERE (tenant, endpoint, id) > (?, ?, ?)
 			ORDER BY tenant, endpoint, id
-			LIMIT ?`,
+			LIMIT ? + 0`,
 		replace: `
 			UPDATE postrider_secrets
 			SET sealed = ?
@@ -54,7 +54,7 @@ var sealedTables = map[store.SealedKind]sealedTable{
 			FROM postrider_subject_keys
 			WHERE (tenant, subject, period) > (?, ?, ?)
 			ORDER BY tenant, subject, period
-			LIMIT ?`,
+			LIMIT ? + 0`,
 		replace: `
 			UPDATE postrider_subject_keys
 			SET sealed = ?
@@ -70,7 +70,7 @@ var sealedTables = map[store.SealedKind]sealedTable{
 			FROM postrider_settings
 			WHERE name > ?
 			ORDER BY name
-			LIMIT ?`,
+			LIMIT ? + 0`,
 		replace: `
 			UPDATE postrider_settings
 			SET value = ?

@@ -82,7 +82,7 @@ func (s *Store) PruneSubjectKeys(ctx context.Context, before int64, limit int) (
 			FROM postrider_subject_keys`+s.index("postrider_subject_keys_period")+`
 			WHERE period < ?
 			ORDER BY period
-			LIMIT ?)`, before, limit)
+			LIMIT ? + 0)`, before, limit)
 }
 
 func (s *Store) dropSubjectKeys(ctx context.Context, query string, args ...any) (dropped int, err error) {

@@ -25,7 +25,7 @@ func (s *Store) SubjectEvents(ctx context.Context, tenant, subject string, page 
 			AND subject = ?
 			AND `+condition+`
 			ORDER BY id`+direction(page)+`
-			LIMIT ?`, []any{tenant, subject, bound, page.Size()}, func(r Row) error {
+			LIMIT ? + 0`, []any{tenant, subject, bound, page.Size()}, func(r Row) error {
 			ev := webhook.Event{Tenant: tenant}
 			err := scanEvent(r, &ev)
 			events = append(events, ev)
@@ -48,7 +48,7 @@ func (s *Store) EraseSubject(ctx context.Context, now time.Time, tenant, subject
 			WHERE tenant = ?
 			AND subject = ?
 			ORDER BY id
-			LIMIT ?`, []any{tenant, subject, limit}, func(r Row) error {
+			LIMIT ? + 0`, []any{tenant, subject, limit}, func(r Row) error {
 			ev := erasable{oldEvent: oldEvent{tenant: tenant}}
 			err := r.Scan(&ev.seq, &ev.id, &ev.key)
 			found = append(found, ev)
@@ -118,7 +118,7 @@ func (s *Store) tenantEvents(ctx context.Context, tenant, after string, before t
 			AND id < ?
 			AND published_at < ?
 			ORDER BY id
-			LIMIT ?`, []any{tenant, after, webhook.PrefixEvent.Floor(before.Add(clockSlack)), before.UnixMicro(), limit}, func(r Row) error {
+			LIMIT ? + 0`, []any{tenant, after, webhook.PrefixEvent.Floor(before.Add(clockSlack)), before.UnixMicro(), limit}, func(r Row) error {
 			ev := erasable{oldEvent: oldEvent{tenant: tenant}}
 			err := r.Scan(&ev.seq, &ev.id)
 			page = append(page, ev)
