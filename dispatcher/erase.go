@@ -13,8 +13,7 @@ import (
 )
 
 const (
-	// eraseBite is how many events are erased, or looked at, before other jobs have
-	// their turn.
+	// eraseBite is how many events are erased before other jobs have their turn.
 	eraseBite = 100
 	// eraseGrace is how long an erasure waits for deliveries that processes have in
 	// hand: they hear within 10 seconds that they are canceled, and an attempt ends
@@ -37,7 +36,7 @@ func (d *Dispatcher) StartErasure(ctx context.Context, tenant string, e jobs.Era
 // eraser returns what erases a subject, for jobs.
 func (d *Dispatcher) eraser(tenant, subject string) jobs.Eraser {
 	e := &erasure{d: d, tenant: tenant, subject: subject}
-	e.next = e.cancel
+	e.next = e.lookUp
 	return e
 }
 
@@ -48,8 +47,9 @@ type erasure struct {
 	tenant, subject string
 	// next is what the next bite does.
 	next func(context.Context) (store.Erased, error)
-	// after is the event that was looked at last to cancel its deliveries.
+	// after is the last event of page, whose deliveries are canceled.
 	after string
+	page  *subjectPage
 	// leased are the deliveries that processes have in hand, waited for until a time.
 	leased []string
 	until  time.Time
@@ -65,26 +65,71 @@ func (e *erasure) Bite(ctx context.Context) (store.Erased, error) {
 // more is the answer of a bite that has erased nothing yet.
 var more = store.Erased{More: true}
 
-// cancel cancels what is pending about the subject. Members of a batch that was sent
-// before go with it, or are erased out of it.
+// lookUp finds the next events of the subject, for cancel.
+func (e *erasure) lookUp(ctx context.Context) (store.Erased, error) {
+	page, err := e.d.store.SubjectEvents(ctx, e.tenant, e.subject, store.Page{After: e.after, Limit: store.MaxPage, Oldest: true})
+	switch {
+	case err != nil:
+	case len(page) > 0:
+		e.next, e.after, e.page = e.cancel, page[len(page)-1].ID, newSubjectPage(page)
+	default:
+		e.next, e.until = e.awaitEnds, clock.Now().Add(eraseGrace)
+	}
+	return more, err
+}
+
+// subjectPage are events of a subject, and what may be pending of them.
+type subjectPage struct {
+	ids     map[string]bool
+	pending store.DeliveryFilter
+	// after is the delivery that was looked at last.
+	after string
+}
+
+// eraseSlack is how far the clocks by which an event and its deliveries have their times
+// may be apart: that of the stores' own lists.
+const eraseSlack = time.Hour
+
+// newSubjectPage takes events in the order of their ids.
+func newSubjectPage(events []webhook.Event) *subjectPage {
+	p := &subjectPage{ids: make(map[string]bool, len(events)), pending: store.DeliveryFilter{Status: webhook.DeliveryPending}}
+	for i := range events {
+		p.ids[events[i].ID] = true
+	}
+	if first, ok := webhook.PrefixEvent.IDTime(events[0].ID); ok {
+		p.pending.From = first.Add(-eraseSlack)
+	}
+	if last, ok := webhook.PrefixEvent.IDTime(events[len(events)-1].ID); ok {
+		p.pending.To = last.Add(eraseSlack)
+	}
+	return p
+}
+
+// cancel cancels what is pending about the events of the page. It reads what the tenant
+// has pending of their time, rather than the deliveries of one event after the other:
+// most have none that are pending. Members of a batch that was sent before go with it, or
+// are erased out of it.
 func (e *erasure) cancel(ctx context.Context) (store.Erased, error) {
-	page, err := e.d.store.SubjectEvents(ctx, e.tenant, e.subject, store.Page{After: e.after, Limit: eraseBite, Oldest: true})
+	page, err := e.d.store.ListDeliveries(ctx, e.tenant, e.page.pending, store.Page{After: e.page.after, Limit: store.MaxPage, Oldest: true})
 	if err != nil {
 		return more, err
 	}
+	var pending []string
 	for i := range page {
-		err := e.d.eachPending(ctx, e.tenant, page[i].ID, func(pending []string) error { return e.cancelSome(ctx, pending) })
-		switch {
-		case err != nil && i > 0: // it goes on where it has come to
-			return more, nil //nolint:nilerr // the next bite meets the error again
-		case err != nil:
+		if e.page.ids[page[i].EventID] {
+			pending = append(pending, page[i].ID)
+		}
+	}
+	if len(pending) > 0 {
+		if err := e.cancelSome(ctx, pending); err != nil {
 			return more, err
 		}
-		e.after = page[i].ID
 	}
-	if len(page) < eraseBite {
-		e.next, e.until = e.awaitEnds, clock.Now().Add(eraseGrace)
+	if len(page) < store.MaxPage {
+		e.next = e.lookUp
+		return more, nil
 	}
+	e.page.after = page[len(page)-1].ID
 	return more, nil
 }
 

@@ -95,18 +95,29 @@ func (r *redelivered) report() {
 
 func (r *redelivered) overSQLite(cfg childConfig) {
 	r.t.Helper()
-	cfg.Path = filepath.Join(r.t.TempDir(), "webhooks.db")
-	st, err := sqlite.Open(r.t.Context(), cfg.Path)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	defer st.Close()
-	r.killHalfWay(st, cfg)
+	overSQLite(r.t, cfg, r.killHalfWay)
 }
 
 func (r *redelivered) overPostgres(cfg childConfig) {
 	r.t.Helper()
-	t := r.t
+	overPostgres(r.t, cfg, r.killHalfWay)
+}
+
+// overSQLite runs a test over a file of its own, which children open as well.
+func overSQLite(t *testing.T, cfg childConfig, run func(store.Store, childConfig)) {
+	t.Helper()
+	cfg.Path = filepath.Join(t.TempDir(), "webhooks.db")
+	st, err := sqlite.Open(t.Context(), cfg.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	run(st, cfg)
+}
+
+// overPostgres runs a test over a schema of its own.
+func overPostgres(t *testing.T, cfg childConfig, run func(store.Store, childConfig)) {
+	t.Helper()
 	server := postgrestest.Shared(t)
 	cfg.DSN, cfg.Schema = server.DSN(), server.Schema(t)
 	if err := postgres.Migrate(t.Context(), server.Pool(t), postgres.Config{Schema: cfg.Schema}); err != nil {
@@ -116,7 +127,7 @@ func (r *redelivered) overPostgres(cfg childConfig) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.killHalfWay(st, cfg)
+	run(st, cfg)
 }
 
 // counter is a receiver that counts the requests for each event.
@@ -154,7 +165,7 @@ func (r *redelivered) killHalfWay(st store.Store, cfg childConfig) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seedFailed(t, st, ep, n)
+	seedFailed(t, st, ep, n, "")
 	started, err := m.RedeliverMany(t.Context(), tenant, manage.Redelivery{Endpoint: ep.ID})
 	if err != nil || started.Matched != n {
 		t.Fatalf("RedeliverMany = %+v, %v; want %d matched", started, err, n)
@@ -195,7 +206,7 @@ func (r *redelivered) killHalfWay(st store.Store, cfg childConfig) {
 
 // awaitJob waits until a job is where it should be, or the process that works on it
 // has ended.
-func awaitJob(t *testing.T, p *process, job func() manage.JobProgress, reached func(manage.JobProgress) bool) {
+func awaitJob[J any](t *testing.T, p *process, job func() J, reached func(J) bool) {
 	t.Helper()
 	for deadline := time.After(10 * time.Minute); ; {
 		select {
@@ -253,8 +264,8 @@ func (r *redelivered) wantArrived(c *counter) (doubled int) {
 	return doubled
 }
 
-// seedFailed stores n events whose deliveries have failed.
-func seedFailed(t *testing.T, st store.Store, ep webhook.Endpoint, n int) {
+// seedFailed stores n events about a subject whose deliveries have failed.
+func seedFailed(t *testing.T, st store.Store, ep webhook.Endpoint, n int, subject string) {
 	t.Helper()
 	ctx := t.Context()
 	now := time.Now()
@@ -273,7 +284,7 @@ func seedFailed(t *testing.T, st store.Store, ep webhook.Endpoint, n int) {
 		for j := range batch {
 			p := store.Publication{
 				Event: webhook.Event{
-					ID: webhook.NewID(webhook.PrefixEvent), Tenant: tenant, Type: "a.b", Data: fmt.Append(nil, i+j), Timestamp: now,
+					ID: webhook.NewID(webhook.PrefixEvent), Tenant: tenant, Type: "a.b", Data: fmt.Append(nil, i+j), Timestamp: now, Subject: subject,
 				},
 				Revision: revision, Epoch: epoch,
 				Deliveries: []store.NewDelivery{{ID: webhook.NewID(webhook.PrefixDelivery), Endpoint: ep.ID, HandOver: true}},
