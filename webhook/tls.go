@@ -25,7 +25,9 @@ const (
 )
 
 // TLS is what an endpoint asks of the connections to it beyond what holds for
-// all: certificates are verified always. It needs an https URL.
+// all: certificates are verified always. It needs an https URL. MinVersion and
+// Authorities hold for the endpoint's token endpoint (OAuth2.TokenURL) too; pins and
+// the client certificate are for the receiver alone.
 type TLS struct {
 	// MinVersion is the lowest version that is spoken. Defaults to 1.2.
 	MinVersion TLSVersion

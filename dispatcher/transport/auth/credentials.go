@@ -6,9 +6,11 @@ import (
 	"encoding/binary"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/postrider/postrider/dispatcher/transport"
 	"github.com/postrider/postrider/webhook"
 )
 
@@ -21,8 +23,9 @@ type Credentials struct {
 	fixed http.Header
 	// signer signs the JWTs.
 	signer jose.Signer
-	// source names where tokens come from.
+	// source names where tokens come from, and tls is asked of connections there.
 	source sourceKey
+	tls    *transport.TLS
 	// err is why there is nothing to authenticate with.
 	err error
 }
@@ -45,9 +48,21 @@ func NewCredentials(ep *webhook.Endpoint) *Credentials {
 	case webhook.AuthJWT:
 		c.signer, c.err = newJWTSigner(ep.Auth)
 	case webhook.AuthOAuth2:
-		c.source = newSourceKey(ep.Tenant, ep.Auth)
+		settings := tokenTLS(ep)
+		c.source, c.tls = newSourceKey(ep.Tenant, ep.Auth, settings), transport.NewTLS(settings)
 	}
 	return c
+}
+
+// tokenTLS returns what is asked of connections to an endpoint's token endpoint: its
+// minimum version, and its authorities, for an authorization server is often of the same
+// private network. Its pins name the receiver's key, and its client certificate is for
+// the receiver: a server of tokens would know what to do with one only under RFC 8705.
+func tokenTLS(ep *webhook.Endpoint) webhook.TLS {
+	if strings.HasPrefix(ep.Auth.OAuth2.TokenURL, "http:") { // which the host has allowed
+		return webhook.TLS{}
+	}
+	return webhook.TLS{MinVersion: ep.TLS.MinVersion, Authorities: ep.TLS.Authorities}
 }
 
 func authorization(value string) http.Header { return http.Header{"Authorization": {value}} }
@@ -78,10 +93,11 @@ func (c *Credentials) origin() string {
 // all in common that a token depends on.
 type sourceKey [sha256.Size]byte
 
-func newSourceKey(tenant string, a webhook.Auth) (key sourceKey) {
+func newSourceKey(tenant string, a webhook.Auth, t webhook.TLS) (key sourceKey) {
 	h := sha256.New()
 	parts := append([]string{
 		tenant, a.OAuth2.TokenURL, a.OAuth2.ClientID, a.Secret.Reveal(), a.OAuth2.Audience, string(a.OAuth2.Style),
+		string(t.MinVersion), t.Authorities,
 	}, a.OAuth2.Scopes...)
 	for _, part := range parts { // each after its length, so that no two lists are alike
 		h.Write(binary.AppendUvarint(nil, uint64(len(part))))

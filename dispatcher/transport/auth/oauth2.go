@@ -32,7 +32,7 @@ const maxToken = 4 << 10
 
 // fetch asks the token endpoint for a token (RFC 6749 section 4.4). The error is of
 // this package and repeats nothing that the server has said, or it is ctx's.
-func (ss *sources) fetch(ctx context.Context, scope guard.Scope, a webhook.Auth) (grant, error) {
+func fetch(ctx context.Context, by roundTripper, a webhook.Auth) (grant, error) {
 	cfg := clientcredentials.Config{
 		ClientID: a.OAuth2.ClientID, ClientSecret: a.Secret.Reveal(), TokenURL: a.OAuth2.TokenURL,
 		Scopes: a.OAuth2.Scopes, AuthStyle: oauth2.AuthStyleInHeader,
@@ -44,7 +44,7 @@ func (ss *sources) fetch(ctx context.Context, scope guard.Scope, a webhook.Auth)
 		cfg.EndpointParams = url.Values{"audience": {a.OAuth2.Audience}}
 	}
 	token, err := cfg.Token(context.WithValue(ctx, oauth2.HTTPClient, &http.Client{
-		Transport:     roundTripper{ss.tokens, scope},
+		Transport:     by,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}))
 	if err != nil {
@@ -96,6 +96,7 @@ var refusals = []string{
 type roundTripper struct {
 	transport transport.Transport
 	scope     guard.Scope
+	tls       *transport.TLS
 }
 
 var errTokenTooLarge = &transport.Error{Class: webhook.ClassProtocol, Err: errors.New("response is too large")}
@@ -108,7 +109,7 @@ func (t roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	resp, err := t.transport.Send(req.Context(), &transport.Request{
-		URL: req.URL.String(), Method: req.Method, Header: req.Header, Body: body, Scope: t.scope,
+		URL: req.URL.String(), Method: req.Method, Header: req.Header, Body: body, Scope: t.scope, TLS: t.tls,
 	})
 	if err != nil {
 		return nil, err

@@ -29,8 +29,8 @@ const (
 // source is where the tokens of one credential come from. Of all who ask at once
 // one fetches, and the others wait for what it gets.
 type source struct {
-	auth  webhook.Auth
-	fetch func(context.Context, guard.Scope, webhook.Auth) (grant, error)
+	// fetch asks the token endpoint.
+	fetch func(context.Context, guard.Scope) (grant, error)
 
 	mu      sync.Mutex
 	present grant
@@ -99,7 +99,7 @@ func (s *source) lead(ctx context.Context, scope guard.Scope, good bool) (string
 		close(f.done)
 	}()
 
-	got, err := s.fetch(ctx, scope, s.auth)
+	got, err := s.fetch(ctx, scope)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch now := clock.Now(); {
@@ -156,7 +156,7 @@ func (ss *sources) of(c *Credentials) *source {
 	s := ss.recent[c.source]
 	if s == nil {
 		if s = ss.past[c.source]; s == nil {
-			s = &source{auth: c.auth, fetch: ss.fetch}
+			s = ss.new(c)
 		}
 		if len(ss.recent) >= maxSources {
 			ss.recent, ss.past = make(map[sourceKey]*source), ss.recent
@@ -164,4 +164,11 @@ func (ss *sources) of(c *Credentials) *source {
 		ss.recent[c.source] = s
 	}
 	return s
+}
+
+func (ss *sources) new(c *Credentials) *source {
+	credential, settings := c.auth, c.tls
+	return &source{fetch: func(ctx context.Context, scope guard.Scope) (grant, error) {
+		return fetch(ctx, roundTripper{ss.tokens, scope, settings}, credential)
+	}}
 }
