@@ -60,7 +60,8 @@ type Request struct {
 	// Body is sent byte for byte. It must not be changed, not even after Send
 	// returned: a receiver may answer while it is still being written.
 	Body []byte
-	// Scope narrows where the request may go.
+	// Scope narrows where the request may go. A Transport that cannot keep to it
+	// fails with blocked_address unless it is the zero Scope.
 	Scope guard.Scope
 	// TLS is what is asked of the connection, or nil. A Transport that cannot do
 	// what it says fails with tls_error.

@@ -1,6 +1,7 @@
 // Package transporttest checks that a transport keeps the promises of
 // transport.Transport: the deadline, the caps, no redirects, no repetition, the
-// error classes, and safety for concurrent use.
+// error classes, what a request asks of its connection and where it may go, and safety
+// for concurrent use.
 //
 //	func TestTransport(t *testing.T) {
 //		transporttest.Run(t, func(t *testing.T, receiver http.Handler) transporttest.Harness {

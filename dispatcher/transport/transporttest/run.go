@@ -66,6 +66,8 @@ var checks = []check{
 	{"DroppedConnectionIsNotRepeated", notRepeated},
 	{"ClosedConnectionIsReplaced", closedConnection},
 	{"ErrorsHideQueries", errorsHideQueries},
+	{"TLSIsKept", tlsIsKept},
+	{"ScopeIsKept", scopeIsKept},
 	{"ConcurrentUse", concurrentUse},
 }
 
