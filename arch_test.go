@@ -57,6 +57,7 @@ var rules = map[string]rule{
 		modules: []string{"golang.org/x/oauth2", "github.com/go-jose/go-jose/v4"},
 	},
 	"dispatcher/seal":       {local: []string{"signer", "signer/redact", "webhook"}},
+	"dispatcher/leaktest":   {local: []string{"store", "dispatcher/seal"}},
 	"dispatcher/vault":      {local: []string{"webhook", "store", "dispatcher/clock", "dispatcher/seal"}},
 	"dispatcher/lane":       {local: []string{"webhook"}},
 	"dispatcher/batch":      {local: []string{"store"}, modules: []string{"github.com/cenkalti/backoff/v4"}},

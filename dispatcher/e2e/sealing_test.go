@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/dispatcher"
+	"github.com/postrider/postrider/dispatcher/leaktest"
 	"github.com/postrider/postrider/dispatcher/manage"
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/store/sqlite"
@@ -156,7 +157,7 @@ func unread(t *testing.T, when string) {
 	if len(places) < 3 {
 		t.Fatalf("the database is in %v; want all of its parts", slices.Collect(maps.Keys(places)))
 	}
-	for _, leak := range leaks([]canary{newCanary("personal data", personal)}, places) {
+	for _, leak := range leaktest.Find([]canary{newCanary("personal data", personal)}, places) {
 		t.Errorf("when it is %s, %s; want it sealed", when, leak)
 	}
 }

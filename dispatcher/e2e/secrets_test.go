@@ -220,8 +220,8 @@ func (v *vault) found() map[string][]string {
 	hits := make(map[string][]string)
 	for file, b := range filesOf(v.t.(*testing.T), v.path) {
 		for _, c := range append(v.canaries, v.lost...) {
-			for _, form := range c.in(b) {
-				hits[c.name] = append(hits[c.name], form+" in "+file)
+			for _, form := range c.In(b) {
+				hits[c.Name()] = append(hits[c.Name()], form+" in "+file)
 			}
 		}
 	}
@@ -252,14 +252,14 @@ func TestNoSecretIsWrittenAnywhere(t *testing.T) {
 
 	logged, answers := v.logged(), v.answers.Bytes()
 	for _, c := range append(v.canaries, v.lost...) {
-		if forms := c.in(logged); len(forms) > 0 {
-			t.Errorf("%s: %v in the log; want it nowhere", c.name, forms)
+		if forms := c.In(logged); len(forms) > 0 {
+			t.Errorf("%s: %v in the log; want it nowhere", c.Name(), forms)
 		}
-		if forms := c.in(answers); len(forms) > 0 {
-			t.Errorf("%s: %v in an error or an answer; want it nowhere", c.name, forms)
+		if forms := c.In(answers); len(forms) > 0 {
+			t.Errorf("%s: %v in an error or an answer; want it nowhere", c.Name(), forms)
 		}
 	}
-	if forms := newCanary("query of a URL", query).in(logged); len(forms) > 0 {
+	if forms := newCanary("query of a URL", query).In(logged); len(forms) > 0 {
 		t.Errorf("query of a URL: %v in the log; want it nowhere", forms)
 	}
 	if n := v.log.Len(); n == 0 {
@@ -275,8 +275,8 @@ func TestScanFindsPlaintextSecrets(t *testing.T) {
 	v.live()
 	hits := v.found()
 	for _, c := range v.canaries {
-		if len(hits[c.name]) == 0 && c.name != "key of the keyring" {
-			t.Errorf("%s is not found although it is stored as it is: the scan misses it", c.name)
+		if len(hits[c.Name()]) == 0 && c.Name() != "key of the keyring" {
+			t.Errorf("%s is not found although it is stored as it is: the scan misses it", c.Name())
 		}
 	}
 }

@@ -3,12 +3,10 @@ package e2e_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +17,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/postrider/postrider/dispatcher"
+	"github.com/postrider/postrider/dispatcher/leaktest"
 	"github.com/postrider/postrider/dispatcher/seal"
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/store/postgres"
@@ -93,108 +92,18 @@ func (w *watch) places(t testing.TB) map[string][]byte {
 	return all
 }
 
-// leaks returns which of the canaries are where they must not be.
-func leaks(canaries []canary, places map[string][]byte) (found []string) {
-	for _, c := range canaries {
-		for _, name := range slices.Sorted(maps.Keys(places)) {
-			for _, form := range c.in(places[name]) {
-				found = append(found, fmt.Sprintf("%s: %s in %s", c.name, form, name))
-			}
-		}
-	}
-	return found
-}
-
 // mostCanaries is how many secrets of a test are looked for: those of the load tests
 // are alike, and their databases large.
 const mostCanaries = 40
 
-// secretsOf returns what a host keeps sealed of its endpoints: their secrets, and
-// every text in the sealed part of their configuration.
-func (h *host) secretsOf(ctx context.Context, sealer seal.Sealer) (found []canary, err error) {
-	for cursor := int64(0); len(found) < mostCanaries; {
-		page, next, err := h.Store().ChangedEndpoints(ctx, cursor, 100)
-		if err != nil || len(page) == 0 {
-			return found, err
-		}
-		cursor = next
-		for _, rec := range page {
-			if len(found) >= mostCanaries {
-				break
-			}
-			own, err := openedOf(ctx, h.Store(), sealer, rec)
-			if err != nil {
-				return nil, err
-			}
-			found = append(found, own...)
-		}
-	}
-	return found, nil
-}
-
-// openedOf opens all that is sealed of an endpoint.
-func openedOf(ctx context.Context, st store.Store, sealer seal.Sealer, rec store.EndpointRecord) (found []canary, err error) {
-	records, err := st.Secrets(ctx, rec.Tenant, rec.ID)
-	if err != nil {
-		return nil, err
-	}
-	for _, s := range records {
-		text, err := sealer.Open(ctx, s.Sealed, seal.AssociatedData{Tenant: s.Tenant, ID: s.ID, Field: "secret"})
-		if err != nil {
-			return nil, fmt.Errorf("open secret %s: %w", s.ID, err)
-		}
-		found = append(found, newCanary("secret "+s.ID, string(text)))
-	}
-	if len(rec.Sealed) == 0 {
-		return found, nil
-	}
-	for _, field := range []string{"endpoint", "headers"} {
-		text, err := sealer.Open(ctx, rec.Sealed, seal.AssociatedData{Tenant: rec.Tenant, ID: rec.ID, Field: field})
-		if err != nil {
-			continue
-		}
-		var value any
-		if err := json.Unmarshal(text, &value); err != nil {
-			return nil, err
-		}
-		for _, s := range textsOf(value) {
-			found = append(found, newCanary("credential of "+rec.ID, s))
-		}
-		return found, nil
-	}
-	return nil, fmt.Errorf("what is sealed of %s cannot be opened: the watch does not know its field", rec.ID)
-}
-
-// shortest is how long a text is at least that cannot be there by chance.
-const shortest = 12
-
-// textsOf returns the texts of a JSON value that are long enough to be looked for.
-func textsOf(value any) (texts []string) {
-	switch v := value.(type) {
-	case string:
-		if len(v) >= shortest {
-			texts = append(texts, v)
-		}
-	case []any:
-		for _, e := range v {
-			texts = append(texts, textsOf(e)...)
-		}
-	case map[string]any:
-		for _, e := range v {
-			texts = append(texts, textsOf(e)...)
-		}
-	}
-	return texts
-}
-
 // check fails the test for each secret of a host that is where it must not be.
 func (w *watch) check(h *host, sealer seal.Sealer) {
-	canaries, err := h.secretsOf(context.Background(), sealer)
+	canaries, err := leaktest.Sealed(context.Background(), h.Store(), sealer, mostCanaries)
 	if err != nil {
 		h.t.Logf("the test's secrets are not looked for: %v", err) // it has closed the database, or made it fail
 		return
 	}
-	for _, leak := range leaks(canaries, w.places(h.t)) {
+	for _, leak := range leaktest.Find(canaries, w.places(h.t)) {
 		h.t.Errorf("%s; want it nowhere but in the answer that gave it, and in requests", leak)
 	}
 }
