@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -23,7 +24,8 @@ const broadcastFor = 30 * day
 // durable; tenants get it at the pace of Config.RedeliverRate, by whichever process
 // delivers, and once each, also if processes die meanwhile. Tenants that are new by
 // then may get it or not. A broadcast is the host's affair and counts for no
-// tenant's quota.
+// tenant's quota. The audit log of the tenant "" has a record of it, and of its being
+// canceled.
 //
 // The event has no tenant. With an idempotency key Broadcast can be repeated: no
 // tenant gets a second event of that key from broadcasts within 30 days. Errors are
@@ -53,9 +55,17 @@ func (d *Dispatcher) Broadcast(ctx context.Context, ev webhook.Event) (string, e
 	if err != nil {
 		return "", fmt.Errorf("broadcast: %w", err)
 	}
+	after, err := json.Marshal(map[string]string{"event_type": ev.Type})
+	if err != nil {
+		return "", fmt.Errorf("broadcast: %w", err)
+	}
+	audit, err := d.auditBroadcast(ctx, webhook.AuditRecord{Action: webhook.ActionBroadcastStarted, Resource: id, After: after})
+	if err != nil {
+		return "", fmt.Errorf("broadcast: %w", err)
+	}
 	for i, name := range slices.Sorted(maps.Keys(d.shards)) {
 		s := d.shards[name]
-		err := s.store.CreateJob(ctx, clock.Now(), store.Job{ID: id, Kind: store.JobBroadcast, Spec: spec})
+		err := s.store.CreateJob(ctx, clock.Now(), store.Job{ID: id, Kind: store.JobBroadcast, Spec: spec}, audit(s)...)
 		if err != nil && i > 0 && !errors.Is(err, store.ErrUnknown) {
 			err = fmt.Errorf("%w: other shards have it: %v", store.ErrUnknown, err)
 		}
@@ -65,6 +75,24 @@ func (d *Dispatcher) Broadcast(ctx context.Context, ev webhook.Event) (string, e
 		s.lookForJobs()
 	}
 	return id, nil
+}
+
+// auditBroadcast returns the record of what is done to a broadcast for the shard that has
+// the audit log of the tenant "", which is the host's, and none for the others.
+func (d *Dispatcher) auditBroadcast(ctx context.Context, r webhook.AuditRecord) (func(*shard) []webhook.AuditRecord, error) {
+	home, err := d.shardOf(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	if r, err = d.NewAudit(ctx, r); err != nil {
+		return nil, err
+	}
+	return func(s *shard) []webhook.AuditRecord {
+		if s != home {
+			return nil
+		}
+		return []webhook.AuditRecord{r}
+	}, nil
 }
 
 // BroadcastJob returns how far a broadcast has come: Done are the tenants that have
@@ -107,8 +135,12 @@ func (d *Dispatcher) CancelBroadcast(ctx context.Context, id string) error {
 	if _, err := d.BroadcastJob(ctx, id); err != nil {
 		return err
 	}
+	audit, err := d.auditBroadcast(ctx, webhook.AuditRecord{Action: webhook.ActionBroadcastCanceled, Resource: id})
+	if err != nil {
+		return fmt.Errorf("cancel broadcast: %w", err)
+	}
 	for _, s := range d.shards {
-		if err := s.store.CancelJob(ctx, clock.Now(), "", id); err != nil && !errors.Is(err, store.ErrNotFound) {
+		if err := s.store.CancelJob(ctx, clock.Now(), "", id, audit(s)...); err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
 	}

@@ -216,3 +216,64 @@ func TestBroadcastRefuses(t *testing.T) {
 		}
 	}
 }
+
+// What the host does to a broadcast has one audit record each, whatever the number of
+// shards, in the transaction of the change.
+func TestBroadcastsAreAudited(t *testing.T) {
+	for name, open := range map[string]func(*testing.T) store.Store{
+		"one store":   func(*testing.T) store.Store { return memstore.New() },
+		"some shards": func(t *testing.T) store.Store { return newCluster(t).open() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { auditBroadcasts(t, open(t)) })
+		})
+	}
+}
+
+func auditBroadcasts(t *testing.T, st store.Store) {
+	w := newWorld(t, st, dispatcher.Config{})
+	ada := webhook.Actor{Name: "ada@host.example"}
+	ctx := webhook.WithActor(t.Context(), ada)
+	ev := event("system.maintenance", "tonight")
+	ev.Tenant = ""
+	id, err := w.Broadcast(ctx, ev)
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(time.Millisecond)
+	for range 2 { // the second time there is nothing to cancel
+		if err := w.CancelBroadcast(ctx, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	log, err := st.ListAudit(t.Context(), "", store.AuditFilter{}, store.Page{})
+	if err != nil || len(log) != 2 {
+		t.Fatalf("audit log = %+v, %v; want that it was started and canceled", log, err)
+	}
+	for i, want := range []webhook.AuditAction{webhook.ActionBroadcastCanceled, webhook.ActionBroadcastStarted} {
+		if r := log[i]; r.Action != want || r.Resource != id || r.Actor != ada || strings.Contains(string(r.After), "tonight") {
+			t.Errorf("audit record = %+v %s; want %s of %s by %s, without its payload", r, r.After, want, id, ada.Name)
+		}
+	}
+}
+
+// A broadcast that is not stored is not audited.
+func TestBroadcastThatFailsIsNotAudited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := &faultyStore{Store: memstore.New()}
+		w := newWorld(t, st, dispatcher.Config{})
+		st.setFault(func(call string, after bool) error {
+			if call == "create job" && !after {
+				return store.ErrUnavailable
+			}
+			return nil
+		})
+		ev := event("system.maintenance", "tonight")
+		ev.Tenant = ""
+		_, err := w.Broadcast(t.Context(), ev)
+		log, logErr := st.ListAudit(t.Context(), "", store.AuditFilter{}, store.Page{})
+		if !errors.Is(err, store.ErrUnavailable) || logErr != nil || len(log) > 0 {
+			t.Errorf("Broadcast that cannot be stored = %v, audit log %+v, %v; want the error, and no record", err, log, logErr)
+		}
+	})
+}

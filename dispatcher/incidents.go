@@ -31,8 +31,10 @@ const (
 // Incident counts something that looks like an attack for an incident of a tenant
 // (see webhook.IncidentKind); the library does so itself for all that it sees. It
 // does not wait: it is counted in the store, with what else comes within a second,
-// and Config.OnIncident is told when it is the one that reaches the threshold. What a
-// process has not written when it dies is lost.
+// and Config.OnIncident is told when it is the one that reaches the threshold. Run
+// writes what is left before it returns. A process that only publishes or manages has no
+// such end: what it counted in its last second, as what any has not written when it
+// dies, is lost.
 //
 // A host reports what only it sees: callers that could not be authenticated, or
 // signatures that its receivers found wrong. subject says what it is about, such as

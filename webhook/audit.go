@@ -19,6 +19,10 @@ const (
 	ActionEndpointPaused  AuditAction = "endpoint.paused"
 	ActionEndpointResumed AuditAction = "endpoint.resumed"
 	ActionEndpointDeleted AuditAction = "endpoint.deleted"
+	// ActionBroadcastStarted and ActionBroadcastCanceled: the resource is the
+	// broadcast, which is the host's, and so the tenant is "".
+	ActionBroadcastStarted  AuditAction = "broadcast.started"
+	ActionBroadcastCanceled AuditAction = "broadcast.canceled"
 	// ActionSecretRotated: the resource is the endpoint.
 	ActionSecretRotated       AuditAction = "secret.rotated"
 	ActionDeliveryRedelivered AuditAction = "delivery.redelivered"
