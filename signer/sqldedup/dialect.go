@@ -55,9 +55,12 @@ func (d Dialect) statements(table string) statements {
 			WHERE key = $1
 			AND token = $2`),
 		release: sql(`DELETE FROM $table WHERE key = $1 AND token = $2`),
+		// The time is asked for again: a row that somebody claims anew meanwhile is
+		// looked at once more when it is committed, and the list of keys is not.
 		prune: sql(`
 			DELETE FROM $table
-			WHERE key IN (SELECT key FROM $table WHERE until <= $now ORDER BY until LIMIT $limit)`),
+			WHERE key IN (SELECT key FROM $table WHERE until <= $now ORDER BY until LIMIT $limit)
+			AND until <= $now`),
 	}
 	if d == PostgreSQL {
 		// IF NOT EXISTS looks before others have committed, and then fails.

@@ -104,7 +104,8 @@ func (d *Deduplicator) Claim(ctx context.Context, key string) (signer.Claim, err
 	return c, nil
 }
 
-// Finish implements signer.Deduplicator. Now and then it prunes the table too.
+// Finish implements signer.Deduplicator. Now and then it prunes the table too, which
+// may fail without an error: the webhook is remembered, and the next call tries again.
 // Errors are signer.ErrClaimLost and the database's.
 func (d *Deduplicator) Finish(ctx context.Context, c signer.Claim) error {
 	mine, err := changed(d.db.ExecContext(ctx, d.statements.finish, c.Key, c.Token, d.cfg.Keep.Microseconds()))
@@ -115,9 +116,9 @@ func (d *Deduplicator) Finish(ctx context.Context, c signer.Claim) error {
 		return fmt.Errorf("sqldedup: finish: %w", signer.ErrClaimLost)
 	}
 	if d.finished.Add(1)%pruneEvery == 0 {
-		_, err = d.Prune(ctx)
+		_, _ = d.Prune(ctx)
 	}
-	return err
+	return nil
 }
 
 // Release implements signer.Deduplicator. Errors are the database's.

@@ -236,3 +236,45 @@ func TestNewRefuses(t *testing.T) {
 		t.Error("New without a database: no error")
 	}
 }
+
+// Prune meets a row that is being claimed anew in that moment: the claim stays, or the
+// next delivery would pass beside it.
+func TestPruneLeavesWhatIsClaimedMeanwhile(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, d database) {
+		if d.dialect == sqldedup.SQLite {
+			t.Skip("there is one writer at a time")
+		}
+		dd := d.new(t, sqldedup.Config{})
+		must(t, dd.Finish(t.Context(), claim(t, dd, "evt_1", signer.ClaimFresh)), "Finish")
+		d.age(t)
+		tx, err := d.db.BeginTx(t.Context(), nil)
+		must(t, err, "BeginTx")
+		defer func() { _ = tx.Rollback() }()
+		if fresh, err := dd.ClaimTx(t.Context(), tx, "evt_1"); !fresh || err != nil {
+			t.Fatalf("ClaimTx of what lapsed = %v, %v; want it to be new", fresh, err)
+		}
+		pruned := make(chan error, 1)
+		go func() {
+			_, err := dd.Prune(t.Context())
+			pruned <- err
+		}()
+		waits := func() (n int) {
+			must(t, d.db.QueryRowContext(t.Context(), `
+				SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+				WHERE NOT l.granted AND a.query LIKE '%DELETE FROM webhook_dedup%'`).Scan(&n), "read locks")
+			return n
+		}
+		for tick := time.NewTicker(time.Millisecond); waits() == 0; <-tick.C {
+			select {
+			case err := <-pruned:
+				t.Fatalf("Prune = %v while the row is locked; want it to wait, or the test proves nothing", err)
+			default:
+			}
+		}
+		must(t, tx.Commit(), "Commit")
+		must(t, <-pruned, "Prune")
+		if n := d.rows(t); n != 1 {
+			t.Errorf("%d rows after Prune; want the claim, which was made anew", n)
+		}
+	})
+}
