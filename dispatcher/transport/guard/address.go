@@ -115,8 +115,11 @@ var private = []netip.Prefix{
 var closed = []netip.Prefix{
 	netip.MustParsePrefix("168.63.129.16/32"),   // Azure, a public address
 	netip.MustParsePrefix("100.100.100.200/32"), // Alibaba Cloud, in the shared address space
+	netip.MustParsePrefix("192.0.0.192/32"),     // Oracle Cloud, among the protocol assignments
 	netip.MustParsePrefix("fd00:ec2::/32"),      // AWS, unique local
 	netip.MustParsePrefix("fd20:ce::254/128"),   // Google Cloud, unique local
+	netip.MustParsePrefix("fd00:c1::/32"),       // Oracle Cloud, unique local
+	netip.MustParsePrefix("fd00:42::/32"),       // Scaleway, unique local
 
 	netip.MustParsePrefix("0.0.0.0/8"),
 	netip.MustParsePrefix("169.254.0.0/16"), // most metadata services

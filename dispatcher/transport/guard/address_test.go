@@ -96,7 +96,7 @@ func TestAllowPrivateAddresses(t *testing.T) {
 	}
 	for _, s := range []string{
 		"0.0.0.0", "0.0.0.1", "169.254.169.254", "169.254.170.2", "168.63.129.16", "100.100.100.200", "192.0.0.192", "192.0.2.1", "224.0.0.1", "255.255.255.255",
-		"::", "::127.0.0.1", "::ffff:0.0.0.0", "::ffff:169.254.169.254", "64:ff9b::7f00:1", "2002:7f00:1::", "fe80::1", "fd00:ec2::254", "fd20:ce::254", "ff02::1", "fd12::5efe:a9fe:a9fe", "fd12::1%eth0",
+		"::", "::127.0.0.1", "::ffff:0.0.0.0", "::ffff:169.254.169.254", "64:ff9b::7f00:1", "2002:7f00:1::", "fe80::1", "fd00:ec2::254", "fd20:ce::254", "fd00:c1::a9fe:a9fe", "fd00:42::42", "ff02::1", "fd12::5efe:a9fe:a9fe", "fd12::1%eth0",
 	} {
 		if g.AllowedAddr(addr(s)) {
 			t.Errorf("AllowedAddr(%s) with AllowPrivate = true; want false: only loopback and private networks are opened", s)
