@@ -93,7 +93,7 @@ func (m *Manager) VerifySignature(ctx context.Context, tenant, endpoint string, 
 	if err != nil {
 		return Verification{}, err
 	}
-	v := verification{m: m, tenant: tenant, header: make(http.Header), body: body}
+	v := verification{m: m, tenant: tenant, endpoint: endpoint, header: make(http.Header), body: body}
 	for name, values := range header { // names may be as the developer has typed them
 		name = http.CanonicalHeaderKey(name)
 		v.header[name] = append(v.header[name], values...)
@@ -117,6 +117,7 @@ func (m *Manager) VerifySignature(ctx context.Context, tenant, endpoint string, 
 type verification struct {
 	m           *Manager
 	tenant      string
+	endpoint    string
 	header      http.Header
 	body        []byte
 	live, ended []store.SecretRecord
@@ -183,8 +184,12 @@ func (v *verification) mismatch(ctx context.Context, verifier *dispatcher.Signat
 	case err != nil:
 		return "", err
 	}
-	sent := dispatcher.SentBody(&ev)
+	sent, err := v.m.d.SentBody(ctx, v.tenant, v.endpoint, &ev)
 	switch {
+	case err != nil:
+		return "", err
+	case sent == nil:
+		return SignatureNoMatch, nil
 	case bytes.Equal(sent, v.body):
 		return SignatureWrongSecret, nil
 	case signed(verifier.Verify(ctx, v.header, sent)):

@@ -3,6 +3,9 @@ package manage_test
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"errors"
 	"net/http"
 	"strconv"
@@ -13,6 +16,7 @@ import (
 	"github.com/postrider/postrider/dispatcher"
 	"github.com/postrider/postrider/dispatcher/manage"
 	"github.com/postrider/postrider/signer"
+	"github.com/postrider/postrider/signer/jwe"
 	"github.com/postrider/postrider/webhook"
 )
 
@@ -127,6 +131,43 @@ func TestVerifySignatureOfAnEvent(t *testing.T) {
 				w.wantReason("another endpoint's secret", other.ID, header, body, manage.SignatureWrongSecret)
 				w.wantReason("another endpoint's secret, other body", other.ID, header, []byte(`1`), manage.SignatureNoMatch)
 				stop()
+			})
+		})
+	}
+}
+
+// What was sent depends on the endpoint: the event in its format, and, encrypted,
+// something else each time.
+func TestVerifySignatureOfWhatTheEndpointGets(t *testing.T) {
+	pair, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := jwe.NewPrivateKey(pair, "2026-03")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		ep   webhook.Endpoint
+		want manage.SignatureReason
+	}{
+		"raw":       {webhook.Endpoint{Format: webhook.FormatRaw}, manage.SignatureBodyChanged},
+		"encrypted": {webhook.Endpoint{Encryption: webhook.Encryption{JWK: key.PublicJWK()}}, manage.SignatureNoMatch},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				stop := w.run()
+				defer stop()
+				tt.ep.Tenant, tt.ep.URL = acme, "https://acme.example/hooks"
+				ep, _, err := w.CreateEndpoint(t.Context(), tt.ep)
+				w.must(err, "CreateEndpoint")
+				time.Sleep(time.Second)
+				w.publish()
+				time.Sleep(time.Second)
+				header, body := w.last().Header, w.last().Body
+				w.wantReason("as it came", ep.ID, header, body, "")
+				w.wantReason("other body", ep.ID, header, []byte(`{"type":"forged"}`), tt.want)
 			})
 		})
 	}

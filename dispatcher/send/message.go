@@ -47,9 +47,5 @@ func (m *Message) DeliverAt() time.Time { return m.deliverAt }
 // Data returns the event's own bytes, which the caller must not change.
 func (m *Message) Data() []byte { return m.body[m.payload : len(m.body)-1 : len(m.body)-1] }
 
-// Body returns what is sent unless the endpoint has it encrypted; the caller must not
-// change it.
-func (m *Message) Body() []byte { return m.body }
-
 // Size is what the message counts for in the bounds of memory, in bytes.
 func (m *Message) Size() int { return m.size }

@@ -165,3 +165,17 @@ func rank(err error) int {
 	}
 	return i
 }
+
+// Sent returns the body that a message is sent with alone, in no batch. It is nil if that
+// cannot be told: encryption makes another one each time, and what cannot be shaped is
+// not sent.
+func (s *Sender) Sent(ctx context.Context, r *Route, msg *Message) ([]byte, error) {
+	if r.encrypt != nil {
+		return nil, nil
+	}
+	body, _, err := s.bodyFor(ctx, r, msg)
+	if _, ok := errors.AsType[*shapeError](err); ok {
+		return nil, nil
+	}
+	return body, err
+}
