@@ -26,7 +26,7 @@ import (
 
 // watch sees to it that no test of the suite leaks what its hosts keep secret: at the
 // end of each, all that is sealed in its database is opened, and looked for in what was
-// logged, in what the operational hook was told, and in the raw database. Only the
+// logged, in what the hooks were told, and in the raw database. Only the
 // answers of creation and rotation, and requests to receivers, may have it.
 type watch struct {
 	mu sync.Mutex
@@ -58,7 +58,7 @@ func (w *watch) say(test string, b []byte) {
 	w.said[test].Write(b)
 }
 
-// listen makes a configuration's logger and hook heard.
+// listen makes a configuration's logger and hooks heard.
 func (w *watch) listen(t testing.TB, cfg dispatcher.Config) dispatcher.Config {
 	test := t.Name()
 	enc := zapcore.NewJSONEncoder(zap.NewDevelopmentEncoderConfig())
@@ -69,6 +69,13 @@ func (w *watch) listen(t testing.TB, cfg dispatcher.Config) dispatcher.Config {
 		w.say(test, fmt.Appendf(nil, "%v %+v\n", op, op))
 		if told != nil {
 			told(ctx, op)
+		}
+	}
+	noticed := cfg.OnIncident
+	cfg.OnIncident = func(ctx context.Context, inc webhook.Incident) {
+		w.say(test, fmt.Appendf(nil, "%v %+v\n", inc, inc))
+		if noticed != nil {
+			noticed(ctx, inc)
 		}
 	}
 	return cfg
@@ -84,7 +91,7 @@ func (w *watch) places(t testing.TB) map[string][]byte {
 	defer w.mu.Unlock()
 	all := make(map[string][]byte)
 	if said := w.said[t.Name()]; said != nil {
-		all["the log and the hook"] = bytes.Clone(said.Bytes())
+		all["the log and the hooks"] = bytes.Clone(said.Bytes())
 	}
 	for _, p := range w.opened[t.Name()] {
 		maps.Copy(all, p(t))
@@ -194,7 +201,7 @@ func TestWatchFindsLeaks(t *testing.T) {
 		if _, ok := st.(*postgres.Store); ok {
 			inDatabase = "in table endpoints"
 		}
-		for _, want := range []string{"secret sec_", "in the log and the hook", "credential of ep_", inDatabase} {
+		for _, want := range []string{"secret sec_", "in the log and the hooks", "credential of ep_", inDatabase} {
 			if !strings.Contains(found, want) {
 				t.Errorf("planted secrets are found as %q; want %q among it", found, want)
 			}
