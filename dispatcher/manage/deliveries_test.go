@@ -52,9 +52,14 @@ func TestDeliveries(t *testing.T) {
 			t.Errorf("Health = %+v, %v; want 2 failures after a success and a closed breaker", h, err)
 		}
 
-		w.answers(status(200))
+		answer := make(chan struct{}) // until then the delivery is pending
+		w.answers(func(ctx context.Context, req *transport.Request) (*transport.Response, error) {
+			<-answer
+			return status(200)(ctx, req)
+		})
 		w.must(w.Redeliver(t.Context(), acme, failed.ID), "Redeliver")
 		w.must(w.Redeliver(t.Context(), acme, failed.ID), "Redeliver of a pending one")
+		close(answer)
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if got, err := w.Delivery(t.Context(), acme, failed.ID); err != nil || got.Status != webhook.DeliveryDelivered || got.Attempts != 3 {
