@@ -153,11 +153,15 @@ func (d *Dispatcher) publishBroadcast(ctx context.Context, ev webhook.Event) (bo
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	dir, err := d.directory.Of(ctx, ev.Tenant)
-	if err != nil || len(dir.Match(ev.Type, ev.Source, ev.Channels)) == 0 {
+	if err != nil {
 		return false, err
 	}
 	p, err := d.compose(ev)
 	if err != nil {
+		return false, err
+	}
+	eps, _, err := d.filter(ctx, p, dir.Match(ev.Type, ev.Source, ev.Channels))
+	if err != nil || len(eps) == 0 {
 		return false, err
 	}
 	p.KeyExpires = clock.Now().Add(broadcastFor)

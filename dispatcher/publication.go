@@ -25,6 +25,9 @@ type publication struct {
 	// engine is where deliveries are handed over to, or nil.
 	engine *engine.Engine
 	msg    *send.Message
+	// verdicts are those of filters, and unfiltered the deliveries whose filters failed.
+	verdicts   verdicts
+	unfiltered []unfiltered
 	// token is what it has used up of its tenant's quotas.
 	token quota.Token
 	// due is when the first attempts are due; zero is at once.

@@ -154,7 +154,7 @@ func (d *Dispatcher) publishTx(ctx context.Context, tx store.Tx, p *publication)
 		if err != nil {
 			return webhook.Receipt{}, err
 		}
-		if err := d.address(p, dir, nil, false); err != nil {
+		if err := d.address(ctx, p, dir, nil, false); err != nil {
 			return webhook.Receipt{}, err
 		}
 		results, err2 := d.vault.WrapTx(tx).Publish(ctx, clock.Now(), []store.Publication{p.Publication})
@@ -227,8 +227,9 @@ func (d *Dispatcher) compose(ev webhook.Event) (*publication, error) {
 	ev.Timestamp = ev.Timestamp.UTC().Truncate(time.Microsecond)
 	// The frame has a copy of the payload, which is used from here on: the
 	// caller may do with his bytes what he likes once Publish has returned.
+	ev.Metadata, ev.Channels = maps.Clone(ev.Metadata), slices.Clone(ev.Channels)
 	p := &publication{done: make(chan error, 1), due: due, msg: send.NewMessage(&ev)}
-	ev.Data, ev.Metadata, ev.Channels = p.msg.Data(), maps.Clone(ev.Metadata), slices.Clone(ev.Channels)
+	ev.Data = p.msg.Data()
 	p.Event = ev
 	if ev.IdempotencyKey != "" {
 		p.KeyExpires = at.Add(idempotencyFor)
@@ -295,7 +296,7 @@ func (d *Dispatcher) matchIn(ctx context.Context, p *publication, dirs directori
 		}
 		dirs[p.Event.Tenant] = dir
 	}
-	return d.address(p, dir, p.shard.engine.Load(), false)
+	return d.address(ctx, p, dir, p.shard.engine.Load(), false)
 }
 
 // match finds the endpoints of an event and takes places in their lanes; a
@@ -305,11 +306,15 @@ func (d *Dispatcher) match(ctx context.Context, p *publication, patient bool) er
 	if err != nil {
 		return err
 	}
-	return d.address(p, dir, p.shard.engine.Load(), patient)
+	return d.address(ctx, p, dir, p.shard.engine.Load(), patient)
 }
 
-func (d *Dispatcher) address(p *publication, dir *directory.Tenant, e *engine.Engine, patient bool) error {
-	eps := dir.Match(p.Event.Type, p.Event.Source, p.Event.Channels)
+func (d *Dispatcher) address(ctx context.Context, p *publication, dir *directory.Tenant, e *engine.Engine, patient bool) error {
+	eps, failed, err := d.filter(ctx, p, dir.Match(p.Event.Type, p.Event.Source, p.Event.Channels))
+	if err != nil {
+		return err
+	}
+	p.unfiltered = nil
 	p.Revision, p.engine, p.Epoch = dir.Revision(), nil, 0
 	p.Deliveries = make([]store.NewDelivery, len(eps))
 	p.state.Store(publicationQueued)
@@ -322,6 +327,10 @@ func (d *Dispatcher) address(p *publication, dir *directory.Tenant, e *engine.En
 		}
 		p.Deliveries[i] = d.newDelivery(p, ep)
 		p.Deliveries[i].ID = id
+		if failed[ep] {
+			p.Deliveries[i].Status, p.Deliveries[i].Reason = webhook.DeliveryFailed, webhook.ReasonFilterError
+			p.unfiltered = append(p.unfiltered, unfiltered{id, ep})
+		}
 		if e == nil || !p.due.IsZero() || p.Deliveries[i].Ended() || p.Deliveries[i].Ordered {
 			continue
 		}

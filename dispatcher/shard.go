@@ -27,6 +27,8 @@ type shard struct {
 	directory *directory.Directory
 	log       *zap.Logger
 	publishes *batch.Batcher[*publication]
+	// unfiltered tells of deliveries that failed as they were written.
+	unfiltered func(*publication)
 	// strict refuses to open a shard whose clock is far from the process's.
 	strict bool
 
@@ -55,7 +57,7 @@ func shardsOf(st store.Store) store.Sharded {
 }
 
 func (d *Dispatcher) newShard(name string, st store.Store) *shard {
-	s := &shard{store: st, sealer: d.sealer, directory: d.directory, log: d.log, strict: d.cfg.StrictClock}
+	s := &shard{store: st, sealer: d.sealer, directory: d.directory, log: d.log, strict: d.cfg.StrictClock, unfiltered: d.reportUnfiltered}
 	if name != "" {
 		s.log = d.log.With(zap.String("shard", name))
 	}

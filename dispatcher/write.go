@@ -69,6 +69,7 @@ func (s *shard) published(calls []*publication, results []store.PublishResult) {
 		if results[i].Outcome == store.PublishStored {
 			p.handOver()
 			p.stored(e)
+			s.unfiltered(p)
 		} else {
 			p.unreserve()
 		}
@@ -109,6 +110,7 @@ func (s *shard) resolve(calls []*publication, cause error) {
 		}
 		p.receipt = webhook.Receipt{EventID: p.Event.ID, Deliveries: p.Pending()}
 		p.handOver()
+		s.unfiltered(p)
 		p.done <- nil
 	}
 	s.wake()

@@ -89,7 +89,8 @@ type NewDelivery struct {
 	// claim number 1.
 	HandOver bool
 	// Status is pending, which "" stands for, or how the delivery ends as it is
-	// written, for Reason: it never enters the queue, and cannot be handed over.
+	// written, for Reason: it never enters the queue, and cannot be handed over. It
+	// counts as claimed once, so that one that is redelivered is told from a new one.
 	Status webhook.DeliveryStatus
 	Reason webhook.Reason
 }

@@ -27,6 +27,8 @@ const (
 	ReasonExpired         Reason = "expired"          // canceled: the payload's retention ended first
 	ReasonCanceledByHand  Reason = "canceled"         // canceled: an administrator did not want it sent
 	ReasonTooOld          Reason = "max_age"          // failed: its event's type allows no later attempt
+	ReasonFilterError     Reason = "filter_error"     // failed: the endpoint's filter could not be asked about the event
+	ReasonFiltered        Reason = "filtered"         // skipped: the endpoint's filter, asked again after a redelivery, does not want it
 	ReasonEndpointPaused  Reason = "endpoint_paused"  // skipped: the endpoint was paused and holds nothing
 )
 

@@ -80,7 +80,11 @@ func (e *Engine) pick(j *schedule.Job) bool {
 		case e.tooOld(m):
 			ended = append(ended, endOf(m, webhook.DeliveryFailed, webhook.ReasonTooOld))
 		default:
-			if out := e.unshaped(m); out != nil {
+			out := e.filtered(m)
+			if out == nil {
+				out = e.unshaped(m)
+			}
+			if out != nil {
 				ended = append(ended, out)
 			} else {
 				left = append(left, m)
@@ -113,21 +117,10 @@ func (e *Engine) unshaped(m *schedule.Job) *schedule.Settling {
 	if m.Route.Endpoint.Transform == "" && len(m.Route.Endpoint.Anonymize) == 0 {
 		return nil
 	}
-	at := clock.Now().UTC().Truncate(time.Microsecond)
-	class := e.cfg.Sender.Shapes(e.sendCtx, m.Route, m.Message)
-	if class == webhook.ClassNone {
-		return nil
+	if class := e.cfg.Sender.Shapes(e.sendCtx, m.Route, m.Message); class != webhook.ClassNone {
+		return e.unsent(m, class)
 	}
-	out := decide(send.Answer{Class: class}, situation{
-		at: at, done: m.Attempts + 1 - m.Base, endpoint: &m.Route.Endpoint, policy: e.policy(m), until: e.youngUntil(m), random: e.cfg.Entropy.Jitter(),
-	})
-	settled, err := e.outcomeOf(m, webhook.Attempt{At: at, Class: class}, &out)
-	if err != nil {
-		e.log.Error("make an attempt id", zap.Error(err))
-		return &schedule.Settling{Job: m, Settled: returned(m.Claimed, at.Add(giveBackDelay))}
-	}
-	settled.Unbind = m.Batch != ""
-	return &schedule.Settling{Job: m, Settled: settled}
+	return nil
 }
 
 // trim leaves to the next batch what is too much for one request.

@@ -51,6 +51,10 @@ func decide(a send.Answer, s situation) outcome {
 		// attempt, but it says nothing about the endpoint.
 		out.status, out.due, out.result = webhook.DeliveryPending, s.at, lane.Neutral
 		return out
+	case webhook.ClassFilterError:
+		// Nobody knows whether the endpoint wants it, and asking again says the same.
+		out.status, out.reason, out.result = webhook.DeliveryFailed, webhook.ReasonFilterError, lane.Neutral
+		return out
 	case webhook.ClassInternal, webhook.ClassTransformError:
 		// The endpoint was not asked.
 		out.result = lane.Neutral

@@ -58,6 +58,7 @@ func TestDecide(t *testing.T) {
 		{"our own fault says nothing about the endpoint", send.Answer{Class: webhook.ClassInternal}, 1, outcome{class: webhook.ClassInternal, status: pending, due: at.Add(5 * time.Second), result: lane.Neutral}},
 		{"a transform that fails says nothing about the endpoint", send.Answer{Class: webhook.ClassTransformError}, 1, outcome{class: webhook.ClassTransformError, status: pending, due: at.Add(5 * time.Second), result: lane.Neutral}},
 		{"a transform that keeps failing", send.Answer{Class: webhook.ClassTransformError}, 10, outcome{class: webhook.ClassTransformError, status: failed, reason: used, result: lane.Neutral}},
+		{"a filter that fails ends it", send.Answer{Class: webhook.ClassFilterError}, 1, outcome{class: webhook.ClassFilterError, status: failed, reason: webhook.ReasonFilterError, result: lane.Neutral}},
 		{"our own fault ends too", send.Answer{Class: webhook.ClassInternal}, 10, outcome{class: webhook.ClassInternal, status: failed, reason: used, result: lane.Neutral}},
 	} {
 		if tc.want.status == pending && tc.want.class != webhook.ClassCanceled {

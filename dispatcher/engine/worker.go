@@ -42,6 +42,11 @@ func (e *Engine) deliver(j *schedule.Job) {
 		// the delivery was started.
 		e.giveBack(j)
 	default:
+		if out := e.filtered(j); out != nil {
+			out.Sent = true
+			e.finish(j, lane.Neutral, out)
+			return
+		}
 		e.attempt(j, r)
 	}
 }

@@ -42,6 +42,8 @@ func TestWhySentences(t *testing.T) {
 	member.BatchID, low.Priority = batch, webhook.PriorityLow
 	untried := ended("failed", "max_age")
 	untried.Attempts = 0
+	unasked := ended("failed", "filter_error")
+	unasked.Attempts = 0
 	parked := store.Place{Parked: true, LaneNext: soon}
 	var none time.Time
 	cases := []struct {
@@ -60,6 +62,9 @@ func TestWhySentences(t *testing.T) {
 		{"crashed", facts{delivery: ended("failed", "crashed")}, "Failed: five processes ended while they were sending this delivery, which may be the cause."},
 		{"too old", facts{delivery: ended("failed", "max_age"), last: attempt("timeout", 0, none)}, "Failed: another attempt would come after the max_age of its event type; attempt 3, the last one, got no answer in time (timeout)."},
 		{"too old before the first attempt", facts{delivery: untried}, "Failed: at 2026-02-03T04:05:06Z, before its first attempt, it was older than the max_age of its event type."},
+		{"filter failed at publish", facts{delivery: unasked}, "Failed: the endpoint's filter failed for this event when it was published (filter_error); redelivering asks the filter again."},
+		{"filter failed again", facts{delivery: ended("failed", "filter_error"), last: attempt("filter_error", 0, none)}, "Failed: the endpoint's filter failed again for this event at attempt 3 (filter_error); redelivering asks the filter again."},
+		{"filtered after a redelivery", facts{delivery: ended("skipped", "filtered")}, "Skipped: it was redelivered, and the endpoint's filter does not match this event."},
 		{"failed for an unknown reason", facts{delivery: ended("failed", "<canary>")}, "Failed: no more attempts are made."},
 
 		{"canceled, deleted", facts{delivery: ended("canceled", "endpoint_deleted")}, "Canceled: at 2026-02-03T04:05:06Z the endpoint was found to be deleted."},

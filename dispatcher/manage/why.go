@@ -115,6 +115,11 @@ func (f facts) whyFailed() string {
 		return fmt.Sprintf("Failed: all attempts are used up; attempt %d, the last one, %s.", n, f.ending())
 	case webhook.ReasonCrashed:
 		return "Failed: five processes ended while they were sending this delivery, which may be the cause."
+	case webhook.ReasonFilterError:
+		if n == 0 {
+			return "Failed: the endpoint's filter failed for this event when it was published (filter_error); redelivering asks the filter again."
+		}
+		return fmt.Sprintf("Failed: the endpoint's filter failed again for this event at attempt %d (filter_error); redelivering asks the filter again.", n)
 	case webhook.ReasonTooOld:
 		if n == 0 {
 			return fmt.Sprintf("Failed: at %s, before its first attempt, it was older than the max_age of its event type.", instant(f.delivery.UpdatedAt))
@@ -140,6 +145,9 @@ func (f facts) whyCanceled() string {
 func (f facts) whySkipped() string {
 	if f.delivery.Reason == webhook.ReasonEndpointPaused {
 		return "Skipped: the endpoint was paused at the time of the event, and its on_paused is skip."
+	}
+	if f.delivery.Reason == webhook.ReasonFiltered {
+		return "Skipped: it was redelivered, and the endpoint's filter does not match this event."
 	}
 	return "Skipped: the endpoint does not want this event."
 }

@@ -11,6 +11,7 @@ import (
 type Message struct {
 	id, eventType string
 	source        string
+	metadata      map[string]string
 	subject       string
 	timestamp     time.Time
 	deliverAt     time.Time
@@ -30,7 +31,7 @@ type Message struct {
 func NewMessage(ev *webhook.Event) *Message {
 	body, payload := standardEnvelope(ev.Type, ev.Timestamp, ev.Data)
 	return &Message{
-		id: ev.ID, eventType: ev.Type, source: ev.Source, subject: ev.Subject, timestamp: ev.Timestamp, deliverAt: ev.DeliverAt,
+		id: ev.ID, eventType: ev.Type, source: ev.Source, metadata: ev.Metadata, subject: ev.Subject, timestamp: ev.Timestamp, deliverAt: ev.DeliverAt,
 		body: body, payload: payload, size: len(body),
 	}
 }

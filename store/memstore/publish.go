@@ -193,7 +193,7 @@ func (s *Store) insertDelivery(t *tenant, ev *event, nd *store.NewDelivery, epoc
 	h.deliveries.add(d)
 	ev.deliveries.add(d)
 	if nd.Ended() {
-		d.seq = s.next()
+		d.seq, d.claims = s.next(), 1
 		d.end(ev.published, nd.Status, nd.Reason)
 		return
 	}

@@ -12,7 +12,7 @@ import (
 const insertSomeEnded = insertPublications + `, ended AS (
 		INSERT INTO postrider.deliveries (tenant, id, event, endpoint, status, reason, attempts, claims, created_at, updated_at,
 			seq, prio, okey)
-		SELECT d.tenant, d.delivery, d.event, d.endpoint, d.status, nullif(d.reason, ''), 0, 0, postrider.now_us(), postrider.now_us(),
+		SELECT d.tenant, d.delivery, d.event, d.endpoint, d.status, nullif(d.reason, ''), 0, 1, postrider.now_us(), postrider.now_us(),
 			nextval('postrider.queue_seq'), d.prio, d.okey
 		FROM unnest($21::text[], $22::text[], $23::text[], $24::text[], $25::text[], $26::text[], $27::bigint[], $28::text[])
 			d (tenant, delivery, event, endpoint, status, reason, prio, okey)

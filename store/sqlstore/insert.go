@@ -110,7 +110,7 @@ func (r *newRow) delivery(args []any, at int64) []any {
 
 var insertEnded = newMulti(`
 	INSERT INTO postrider_deliveries (tenant, id, event, endpoint, status, reason, attempts, claims, next_at, created_at, updated_at, prio, okey)
-	VALUES `, `(?, ?, ?, ?, ?, ?, 0, 0, NULL, ?, ?, ?, ?)`, ``)
+	VALUES `, `(?, ?, ?, ?, ?, ?, 0, 1, NULL, ?, ?, ?, ?)`, ``)
 
 func (r *newRow) end(args []any, at int64) []any {
 	ev := &r.pub.Event

@@ -87,7 +87,7 @@ func endedIsRedeliverable(w *world) {
 	w.stored(p)
 	w.must(w.store.Redeliver(w.ctx, w.now, acme, p.Deliveries[0].ID), "Redeliver")
 	claimed := w.poll(w.acquire())
-	if len(claimed) != 1 || claimed[0].Delivery != p.Deliveries[0].ID || claimed[0].Attempts != 0 || claimed[0].Priority != webhook.PriorityHigh {
-		w.t.Errorf("Poll after redelivering what was skipped = %+v; want it, unsent and of high priority", claimed)
+	if len(claimed) != 1 || claimed[0].Delivery != p.Deliveries[0].ID || claimed[0].Attempts != 0 || claimed[0].Claim != 2 || claimed[0].Priority != webhook.PriorityHigh {
+		w.t.Errorf("Poll after redelivering what was skipped = %+v; want it, unsent, of high priority and under claim 2", claimed)
 	}
 }
