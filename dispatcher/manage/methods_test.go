@@ -70,6 +70,14 @@ var methods = []method{
 	{name: "Health", takes: webhook.PrefixEndpoint, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
 		return answer(m.Health(ctx, tenant, id))
 	}},
+	{name: "Preview", takes: webhook.PrefixEndpoint, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+		p, err := m.Preview(ctx, tenant, id, manage.Sample{})
+		return p.Why, err
+	}},
+	{name: "PreviewUnsaved", call: func(ctx context.Context, m *manage.Manager, tenant, _ string) (any, error) {
+		p, err := m.PreviewUnsaved(ctx, webhook.Endpoint{Tenant: tenant}, manage.Sample{})
+		return p.Why, err
+	}},
 	{name: "Advice", takes: webhook.PrefixEndpoint, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
 		return answer(m.Advice(ctx, tenant, id))
 	}},
