@@ -1,5 +1,7 @@
 package webhook
 
+import "errors"
+
 // Role is what a principal may do.
 type Role string
 
@@ -24,3 +26,11 @@ type Principal struct {
 	// none of it.
 	Scopes []string
 }
+
+// ErrForbidden is what an authenticator's error matches if it knows who asks, or from
+// where, and does not let them in.
+var ErrForbidden = errors.New("forbidden")
+
+// ValidTenant reports whether a text can be a tenant: at most MaxTenantLen bytes of
+// UTF-8 without control characters.
+func ValidTenant(tenant string) bool { return len(tenant) <= MaxTenantLen && cleanText(tenant) }

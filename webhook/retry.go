@@ -38,8 +38,10 @@ var DefaultSchedule = []time.Duration{
 	5 * time.Hour, 10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
 }
 
+// DefaultJitter is the Jitter of a policy that says nothing of it.
+const DefaultJitter = 0.2
+
 const (
-	defaultJitter     = 0.2
 	defaultMultiplier = 2
 	defaultMaxWait    = 24 * time.Hour
 	defaultAttempts   = 10
@@ -78,7 +80,7 @@ func (p RetryPolicy) Wait(done int, random float64) (time.Duration, bool) {
 	jitter := p.Jitter
 	switch {
 	case jitter == 0:
-		jitter = defaultJitter
+		jitter = DefaultJitter
 	case jitter < 0:
 		jitter = 0
 	}

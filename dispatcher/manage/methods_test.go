@@ -78,6 +78,12 @@ var methods = []method{
 		p, err := m.PreviewUnsaved(ctx, webhook.Endpoint{Tenant: tenant}, manage.Sample{})
 		return p.Why, err
 	}},
+	{name: "Details", takes: webhook.PrefixEndpoint, finds: true, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+		return answer(m.Details(ctx, tenant, id))
+	}},
+	{name: "Dispatcher", call: func(_ context.Context, m *manage.Manager, _, _ string) (any, error) {
+		return m.Dispatcher() != nil, nil
+	}},
 	{name: "Advice", takes: webhook.PrefixEndpoint, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
 		return answer(m.Advice(ctx, tenant, id))
 	}},

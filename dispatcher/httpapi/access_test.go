@@ -1,0 +1,177 @@
+package httpapi_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/postrider/postrider/dispatcher"
+	"github.com/postrider/postrider/dispatcher/httpapi"
+	"github.com/postrider/postrider/webhook"
+)
+
+// operation is a line of the document, which TestDocumentHasEveryRoute holds to the
+// routes.
+type operation struct {
+	method, path, needs string
+}
+
+// operations returns the routes that the document has.
+func (w *world) operations() (ops []operation) {
+	w.t.Helper()
+	var doc struct {
+		Paths map[string]map[string]struct{ Description string }
+	}
+	if err := json.Unmarshal([]byte(w.call("", "GET", "/openapi.json", "").is(200).body), &doc); err != nil {
+		w.t.Fatal(err)
+	}
+	for path, methods := range doc.Paths {
+		for method, op := range methods {
+			ops = append(ops, operation{strings.ToUpper(method), path, op.Description})
+		}
+	}
+	return ops
+}
+
+// bodyFor returns a body that a route takes.
+func bodyFor(op operation) string {
+	switch op.method + " " + op.path {
+	case "POST /webhooks", "PUT /webhooks/{id}":
+		return `{"url":"https://acme.example/hooks"}`
+	case "PATCH /webhooks/{id}":
+		return `{"description":"changed"}`
+	case "POST /webhooks/{id}/subscribe", "DELETE /webhooks/{id}/unsubscribe":
+		return `{"event_types":["invoice.paid"]}`
+	case "POST /webhooks/{id}/verify-signature":
+		return `{"headers":{},"body":""}`
+	case "POST /webhooks/{id}/redeliver", "POST /webhooks/redeliver":
+		return `{"dry_run":true}`
+	case "POST /events":
+		return `{"type":"invoice.paid","data":{}}`
+	case "POST /events/batch":
+		return `{"events":[{"type":"invoice.paid","data":{}}]}`
+	case "POST /webhooks/erase", "POST /webhooks/export-subject":
+		return `{"subject":"nobody"}`
+	}
+	return ""
+}
+
+// TestRoles asks every route as everybody, about what is the tenant's own, another's, what
+// nobody has and what is no id.
+func TestRoles(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	viewers := newWorld(t, func(_ *dispatcher.Config, c *httpapi.Config) { c.AllowViewer = true })
+	foreign := w.call("admin "+globex+" publish", "POST", "/webhooks", `{"url":"https://globex.example/hooks"}`).is(201).text("id")
+	foreignEvent := w.call("admin "+globex+" publish", "POST", "/events", `{"type":"a.b","data":1}`).is(202).text("id")
+	foreignDelivery := w.call("admin "+globex, "GET", "/webhooks/deliveries", "").is(200).get("data").([]any)[0].(map[string]any)["id"].(string)
+	ops := w.operations()
+	if len(ops) < 30 {
+		t.Fatalf("the document has %d operations; want all of some forty", len(ops))
+	}
+	for _, op := range ops {
+		body := bodyFor(op)
+		publishes, adminOnly := strings.Contains(op.needs, "publish"), strings.Contains(op.needs, "role admin.")
+		own := strings.Replace(op.path, "{id}", w.own(op), 1)
+		for as, want := range map[string]bool{
+			"admin acme publish":     true,
+			"admin acme":             !publishes,
+			"developer acme publish": !adminOnly,
+			"developer acme":         !adminOnly && !publishes,
+			"viewer acme publish":    false,
+			"root acme publish":      false,
+			"admin bad\x00tenant":    false,
+		} {
+			own := own
+			if strings.Contains(op.path, "{id}") && want {
+				own = strings.Replace(op.path, "{id}", w.own(op), 1) // another one, since some can be used once
+			}
+			got := w.call(as, op.method, own, body)
+			if want == (got.status == http.StatusForbidden) || want && got.status >= 400 {
+				t.Errorf("%s %s as %q = %d %.300s; want it let in: %v", op.method, op.path, as, got.status, got.body, want)
+			}
+			if !want {
+				got.problem(http.StatusForbidden, "forbidden")
+			}
+		}
+		w.forget() // what was refused so far
+		if got := w.call("", op.method, own, body); got.status != http.StatusUnauthorized {
+			t.Errorf("%s %s as nobody = %d; want 401", op.method, op.path, got.status)
+		}
+		reads := strings.Contains(op.needs, "viewer")
+		if got := viewers.call("viewer acme", op.method, strings.Replace(op.path, "{id}", viewers.own(op), 1), body); reads != (got.status == http.StatusOK) || !reads && got.status != http.StatusForbidden {
+			t.Errorf("%s %s as a viewer who may read = %d; want 200 or 403: %s", op.method, op.path, got.status, op.needs)
+		}
+		viewers.forget()
+		if !strings.Contains(op.path, "{id}") {
+			continue
+		}
+		unknown := w.call(asAdmin, op.method, strings.Replace(op.path, "{id}", webhook.NewID(webhook.PrefixEndpoint), 1), body)
+		unknown.problem(http.StatusNotFound, "not_found")
+		for _, id := range []string{foreign, foreignEvent, foreignDelivery, "x", "ep_", "..%2f", "%00", "ep_01jb2z9f7m8q4v6t3w5x7y9z0a", strings.Repeat("a", 300)} {
+			if got := w.call(asAdmin, op.method, strings.Replace(op.path, "{id}", id, 1), body); got.status != http.StatusNotFound || got.body != unknown.body {
+				t.Errorf("%s %s for %q = %d %s; want the answer for an id of nobody's, %s", op.method, op.path, id, got.status, got.body, unknown.body)
+			}
+		}
+	}
+}
+
+// own returns a fresh thing of acme's that a route can be asked about.
+func (w *world) own(op operation) string {
+	w.t.Helper()
+	if !strings.Contains(op.path, "{id}") {
+		return ""
+	}
+	id := w.create(`{"url":"https://acme.example/hooks"}`)
+	switch {
+	case strings.HasPrefix(op.path, "/webhooks/deliveries/"):
+		_, delivery := w.publish(`{"type":"invoice.paid","data":{}}`)
+		return delivery
+	case strings.HasPrefix(op.path, "/webhooks/redeliveries/"):
+		_, delivery := w.publish(`{"type":"invoice.paid","data":{}}`)
+		w.call(asAdmin, "POST", "/webhooks/deliveries/"+delivery+"/cancel", "").is(202)
+		return w.call(asAdmin, "POST", "/webhooks/redeliver", `{"delivery_ids":["`+delivery+`"]}`).is(202).text("id")
+	case strings.HasPrefix(op.path, "/events/"):
+		event, _ := w.publish(`{"type":"invoice.paid","data":{}}`)
+		return event
+	}
+	return id
+}
+
+func TestFailuresAreLimited(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for range 10 {
+		if detail := w.call("", "GET", "/webhooks", "").problem(401, "unauthenticated"); detail != "Valid credentials are needed." {
+			t.Errorf("without credentials: %q", detail)
+		}
+	}
+	refused := w.call(asAdmin, "GET", "/webhooks", "")
+	refused.problem(429, "rate_limited")
+	if refused.header.Get("Retry-After") != "1" {
+		t.Errorf("Retry-After = %q; want 1", refused.header.Get("Retry-After"))
+	}
+}
+
+func TestAuthorizeNarrows(t *testing.T) {
+	t.Parallel()
+	var asked []string
+	w := newWorld(t, func(_ *dispatcher.Config, c *httpapi.Config) {
+		c.Authorize = func(_ context.Context, p webhook.Principal, action httpapi.Action, resource string) error {
+			asked = append(asked, p.Tenant+" "+string(action)+" "+resource)
+			if action == httpapi.DeleteWebhook {
+				return errors.New("not here")
+			}
+			return nil
+		}
+	})
+	id := w.create(`{"url":"https://acme.example/hooks"}`)
+	w.call(asAdmin, "DELETE", "/webhooks/"+id, "").problem(403, "forbidden")
+	w.call(asAdmin, "GET", "/webhooks/"+id, "").is(200)
+	if want := "acme webhooks.create ,acme webhooks.delete " + id + ",acme webhooks.read " + id; strings.Join(asked, ",") != want {
+		t.Errorf("Authorize was asked %q; want %q", asked, want)
+	}
+}
