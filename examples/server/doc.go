@@ -1,0 +1,14 @@
+// Command server runs the library as a service of its own, to try it from outside: the
+// management API, publishing and delivering in one process.
+//
+//	go run ./examples/server -store sqlite:webhooks.db -api-key "$(openssl rand -hex 24)"
+//
+// Requests show the key as "Authorization: Bearer KEY". Their tenant is that of the header
+// X-Tenant-Id, or "default"; whoever has the key is admin of all tenants, with all scopes.
+// The API is under /api/v1/platform, its document at /api/v1/platform/openapi.json;
+// /healthz answers while the process lives, and /readyz while it can reach its store and
+// delivers.
+//
+// It prints one line with its URLs when it is ready. SIGTERM and interrupt end it: what is
+// being sent is finished first, at most half a minute long.
+package main
