@@ -127,6 +127,9 @@ func documentBody(h huma.API, rt route) {
 		http.MethodPost: item.Post, http.MethodPut: item.Put, http.MethodPatch: item.Patch, http.MethodDelete: item.Delete,
 	}[rt.method]
 	media := &huma.MediaType{Schema: h.OpenAPI().Components.Schemas.Schema(reflect.TypeOf(rt.body), true, "")}
+	if example := examples[rt.method+" "+rt.path]; example != "" {
+		media.Example = json.RawMessage(example)
+	}
 	op.RequestBody = &huma.RequestBody{Content: map[string]*huma.MediaType{jsonType: media}}
 	if rt.method == http.MethodPatch {
 		op.RequestBody.Content[mergePatchType] = media
@@ -138,6 +141,12 @@ func documentOf(h huma.API) ([]byte, error) {
 	schemas := h.OpenAPI().Components.Schemas.Map()
 	delete(schemas, "ErrorModel") // huma's own problems, which nobody gets to see
 	delete(schemas, "ErrorDetail")
+	if input := schemas["WebhookInput"]; input != nil {
+		input.Required = []string{"url"}
+	}
+	schemas["WebhookPatch"] = &huma.Schema{
+		Type: huma.TypeObject, AdditionalProperties: true, Description: "Fields of a WebhookInput; null takes one away (RFC 7396).",
+	}
 	for _, s := range schemas {
 		neverNull(s)
 	}

@@ -1,0 +1,21 @@
+package httpapi
+
+// examples are bodies of requests, for the document; a test sends every one.
+var examples = map[string]string{
+	"POST /webhooks": `{"url": "https://acme.example/hooks", "description": "Billing", "event_types": ["invoice.*"], "labels": ["billing"],
+		"headers": {"X-Team": "billing"}, "timeout_seconds": 10, "retry": {"initial_seconds": 5, "multiplier": 3, "max_attempts": 8},
+		"rate_limit": {"per_second": 20, "burst": 5}, "auth": {"type": "bearer", "secret": "a-token"}, "metadata": {"team": "42"}}`,
+	"PUT /webhooks/{id}":                   `{"url": "https://acme.example/hooks/v2", "event_types": ["invoice.*", "user.registered"]}`,
+	"PATCH /webhooks/{id}":                 `{"description": "Billing and shipping", "metadata": {"team": null}}`,
+	"POST /webhooks/{id}/subscribe":        `{"event_types": ["invoice.paid"]}`,
+	"DELETE /webhooks/{id}/unsubscribe":    `{"event_types": ["invoice.paid"]}`,
+	"POST /webhooks/{id}/rotate-secret":    `{"overlap_seconds": 3600}`,
+	"POST /webhooks/{id}/test":             `{"event_type": "invoice.paid", "payload": {"id": "inv_1", "total": 4200}}`,
+	"POST /webhooks/{id}/verify-signature": `{"headers": {"webhook-id": "evt_1", "webhook-timestamp": "1767225600", "webhook-signature": "v1,AAAA"}, "body": "{}"}`,
+	"POST /webhooks/{id}/redeliver":        `{"status": "failed", "from": "2026-03-01T00:00:00Z", "event_types": ["invoice.*"], "dry_run": true}`,
+	"POST /webhooks/redeliver":             `{"status": "failed", "from": "2026-03-01T00:00:00Z", "dry_run": true}`,
+	"POST /events":                         `{"type": "invoice.paid", "data": {"id": "inv_1", "total": 4200}, "idempotency_key": "invoice.paid/inv_1", "subject": "customer-7"}`,
+	"POST /events/batch":                   `{"events": [{"type": "invoice.paid", "data": {"id": "inv_2"}}, {"type": "user.registered", "data": {"id": "usr_1"}}]}`,
+	"POST /webhooks/erase":                 `{"subject": "customer-7"}`,
+	"POST /webhooks/export-subject":        `{"subject": "customer-7"}`,
+}
