@@ -3,7 +3,6 @@ package httpapi
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"runtime/debug"
@@ -130,12 +129,4 @@ func parameterName(location string) string {
 func sentence(message string) string {
 	r, n := utf8.DecodeRuneInString(message)
 	return strings.ToUpper(string(r)) + message[n:] + "."
-}
-
-// rawJSON returns JSON as it is, or null for none.
-func rawJSON(b []byte) json.RawMessage {
-	if len(b) == 0 {
-		return json.RawMessage("null")
-	}
-	return b
 }

@@ -109,7 +109,7 @@ type eventJSON struct {
 	DeliverAt      *time.Time        `json:"deliver_at" nullable:"true"`
 	Metadata       map[string]string `json:"metadata"`
 	// Of a single event only.
-	Data       json.RawMessage `json:"data,omitempty" doc:"The payload, of a single event only; null once its retention has ended."`
+	Data       json.RawMessage `json:"data,omitempty" doc:"The payload, of a single event only; absent once its retention has ended."`
 	Deliveries []deliveryJSON  `json:"deliveries,omitzero" required:"false" doc:"The newest 100, of a single event only."`
 	Counts     map[string]int  `json:"counts,omitzero" required:"false" doc:"How many of them are in each status."`
 }
@@ -149,7 +149,7 @@ func (a *api) readEvent(ctx context.Context, in *byID) (*answer[eventJSON], erro
 		return nil, err
 	}
 	out := eventToJSON(&ev)
-	out.Data, out.Counts = rawJSON(ev.Data), make(map[string]int)
+	out.Data, out.Counts = ev.Data, make(map[string]int)
 	out.Deliveries = pageJSON(deliveries, nil, deliveryToJSON).Data
 	for i := range deliveries {
 		out.Counts[string(deliveries[i].Status)]++

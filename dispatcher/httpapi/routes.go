@@ -56,6 +56,7 @@ func (a *api) routes(h huma.API) {
 	serve(a, h, route{method: get, path: "/webhooks/audit", need: admin, action: ReadAudit, summary: "Who changed what"}, a.listAudit)
 	serve(a, h, route{method: get, path: "/webhooks/incidents", need: admin, action: ReadAudit, summary: "What looked like an attack"}, a.listIncidents)
 	serve(a, h, route{method: get, path: "/webhooks/security-report", need: admin, action: ReadAudit, summary: "What should be safer"}, a.securityReport)
-	serve(a, h, route{method: post, path: "/webhooks/erase", need: admin, action: EraseSubject, summary: "Erase all that is kept about a subject", body: subjectInput{}}, a.eraseSubject)
+	serve(a, h, route{method: post, path: "/webhooks/erase", need: admin, action: EraseSubject, summary: "Erase all that is kept about a subject; it is answered after 5 seconds at the latest", body: subjectInput{}}, a.eraseSubject)
+	serve(a, h, route{method: get, path: "/webhooks/erasures/{id}", need: admin, action: EraseSubject, summary: "How far an erasure is"}, a.readErasure)
 	serve(a, h, route{method: post, path: "/webhooks/export-subject", need: admin, action: ExportSubject, summary: "Export all that is kept about a subject", body: subjectInput{}}, a.exportSubject)
 }

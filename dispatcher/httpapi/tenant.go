@@ -42,20 +42,20 @@ func (a *api) sourceIPs(context.Context, *struct{}) (*answer[listJSON[string]], 
 
 // auditJSON is an entry of the audit log.
 type auditJSON struct {
-	ID       string    `json:"id"`
-	At       time.Time `json:"at"`
-	Action   string    `json:"action" example:"endpoint.updated"`
-	Actor    string    `json:"actor"`
-	Address  string    `json:"address"`
-	Resource string    `json:"resource"`
-	Before   any       `json:"before" doc:"What is different, as it was; null where there is nothing to say."`
-	After    any       `json:"after" doc:"What is different, as it is."`
+	ID       string          `json:"id"`
+	At       time.Time       `json:"at"`
+	Action   string          `json:"action" example:"endpoint.updated"`
+	Actor    string          `json:"actor"`
+	Address  string          `json:"address"`
+	Resource string          `json:"resource"`
+	Before   json.RawMessage `json:"before,omitempty" doc:"What is different, as it was; absent where there is nothing to say."`
+	After    json.RawMessage `json:"after,omitempty" doc:"What is different, as it is."`
 }
 
 func auditToJSON(r *webhook.AuditRecord) auditJSON {
 	return auditJSON{
 		ID: r.ID, At: r.At.UTC(), Action: string(r.Action), Actor: r.Actor.Name, Address: r.Actor.Address, Resource: r.Resource,
-		Before: rawJSON(r.Before), After: rawJSON(r.After),
+		Before: r.Before, After: r.After,
 	}
 }
 
@@ -137,13 +137,15 @@ type subjectInput struct {
 
 // erasedJSON counts what was erased, by table.
 type erasedJSON struct {
-	Events          int `json:"events"`
-	Payloads        int `json:"payloads"`
-	Deliveries      int `json:"deliveries"`
-	Attempts        int `json:"attempts"`
-	IdempotencyKeys int `json:"idempotency_keys"`
-	Pending         int `json:"pending" doc:"How many of the deliveries had not ended."`
-	SubjectKeys     int `json:"subject_keys"`
+	ID              string `json:"id" doc:"The id of the erasure."`
+	State           string `json:"state" enum:"running,done,canceled" doc:"While it is running the counts grow."`
+	Events          int    `json:"events"`
+	Payloads        int    `json:"payloads"`
+	Deliveries      int    `json:"deliveries"`
+	Attempts        int    `json:"attempts"`
+	IdempotencyKeys int    `json:"idempotency_keys"`
+	Pending         int    `json:"pending" doc:"How many of the deliveries had not ended."`
+	SubjectKeys     int    `json:"subject_keys"`
 }
 
 func (a *api) eraseSubject(ctx context.Context, in *struct {
@@ -158,7 +160,21 @@ func (a *api) eraseSubject(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return uncached(erasedJSON{e.Events, e.Payloads, e.Deliveries, e.Attempts, e.IdempotencyKeys, e.Pending, e.SubjectKeys}), nil
+	return uncached(erasureToJSON(&e)), nil
+}
+
+func erasureToJSON(e *manage.Erasure) erasedJSON {
+	return erasedJSON{
+		e.Job, string(e.State), e.Events, e.Payloads, e.Deliveries, e.Attempts, e.IdempotencyKeys, e.Pending, e.SubjectKeys,
+	}
+}
+
+func (a *api) readErasure(ctx context.Context, in *byID) (*answer[erasedJSON], error) {
+	e, err := a.m.Erasure(ctx, tenant(ctx), in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return uncached(erasureToJSON(&e)), nil
 }
 
 const ndjsonType = "application/x-ndjson"

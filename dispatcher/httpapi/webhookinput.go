@@ -48,6 +48,10 @@ func (in *webhookInput) apply(ep *webhook.Endpoint, names strict.Names) error {
 	}
 	ep.DiscardResponses = names.Has("store_response") && !in.Store
 	ep.AllowedIPs, ep.DeniedIPs, ep.Metadata = in.AllowedIPs, in.DeniedIPs, in.Metadata
+	ep.Filter, ep.Transform, ep.Format, ep.Anonymize = in.Filter, in.Transform, webhook.Format(in.Format), nil
+	for _, an := range in.Anonymize {
+		ep.Anonymize = append(ep.Anonymize, webhook.Anonymization{Pointer: an.Pointer, Action: webhook.AnonymizeAction(an.Action)})
+	}
 	ep.Encryption = webhook.Encryption{}
 	if jwk := in.Encryption.JWK; len(jwk) > 0 && !bytes.Equal(jwk, []byte("null")) {
 		ep.Encryption.JWK = string(jwk)
@@ -100,6 +104,9 @@ func (in *webhookInput) applyCredentials(ep *webhook.Endpoint, names strict.Name
 	fingerprint, until := ep.TLS.ClientFingerprint, ep.TLS.ClientNotAfter
 	if names.Null("tls") || names.Null("tls.client_certificate") || names.Null("tls.client_key") {
 		fingerprint, until = "", time.Time{}
+	}
+	if in.TLS.MinVersion == string(webhook.TLS12) { // what is meant without one too
+		in.TLS.MinVersion = ""
 	}
 	ep.TLS = webhook.TLS{
 		MinVersion: webhook.TLSVersion(in.TLS.MinVersion), Authorities: in.TLS.Authorities, Pins: in.TLS.Pins,

@@ -37,6 +37,10 @@ type webhookJSON struct {
 	TLS          tlsJSON           `json:"tls"`
 	Encryption   encryptionJSON    `json:"encryption"`
 	Signature    signatureJSON     `json:"signature"`
+	Filter       string            `json:"filter" text:"lines" doc:"A condition that events must meet. Empty is none."`
+	Transform    string            `json:"transform" text:"lines" doc:"An expression whose value is sent in the place of the data. Empty is none."`
+	Format       string            `json:"format" enum:"standard,raw,cloudevents,cloudevents-binary"`
+	Anonymize    []anonymizeJSON   `json:"anonymize" doc:"What is removed from data before it is sent, or hashed."`
 	AllowedIPs   []string          `json:"allowed_ips"`
 	DeniedIPs    []string          `json:"denied_ips"`
 	Secret       string            `json:"secret,omitempty" doc:"The signing secret, or for v1a its public key, in the answer to its creation alone. What is given on creation is taken, else one is made."`
@@ -45,6 +49,11 @@ type webhookJSON struct {
 	Health       *healthJSON       `json:"health,omitempty" readOnly:"true"`
 	CreatedAt    time.Time         `json:"created_at" readOnly:"true"`
 	UpdatedAt    time.Time         `json:"updated_at" readOnly:"true"`
+}
+
+type anonymizeJSON struct {
+	Pointer string `json:"pointer" doc:"A JSON pointer (RFC 6901)."`
+	Action  string `json:"action" doc:"remove or hash."`
 }
 
 type retryJSON struct {
@@ -148,11 +157,15 @@ func toJSON(ep *webhook.Endpoint, d *manage.Details) webhookJSON {
 		Store: !ep.DiscardResponses, Auth: authToJSON(ep.Auth), TLS: tlsToJSON(ep.TLS),
 		Signature:  signatureJSON{string(ep.Signature.Scheme), ep.Signature.Header, ep.Signature.Prefix, d.PublicKey},
 		AllowedIPs: list(ep.AllowedIPs), DeniedIPs: list(ep.DeniedIPs), Fingerprint: d.Fingerprint, Metadata: texts(ep.Metadata),
+		Filter: ep.Filter, Transform: ep.Transform, Format: string(ep.Format), Anonymize: []anonymizeJSON{},
 		Health: &healthJSON{
 			Failures: d.Health.Failures, Breaker: string(d.Health.Breaker),
 			LastSuccessAt: moment(d.Health.LastSuccessAt), LastFailureAt: moment(d.Health.LastFailureAt),
 		},
 		CreatedAt: ep.CreatedAt.UTC(), UpdatedAt: ep.UpdatedAt.UTC(),
+	}
+	for _, an := range ep.Anonymize {
+		w.Anonymize = append(w.Anonymize, anonymizeJSON{an.Pointer, string(an.Action)})
 	}
 	if ep.Encryption.Enabled() {
 		w.Encryption.JWK = json.RawMessage(ep.Encryption.JWK)
