@@ -14,7 +14,7 @@ import (
 )
 
 // startTimeout bounds how long a child takes to be ready, and to stop.
-const startTimeout = 60 * time.Second
+const startTimeout = 2 * time.Minute
 
 // process is a child as its parent sees it.
 type process struct {

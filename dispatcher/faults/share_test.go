@@ -73,7 +73,7 @@ func TestFaultFairShare(t *testing.T) {
 		}
 	}
 	if !soon {
-		t.Errorf("a process that joined three did not have half of its share after 10 seconds")
+		t.Errorf("a process that joined three did not have half of its share after %v", patience(10*time.Second))
 	}
 	if a.figures.duplicates > 0 {
 		t.Errorf("%d deliveries were accepted twice; want none", a.figures.duplicates)
@@ -102,10 +102,10 @@ func (f *fleet) shares(of []*process, since time.Time) []float64 {
 	return shares
 }
 
-// awaitShare waits at most 10 seconds until the last child delivers half of what
+// awaitShare waits at most 10 seconds (see patience) until the last child delivers half of what
 // would be even, or more, for one second.
 func (f *fleet) awaitShare(of []*process) bool {
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(patience(10 * time.Second)); time.Now().Before(deadline); {
 		since := time.Now()
 		time.Sleep(time.Second)
 		if shares := f.shares(of, since); shares[len(of)-1] >= 0.5/float64(len(of)) {
