@@ -168,24 +168,6 @@ type Config struct {
 	Entropy io.Reader
 }
 
-// Retention says how long things are kept. Statistics outlive what they count.
-type Retention struct {
-	// Payloads is how long payloads and attempts are kept. A delivery that is
-	// still pending then is canceled.
-	// Defaults to 30 days.
-	Payloads time.Duration
-	// Deliveries is how long events and deliveries are kept, at least as long
-	// as payloads.
-	// Defaults to 90 days.
-	Deliveries time.Duration
-	// Statistics is how long the counts of each day are kept.
-	// Defaults to 400 days.
-	Statistics time.Duration
-	// Audit is how long the audit log is kept.
-	// Defaults to 400 days.
-	Audit time.Duration
-}
-
 const (
 	day = 24 * time.Hour
 	// idempotencyFor is how long an idempotency key is remembered.
@@ -390,9 +372,6 @@ func (d *Dispatcher) Store() store.Store { return d.store }
 
 // Logger returns the logger, for those who build on a dispatcher.
 func (d *Dispatcher) Logger() *zap.Logger { return d.log }
-
-// Retention returns how long things are kept, defaults filled in.
-func (d *Dispatcher) Retention() Retention { return d.cfg.Retention }
 
 // NewID returns a fresh id from the dispatcher's source of entropy.
 func (d *Dispatcher) NewID(p webhook.Prefix) (string, error) { return d.entropy.ID(p) }
