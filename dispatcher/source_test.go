@@ -56,6 +56,25 @@ func TestSources(t *testing.T) {
 	})
 }
 
+// publishEveryWay publishes an event four times: alone, with others, in a transaction
+// and to all tenants.
+func (w *world) publishEveryWay(tx store.Tx, ev webhook.Event) {
+	w.t.Helper()
+	if _, err := w.Publish(w.t.Context(), ev); err != nil {
+		w.t.Fatal(err)
+	}
+	if r := w.PublishMany(w.t.Context(), []webhook.Event{ev}); r[0].Err != nil {
+		w.t.Fatal(r[0].Err)
+	}
+	if _, err := w.PublishTx(w.t.Context(), tx, ev); err != nil {
+		w.t.Fatal(err)
+	}
+	ev.Tenant = ""
+	if _, err := w.Broadcast(w.t.Context(), ev); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 // An endpoint with channels gets the events that share one, one without gets all,
 // whichever way they were published, and operational events whatever its channels.
 func TestChannels(t *testing.T) {
@@ -71,19 +90,7 @@ func TestChannels(t *testing.T) {
 		for _, channels := range [][]string{nil, {"green"}, {"green", "red"}, {"blue", "red"}, {"re"}} {
 			ev := event("a.b", strings.Join(channels, " "))
 			ev.Channels = channels
-			if _, err := w.Publish(t.Context(), ev); err != nil {
-				t.Fatal(err)
-			}
-			if r := w.PublishMany(t.Context(), []webhook.Event{ev}); r[0].Err != nil {
-				t.Fatal(r[0].Err)
-			}
-			if _, err := w.PublishTx(t.Context(), tx, ev); err != nil {
-				t.Fatal(err)
-			}
-			ev.Tenant = ""
-			if _, err := w.Broadcast(t.Context(), ev); err != nil {
-				t.Fatal(err)
-			}
+			w.publishEveryWay(tx, ev)
 		}
 		if err := tx.Commit(); err != nil {
 			t.Fatal(err)
