@@ -108,7 +108,7 @@ func (w *world) check(router routers.Router, method, path string, body []byte, w
 var seedRoutes = []string{
 	"GET /webhooks", "POST /webhooks", "GET /webhooks/{id}", "PUT /webhooks/{id}", "DELETE /webhooks/{id}", "POST /webhooks/{id}/test",
 	"POST /webhooks/{id}/subscribe", "DELETE /webhooks/{id}/unsubscribe",
-	"GET /webhooks/{id}/deliveries", "GET /webhooks/deliveries/{id}", "POST /webhooks/deliveries/{id}/retry",
+	"GET /webhooks/{id}/deliveries", "GET /webhooks/deliveries/{id}", "POST /webhooks/deliveries/{id}/retry", "GET /webhooks/analytics",
 }
 
 func TestDocumentHasWhatWasAsked(t *testing.T) {

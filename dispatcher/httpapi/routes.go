@@ -31,6 +31,7 @@ func (a *api) routes(h huma.API) {
 	serve(a, h, route{method: post, path: "/webhooks/{id}/test", need: developer, action: TestWebhook, summary: "Send one signed test event and wait for the answer", body: testInput{}}, a.testWebhook)
 	serve(a, h, route{method: post, path: "/webhooks/{id}/verify-signature", need: developer, action: TestWebhook, summary: "Tell why a request that arrived does not verify", body: verifyInput{}}, a.verifySignature)
 	serve(a, h, route{method: get, path: "/webhooks/{id}/advice", need: reader, action: ReadStatistics, summary: "What would make a webhook work better"}, a.advise)
+	serve(a, h, route{method: get, path: "/webhooks/{id}/stats", need: reader, action: ReadStatistics, summary: "A webhook's last day by hour"}, a.readStats)
 
 	// Deliveries.
 	serve(a, h, route{method: get, path: "/webhooks/{id}/deliveries", need: reader, action: ReadDeliveries, summary: "A webhook's delivery log"}, a.webhookDeliveries)
@@ -51,6 +52,7 @@ func (a *api) routes(h huma.API) {
 	serve(a, h, route{method: post, path: "/events/{id}/cancel", need: developer, action: CancelEvent, summary: "Cancel what has not gone out of an event", status: http.StatusAccepted}, a.cancelEvent)
 
 	// The tenant.
+	serve(a, h, route{method: get, path: "/webhooks/analytics", need: reader, action: ReadStatistics, summary: "What became of attempts over time, and the time before"}, a.readAnalytics)
 	serve(a, h, route{method: get, path: "/limits", need: reader, action: ReadLimits, summary: "What the plan allows, and what of it is used"}, a.readLimits)
 	serve(a, h, route{method: get, path: "/webhooks/source-ips", need: reader, action: ReadSourceIPs, summary: "The addresses that deliveries come from"}, a.sourceIPs)
 	serve(a, h, route{method: get, path: "/webhooks/audit", need: admin, action: ReadAudit, summary: "Who changed what"}, a.listAudit)

@@ -22,6 +22,8 @@ type Manager struct {
 	// store is d's. Its errors name the operation; they are passed on as they are.
 	store store.Store
 	tests *testLimits
+
+	analytics analyticsCache
 }
 
 // New returns a manager of what d delivers. d need not run in this process.

@@ -84,6 +84,10 @@ var methods = []method{
 	{name: "Dispatcher", call: func(_ context.Context, m *manage.Manager, _, _ string) (any, error) {
 		return m.Dispatcher() != nil, nil
 	}},
+	{name: "Analytics", takes: webhook.PrefixEndpoint, finds: true, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+		a, err := m.Analytics(ctx, tenant, manage.AnalyticsQuery{Endpoint: ofNobody(id)})
+		return a.Totals.Attempts, err
+	}},
 	{name: "Advice", takes: webhook.PrefixEndpoint, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
 		return answer(m.Advice(ctx, tenant, id))
 	}},
