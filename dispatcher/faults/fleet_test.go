@@ -132,8 +132,8 @@ func (f *fleet) finish(p *process) *audit {
 	f.t.Helper()
 	f.receivers.healed.Store(true)
 	f.repeatUnknown(p)
-	if !f.settleDown(2 * time.Minute) {
-		f.t.Errorf("deliveries are still pending two minutes after the last fault: %s", f.left())
+	if !allSettle(2*time.Minute, func() int { return f.count(`SELECT count(*) FROM queue`) }) {
+		f.t.Errorf("deliveries are still pending, and for two minutes none has ended: %s", f.left())
 	}
 	var stops sync.WaitGroup
 	for m := f.member(0); m != nil; m = f.member(0) {
@@ -184,6 +184,7 @@ func (f *fleet) left() (found string) {
 		SELECT concat_ws(E'\n',
 			(SELECT string_agg(q::text, E'\n') FROM (SELECT * FROM `+schema+`.queue ORDER BY seq LIMIT 5) q),
 			(SELECT string_agg(l::text, E'\n') FROM `+schema+`.lanes l),
+			(SELECT string_agg(h::text, E'\n') FROM `+schema+`.health h),
 			(SELECT string_agg(p::text, E'\n') FROM `+schema+`.processes p),
 			(SELECT string_agg(b::text, E'\n') FROM `+schema+`.blocks b),
 			clock_timestamp())`).Scan(&found)

@@ -130,8 +130,8 @@ func (w *world) finish() {
 	p := start(w.t, cfg)
 	_, done := w.load.run(p, nil, false)
 	done.Wait()
-	if !p.settleDown(2 * time.Minute) {
-		w.t.Errorf("deliveries are still pending two minutes after the last restart")
+	if !allSettle(2*time.Minute, func() int { return int(p.must(order{Do: doPending}).N) }) {
+		w.t.Errorf("deliveries are still pending, and for two minutes none has ended")
 	}
 	p.stop()
 	w.receivers.quiesce()

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"sync"
@@ -203,6 +204,23 @@ func (p *process) settleDown(limit time.Duration) bool {
 		}
 	}
 	return true
+}
+
+// allSettle waits until nothing is pending, and reports whether that came to be. It
+// gives up once nothing has ended for as long as patience, however much there is:
+// where attempts have failed five times in a row, a recovery lets the rest go at 50/s.
+func allSettle(patience time.Duration, pending func() int) bool {
+	deadline, least := time.Now().Add(patience), math.MaxInt
+	for ; ; time.Sleep(50 * time.Millisecond) {
+		switch n := pending(); {
+		case n == 0:
+			return true
+		case n < least:
+			deadline, least = time.Now().Add(patience), n
+		case time.Now().After(deadline):
+			return false
+		}
+	}
 }
 
 // tail keeps the end of what is written to it.

@@ -70,8 +70,8 @@ func flaky(rnd *rand.Rand) (time.Duration, int) {
 	return time.Duration(rnd.IntN(10)) * time.Millisecond, http.StatusOK
 }
 
-// shaky fails one time in twenty: too seldom for a breaker to open, after which
-// what waits would come at the 50/s of a recovery.
+// shaky fails one time in twenty: too seldom for a breaker to open often, after which
+// what waits comes at the 50/s of a recovery.
 func shaky(rnd *rand.Rand) (time.Duration, int) {
 	if rnd.IntN(20) == 0 {
 		return 0, http.StatusInternalServerError
