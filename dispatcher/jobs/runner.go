@@ -41,11 +41,14 @@ type Config struct {
 // Runner works on jobs. Create it with New, and run it once.
 type Runner struct {
 	Config
-	wake chan struct{}
+	wake    chan struct{}
+	failing failing // belongs to Run
 }
 
 // New returns a runner of jobs.
-func New(cfg Config) *Runner { return &Runner{Config: cfg, wake: make(chan struct{}, 1)} }
+func New(cfg Config) *Runner {
+	return &Runner{Config: cfg, wake: make(chan struct{}, 1), failing: failing{}}
+}
 
 // Look makes the runner look for jobs at once. It does not wait.
 func (r *Runner) Look() {
@@ -70,9 +73,9 @@ type running struct {
 	rests time.Time
 }
 
-// Run works on jobs until ctx ends. Jobs take turns, a step each. One that fails is
-// read anew, and goes on from where the store says it is; the others do not wait for
-// that.
+// Run works on jobs until ctx ends. Jobs take turns, a step each. One that fails
+// rests, is read anew, and goes on from where the store says it is; the others do not
+// wait for that.
 func (r *Runner) Run(ctx context.Context) {
 	var all []*running
 	for next := (time.Time{}); ctx.Err() == nil; {
@@ -113,6 +116,7 @@ func (r *Runner) round(ctx context.Context, all []*running) []*running {
 			failed = true
 			r.report(ctx, w, err)
 		case more:
+			delete(r.failing, keyOf(&w.job))
 			kept = append(kept, w)
 		}
 	}
@@ -158,6 +162,7 @@ func (r *Runner) report(ctx context.Context, w *running, err error) {
 	case errors.Is(err, store.ErrLeaseLost): // canceled, or another process has it
 		r.Log.Info("a job is no longer ours", zap.String("job", w.job.ID))
 	default:
+		r.failing.add(&w.job)
 		r.Log.Warn("work on a job; trying again", zap.String("job", w.job.ID), zap.Error(err))
 	}
 }
@@ -167,19 +172,24 @@ func (r *Runner) report(ctx context.Context, w *running, err error) {
 func (r *Runner) lease(ctx context.Context, had []*running) []*running {
 	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
 	defer cancel()
-	jobs, err := r.Store.LeaseJobs(ctx, clock.Now(), r.Epoch, maxJobs)
+	jobs, err := r.Store.LeaseJobs(ctx, clock.Now(), r.Epoch, r.failing.places())
 	if err != nil {
 		if ctx.Err() == nil {
 			r.Log.Warn("look for jobs; trying again", zap.Error(err))
 		}
 		return had
 	}
+	r.failing.keep(jobs)
 	var all []*running
 	for _, j := range jobs {
+		if r.failing.rests(&j) {
+			continue
+		}
 		w := known(had, &j)
 		if w == nil {
 			w = &running{job: j}
 			if w.task, err = r.taskOf(&j); err != nil {
+				r.failing.add(&j)
 				r.Log.Error("a job cannot be worked on", zap.String("job", j.ID), zap.Error(err))
 				continue
 			}
