@@ -45,8 +45,7 @@ type tagged[T any] struct {
 }
 
 type createInput struct {
-	IdempotencyKey string `header:"Idempotency-Key" doc:"Makes the call repeatable for 24 hours."`
-	RawBody        []byte `contentType:"application/json"`
+	RawBody []byte `contentType:"application/json"`
 }
 
 type created struct {
