@@ -261,7 +261,8 @@ func (w *hostileWorld) p99() time.Duration {
 // attempts returns the classes of what the log keeps of a mode's first deliveries.
 func (w *hostileWorld) attempts(mode int) map[webhook.ErrorClass]int {
 	w.t.Helper()
-	list, err := w.manage.Deliveries(w.t.Context(), tenant, store.DeliveryFilter{Endpoint: w.endpoints[mode].ID}, store.Page{Limit: store.MaxPage})
+	list, err := w.manage.Deliveries(w.t.Context(), tenant, store.DeliveryFilter{Endpoint: w.endpoints[mode].ID},
+		store.Page{Limit: store.MaxPage, Oldest: true}) // the latest wait for a breaker
 	if err != nil {
 		w.t.Fatal(err)
 	}
