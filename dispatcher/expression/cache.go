@@ -14,7 +14,7 @@ import (
 var ErrNoEngine = errors.New("expressions are not configured in this process")
 
 // maxCompiled bounds the filters, and the transforms, that are kept: twice as many as
-// there are on ten thousand endpoints that all have another. One takes 10 to 40 KiB.
+// there are on ten thousand endpoints that all have another. What one takes depends on its text, of at most 4 KiB.
 const maxCompiled = 20_000
 
 // Cache compiles expressions. Create it with New. It is safe for concurrent use.
