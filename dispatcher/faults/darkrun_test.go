@@ -22,11 +22,12 @@ type darkFigures struct {
 	claims    time.Duration
 	memory    int64
 	published int
+	slowest   time.Duration // of the calls to Publish
 }
 
 func (f darkFigures) String() string {
-	return fmt.Sprintf("%d dark: %.2f/s at each healthy one, p99 %v, %d late; dark ones hold %d of %d slots (%d at first); claim p99 %v; %d MiB",
-		f.dark, f.rate, f.p99.Round(100*time.Microsecond), f.late, f.held, darkSlots, f.peak, f.claims, f.memory>>20)
+	return fmt.Sprintf("%d dark: %.2f/s at each healthy one, p99 %v, %d late; dark ones hold %d of %d slots (%d at first); claim p99 %v; publish at most %v; %d MiB",
+		f.dark, f.rate, f.p99.Round(100*time.Microsecond), f.late, f.held, darkSlots, f.peak, f.claims, f.slowest.Round(100*time.Microsecond), f.memory>>20)
 }
 
 // run publishes so many events a second, to all endpoints in turn, and measures.
@@ -51,7 +52,7 @@ func (w *darkWorld) run(perSecond int, lasting, known time.Duration) darkFigures
 	f.held, f.peak = held, peak
 	f.claims = time.Duration(p.must(order{Do: doClaims}).N) * time.Microsecond
 	f.rate, f.p99, f.late = w.healthy(f.published, end.Sub(began), w.judgedUntil(end, max(stalled.Longest(), f.claims)))
-	f.memory = p.must(order{Do: doMemory}).N
+	f.memory, f.slowest = p.must(order{Do: doMemory}).N, w.slowest
 	p.kill() // what is due at dark endpoints would keep it
 	return f
 }
