@@ -79,9 +79,9 @@ func (f *faultyStore) Cancel(ctx context.Context, now time.Time, tenant string, 
 	return r, err
 }
 
-func (f *faultyStore) EraseSubject(ctx context.Context, now time.Time, tenant, subject string, limit int, audit ...webhook.AuditRecord) (r store.Erased, err error) {
+func (f *faultyStore) EraseSubject(ctx context.Context, now time.Time, tenant, subject string, limit int) (r store.Erased, err error) {
 	err = f.do("erase subject", func() (err error) {
-		r, err = f.Store.EraseSubject(ctx, now, tenant, subject, limit, audit...)
+		r, err = f.Store.EraseSubject(ctx, now, tenant, subject, limit)
 		return err
 	})
 	return r, err

@@ -24,8 +24,8 @@ type Subjects interface {
 	// others of its batch are in none any more. An idempotency key that has
 	// passed to a later event of another subject stays. Nothing to erase is not
 	// an error; repeating the call goes on where it ended. Statistics stay: they
-	// count, and name no event. Audit records are written with the first events.
-	EraseSubject(ctx context.Context, now time.Time, tenant, subject string, limit int, audit ...webhook.AuditRecord) (Erased, error)
+	// count, and name no event.
+	EraseSubject(ctx context.Context, now time.Time, tenant, subject string, limit int) (Erased, error)
 }
 
 // Erased counts what was removed, by table.

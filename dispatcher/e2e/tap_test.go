@@ -129,8 +129,8 @@ func (s *tap) Cancel(ctx context.Context, now time.Time, tenant string, deliveri
 	return tapped(s, "Cancel", func() ([]store.Cancellation, error) { return s.Store.Cancel(ctx, now, tenant, deliveries, audit...) })
 }
 
-func (s *tap) EraseSubject(ctx context.Context, now time.Time, tenant, subject string, limit int, audit ...webhook.AuditRecord) (store.Erased, error) {
-	return tapped(s, "EraseSubject", func() (store.Erased, error) { return s.Store.EraseSubject(ctx, now, tenant, subject, limit, audit...) })
+func (s *tap) EraseSubject(ctx context.Context, now time.Time, tenant, subject string, limit int) (store.Erased, error) {
+	return tapped(s, "EraseSubject", func() (store.Erased, error) { return s.Store.EraseSubject(ctx, now, tenant, subject, limit) })
 }
 
 func (s *tap) PruneTenant(ctx context.Context, now time.Time, tenant string, before time.Time, limit int) (store.Erased, error) {

@@ -138,17 +138,17 @@ func (s *faultyStore) SubjectEvents(ctx context.Context, tenant, subject string,
 	return s.Store.SubjectEvents(ctx, tenant, subject, page)
 }
 
-func (s *faultyStore) EraseSubject(ctx context.Context, now time.Time, tenant, subject string, limit int, audit ...webhook.AuditRecord) (store.Erased, error) {
+func (s *faultyStore) EraseSubject(ctx context.Context, now time.Time, tenant, subject string, limit int) (store.Erased, error) {
 	if err := badText(tenant, subject); err != nil {
 		return store.Erased{}, err
 	}
 	if s.eraseFails > 0 {
 		s.eraseFails--
-		done, err := s.Store.EraseSubject(ctx, now, tenant, subject, 1, audit...)
+		done, err := s.Store.EraseSubject(ctx, now, tenant, subject, 1)
 		return done, errors.Join(err, store.ErrUnavailable)
 	}
 	return change(s, "EraseSubject", func() (store.Erased, error) {
-		return s.Store.EraseSubject(ctx, now, tenant, subject, limit, audit...)
+		return s.Store.EraseSubject(ctx, now, tenant, subject, limit)
 	})
 }
 

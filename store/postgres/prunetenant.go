@@ -77,6 +77,6 @@ func (s *Store) pruneSome(ctx context.Context, tenant, after string, before time
 		t.rollback()
 		return store.Erased{}, page, nil
 	}
-	err = e.run(ctx, t, nil)
+	err = e.run(ctx, t)
 	return e.done, page, err
 }

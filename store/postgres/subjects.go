@@ -49,11 +49,10 @@ func (s *Store) SubjectEvents(ctx context.Context, tenant, subject string, page 
 const eraseBatch = 64
 
 // EraseSubject implements store.Subjects.
-func (s *Store) EraseSubject(ctx context.Context, _ time.Time, tenant, subject string, limit int, audit ...webhook.AuditRecord) (store.Erased, error) {
+func (s *Store) EraseSubject(ctx context.Context, _ time.Time, tenant, subject string, limit int) (store.Erased, error) {
 	var done store.Erased
 	for done.Events < limit {
-		part, err := s.eraseSome(ctx, tenant, subject, min(eraseBatch, limit-done.Events), audit)
-		audit = nil
+		part, err := s.eraseSome(ctx, tenant, subject, min(eraseBatch, limit-done.Events))
 		if err != nil {
 			return done, fmt.Errorf("erase subject: %w", err)
 		}
@@ -78,7 +77,7 @@ type erasure struct {
 // eraseSome erases at most limit events. What is redelivered meanwhile moves from
 // what has ended to the queue, which is therefore looked at before and after; what
 // is settled meanwhile moves the other way.
-func (s *Store) eraseSome(ctx context.Context, tenant, subject string, limit int, audit []webhook.AuditRecord) (store.Erased, error) {
+func (s *Store) eraseSome(ctx context.Context, tenant, subject string, limit int) (store.Erased, error) {
 	e := erasure{tenant: tenant}
 	t, err := s.begin(ctx, beginWriting, step{erasableEvents, []any{tenant, subject, limit}, e.scanEvent})
 	if err != nil {
@@ -88,7 +87,7 @@ func (s *Store) eraseSome(ctx context.Context, tenant, subject string, limit int
 		t.rollback()
 		return store.Erased{}, nil
 	}
-	if err := e.run(ctx, t, audit); err != nil {
+	if err := e.run(ctx, t); err != nil {
 		return store.Erased{}, err
 	}
 	e.done.More = len(e.ids) == limit
@@ -96,17 +95,13 @@ func (s *Store) eraseSome(ctx context.Context, tenant, subject string, limit int
 }
 
 // run erases in a transaction and commits it.
-func (e *erasure) run(ctx context.Context, t *transaction, audit []webhook.AuditRecord) error {
+func (e *erasure) run(ctx context.Context, t *transaction) error {
 	e.bound()
 	if err := t.send(ctx, e.rows()); err != nil {
 		t.rollback()
 		return classify(err)
 	}
-	steps := e.history()
-	if len(audit) > 0 {
-		steps = append(steps, step{text: insertAudit, args: auditArgs(audit)})
-	}
-	return t.commit(ctx, steps...)
+	return t.commit(ctx, e.history()...)
 }
 
 const erasableEvents = `

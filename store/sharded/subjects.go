@@ -19,12 +19,12 @@ func (s *Store) SubjectEvents(ctx context.Context, tenant, subject string, page 
 }
 
 // EraseSubject implements store.Subjects.
-func (s *Store) EraseSubject(ctx context.Context, now time.Time, tenant, subject string, limit int, audit ...webhook.AuditRecord) (store.Erased, error) {
+func (s *Store) EraseSubject(ctx context.Context, now time.Time, tenant, subject string, limit int) (store.Erased, error) {
 	sh, err := s.at(ctx, tenant)
 	if err != nil {
 		return store.Erased{}, fmt.Errorf("erase subject: %w", err)
 	}
-	return sh.EraseSubject(ctx, now, tenant, subject, limit, audit...)
+	return sh.EraseSubject(ctx, now, tenant, subject, limit)
 }
 
 // PruneTenant implements store.Maintenance.

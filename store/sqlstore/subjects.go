@@ -39,7 +39,7 @@ func (s *Store) SubjectEvents(ctx context.Context, tenant, subject string, page 
 }
 
 // EraseSubject implements store.Subjects.
-func (s *Store) EraseSubject(ctx context.Context, now time.Time, tenant, subject string, limit int, audit ...webhook.AuditRecord) (store.Erased, error) {
+func (s *Store) EraseSubject(ctx context.Context, now time.Time, tenant, subject string, limit int) (store.Erased, error) {
 	var found []erasable
 	err := s.db.Read(ctx, func(ctx context.Context, c Conn) error {
 		return c.Query(ctx, `
@@ -59,11 +59,6 @@ func (s *Store) EraseSubject(ctx context.Context, now time.Time, tenant, subject
 	p.reached(len(found))
 	if err == nil {
 		err = p.inSteps(ctx, len(found), func(ctx context.Context, c Conn, done *store.Pruned, i int) error {
-			if i == 0 {
-				if err := WriteAudit(ctx, c, now, audit); err != nil {
-					return err
-				}
-			}
 			return s.erase(ctx, c, now.UnixMicro(), done, found[i])
 		})
 	}

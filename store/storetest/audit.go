@@ -124,9 +124,6 @@ func (w *world) mutations() []mutation {
 		{"CancelJob", func(ctx context.Context, r ...webhook.AuditRecord) error {
 			return w.store.CancelJob(ctx, at, acme, j.ID, r...)
 		}},
-		{"EraseSubject", func(ctx context.Context, r ...webhook.AuditRecord) error {
-			return second(w.store.EraseSubject(ctx, at, acme, jane, many, r...))
-		}},
 	}
 }
 

@@ -5,30 +5,29 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/store"
-	"github.com/postrider/postrider/webhook"
 )
 
 // sparesLeased erases nothing of a subject that has a delivery in somebody's hands.
 type sparesLeased struct{ store.Store }
 
-func (s *sparesLeased) EraseSubject(ctx context.Context, now time.Time, tenant, subject string, limit int, audit ...webhook.AuditRecord) (store.Erased, error) {
+func (s *sparesLeased) EraseSubject(ctx context.Context, now time.Time, tenant, subject string, limit int) (store.Erased, error) {
 	for epoch := range int64(epochs) {
 		held, err := s.Held(ctx, epoch, "", store.MaxPage)
 		if err != nil || len(held) > 0 {
 			return store.Erased{}, err
 		}
 	}
-	return s.Store.EraseSubject(ctx, now, tenant, subject, limit, audit...)
+	return s.Store.EraseSubject(ctx, now, tenant, subject, limit)
 }
 
 // erasesForAll erases a subject of every tenant.
 type erasesForAll struct{ store.Store }
 
-func (s *erasesForAll) EraseSubject(ctx context.Context, now time.Time, tenant, subject string, limit int, audit ...webhook.AuditRecord) (store.Erased, error) {
+func (s *erasesForAll) EraseSubject(ctx context.Context, now time.Time, tenant, subject string, limit int) (store.Erased, error) {
 	if _, err := s.Store.EraseSubject(ctx, now, "globex", subject, limit); err != nil {
 		return store.Erased{}, err
 	}
-	return s.Store.EraseSubject(ctx, now, tenant, subject, limit, audit...)
+	return s.Store.EraseSubject(ctx, now, tenant, subject, limit)
 }
 
 // replacesKeys lets the last key win.
