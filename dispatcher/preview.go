@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/postrider/postrider/dispatcher/send"
 	"github.com/postrider/postrider/webhook"
@@ -31,6 +32,25 @@ func (d *Dispatcher) Preview(ctx context.Context, ep webhook.Endpoint, ev webhoo
 	}
 	preview, err := d.sender.Preview(ctx, ep, &p.Event)
 	return d.matches(ctx, &ep, &p.Event), preview, err
+}
+
+// PreviewRedacted is Preview of an event whose data people only get to see as Redact
+// shows it: what is redacted is hidden in what would be sent, too. Where that cannot be
+// transformed, all of the data is hidden.
+func (d *Dispatcher) PreviewRedacted(ctx context.Context, ep webhook.Endpoint, ev webhook.Event) (Match, send.Preview, error) {
+	match, sent, err := d.Preview(ctx, ep, ev)
+	if err != nil || sent.Class != webhook.ClassNone || !d.Redacts(ctx, ev.Type) {
+		return match, sent, err
+	}
+	ev.Data = d.Redact(ctx, ev.Type, ev.Data)
+	_, shown, err := d.Preview(ctx, ep, ev)
+	if err != nil || shown.Class == webhook.ClassNone {
+		return match, shown, err
+	}
+	ep.Transform, ep.Anonymize = "", nil
+	ev.Data = json.RawMessage(`"***"`)
+	_, shown, err = d.Preview(ctx, ep, ev)
+	return match, shown, err
 }
 
 func (d *Dispatcher) matches(ctx context.Context, ep *webhook.Endpoint, ev *webhook.Event) Match {

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"mime"
@@ -27,18 +28,22 @@ const (
 	developer             // a developer or an admin
 	admin                 // an admin
 	publisher             // a developer or an admin, with the scope publish
+	registrar             // an admin, with the scope event-types
 )
 
-// scopePublish opens publishing. No role does.
-const scopePublish = "publish"
+// scopes open what no role does.
+var scopes = map[need]string{publisher: "publish", registrar: "event-types"}
 
 // meets reports whether a principal may use a route.
 func (n need) meets(p *webhook.Principal, allowViewer bool) bool {
+	if scope := scopes[n]; scope != "" && !slices.Contains(p.Scopes, scope) {
+		return false
+	}
 	switch p.Role {
 	case webhook.RoleAdmin:
-		return n != publisher || slices.Contains(p.Scopes, scopePublish)
+		return true
 	case webhook.RoleDeveloper:
-		return n != admin && (n != publisher || slices.Contains(p.Scopes, scopePublish))
+		return n != admin && n != registrar
 	case webhook.RoleViewer:
 		return n == reader && allowViewer
 	}
@@ -104,7 +109,7 @@ func (a *api) authorize(r *http.Request, rt route, p webhook.Principal, address 
 		return forbidden()
 	}
 	if a.cfg.Authorize != nil {
-		if err := a.cfg.Authorize(r.Context(), p, rt.action, chi.URLParam(r, "id")); err != nil {
+		if err := a.cfg.Authorize(r.Context(), p, rt.action, cmp.Or(chi.URLParam(r, "id"), chi.URLParam(r, "type"))); err != nil {
 			return forbidden()
 		}
 	}

@@ -20,6 +20,14 @@ type operation struct {
 	method, path, needs string
 }
 
+// at returns the path for an id, or the name of an event type.
+func (op operation) at(id string) string {
+	return strings.NewReplacer("{id}", id, "{type}", id).Replace(op.path)
+}
+
+// takes reports whether the path has an id in it.
+func (op operation) takes() bool { return strings.Contains(op.path, "{") }
+
 // operations returns the routes that the document has.
 func (w *world) operations() (ops []operation) {
 	w.t.Helper()
@@ -54,6 +62,10 @@ func bodyFor(op operation) string {
 		return `{"type":"invoice.paid","data":{}}`
 	case "POST /events/batch":
 		return `{"events":[{"type":"invoice.paid","data":{}}]}`
+	case "POST /webhooks/events":
+		return `{"name":"` + typeName() + `"}`
+	case "PUT /webhooks/events/{type}":
+		return `{"group":"Billing"}`
 	case "POST /webhooks/erase", "POST /webhooks/export-subject":
 		return `{"subject":"nobody"}`
 	}
@@ -72,26 +84,23 @@ func TestRoles(t *testing.T) {
 		t.Fatalf("the document has %d operations; want all of some forty", len(ops))
 	}
 	for _, op := range ops {
-		body := bodyFor(op)
-		publishes, adminOnly := strings.Contains(op.needs, "publish"), strings.Contains(op.needs, "role admin.")
-		own := strings.Replace(op.path, "{id}", w.own(op), 1)
+		scoped, adminOnly := strings.Contains(op.needs, "the scope"), !strings.Contains(op.needs, "developer")
 		for as, want := range map[string]bool{
-			"admin acme publish":     true,
-			"admin acme":             !publishes,
-			"developer acme publish": !adminOnly,
-			"developer acme":         !adminOnly && !publishes,
-			"viewer acme publish":    false,
-			"root acme publish":      false,
-			"admin bad\x00tenant":    false,
+			asAdmin:                              true,
+			"admin acme":                         !scoped,
+			"admin acme publish":                 !strings.Contains(op.needs, "scope event-types"),
+			"admin acme event-types":             !strings.Contains(op.needs, "scope publish"),
+			"developer acme publish event-types": !adminOnly,
+			"developer acme":                     !adminOnly && !scoped,
+			"viewer acme publish event-types":    false,
+			"root acme publish event-types":      false,
+			"admin bad\x00tenant":                false,
 		} {
 			if want && op.path == "/webhooks/erase" {
 				continue // it waits for what is being sent; TestErase has the time
 			}
-			own := own
-			if strings.Contains(op.path, "{id}") && want {
-				own = strings.Replace(op.path, "{id}", w.own(op), 1) // another one, since some can be used once
-			}
-			got := w.call(as, op.method, own, body)
+			// Another one each time, since some can be used once.
+			got := w.call(as, op.method, op.at(w.own(op)), bodyFor(op))
 			if want == (got.status == http.StatusForbidden) || want && got.status >= 400 {
 				t.Errorf("%s %s as %q = %d %.300s; want it let in: %v", op.method, op.path, as, got.status, got.body, want)
 			}
@@ -100,24 +109,24 @@ func TestRoles(t *testing.T) {
 			}
 		}
 		w.forget() // what was refused so far
-		if got := w.call("", op.method, own, body); got.status != http.StatusUnauthorized {
+		if got := w.call("", op.method, op.at(w.own(op)), bodyFor(op)); got.status != http.StatusUnauthorized {
 			t.Errorf("%s %s as nobody = %d; want 401", op.method, op.path, got.status)
 		}
 		reads := strings.Contains(op.needs, "viewer")
-		if got := viewers.call("viewer acme", op.method, strings.Replace(op.path, "{id}", viewers.own(op), 1), body); reads != (got.status == http.StatusOK) || !reads && got.status != http.StatusForbidden {
+		if got := viewers.call("viewer acme", op.method, op.at(viewers.own(op)), bodyFor(op)); reads != (got.status == http.StatusOK) || !reads && got.status != http.StatusForbidden {
 			t.Errorf("%s %s as a viewer who may read = %d; want 200 or 403: %s", op.method, op.path, got.status, op.needs)
 		}
 		viewers.forget()
-		if !strings.Contains(op.path, "{id}") {
+		if !op.takes() {
 			continue
 		}
 		if strings.HasSuffix(op.path, "/test") || strings.HasSuffix(op.path, "/verify-signature") {
 			others = newOthers(t) // ten tests are as many as may be made at once
 		}
-		unknown := others.call(asAdmin, op.method, strings.Replace(op.path, "{id}", webhook.NewID(webhook.PrefixEndpoint), 1), body)
+		unknown := others.call(asAdmin, op.method, op.at(webhook.NewID(webhook.PrefixEndpoint)), bodyFor(op))
 		unknown.problem(http.StatusNotFound, "not_found")
 		for _, id := range append(others.foreign, "x", "ep_", "..%2f", "%00", "ep_01jb2z9f7m8q4v6t3w5x7y9z0a", strings.Repeat("a", 300)) {
-			if got := others.call(asAdmin, op.method, strings.Replace(op.path, "{id}", id, 1), body); got.status != http.StatusNotFound || got.body != unknown.body {
+			if got := others.call(asAdmin, op.method, op.at(id), bodyFor(op)); got.status != http.StatusNotFound || got.body != unknown.body {
 				t.Errorf("%s %s for %q = %d %s; want the answer for an id of nobody's, %s", op.method, op.path, id, got.status, got.body, unknown.body)
 			}
 		}
@@ -145,11 +154,17 @@ func newOthers(t *testing.T) others {
 	return o
 }
 
+// typeName returns the name of an event type that nobody has.
+func typeName() string { return "user." + webhook.NewID(webhook.PrefixEvent) }
+
 // own returns a fresh thing of acme's that a route can be asked about.
 func (w *world) own(op operation) string {
 	w.t.Helper()
-	if !strings.Contains(op.path, "{id}") {
+	switch {
+	case !op.takes():
 		return ""
+	case strings.Contains(op.path, "{type}"):
+		return w.call(asAdmin, "POST", "/webhooks/events", `{"name":"`+typeName()+`"}`).is(201).text("name")
 	}
 	id := w.create(`{"url":"https://acme.example/hooks"}`)
 	switch {

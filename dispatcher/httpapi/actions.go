@@ -4,13 +4,13 @@ package httpapi
 type Action string
 
 // The actions. The resource is the id in the path: of a webhook, a delivery, an event or
-// a job.
+// a job, or the name of an event type.
 const (
 	ReadWebhooks   Action = "webhooks.read"
 	CreateWebhook  Action = "webhooks.create"
 	UpdateWebhook  Action = "webhooks.update" // also pause, resume, subscribe, unsubscribe
 	DeleteWebhook  Action = "webhooks.delete"
-	TestWebhook    Action = "webhooks.test" // also verify-signature
+	TestWebhook    Action = "webhooks.test" // also preview and verify-signature
 	RotateSecret   Action = "webhooks.rotate_secret"
 	ReadDeliveries Action = "deliveries.read"
 	Redeliver      Action = "deliveries.redeliver"
@@ -24,4 +24,7 @@ const (
 	EraseSubject   Action = "subjects.erase"
 	ExportSubject  Action = "subjects.export"
 	ReadSourceIPs  Action = "source_ips.read"
+
+	ReadEventTypes   Action = "event_types.read"
+	ChangeEventTypes Action = "event_types.change" // also register and archive
 )

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -57,10 +56,10 @@ func TestDocumentedExamples(t *testing.T) {
 				continue // it waits for what is being sent; TestErase has the time
 			}
 			calls++
-			id := w.own(operation{method: method, path: path})
-			w.check(router, method, strings.Replace(path, "{id}", id, 1), body, true)
-			if strings.Contains(path, "{id}") { // and a problem
-				w.check(router, method, strings.Replace(path, "{id}", "nobody", 1), body, false)
+			o := operation{method: method, path: path}
+			w.check(router, method, o.at(w.own(o)), body, true)
+			if o.takes() { // and a problem
+				w.check(router, method, o.at("nobody"), body, false)
 			}
 		}
 	}

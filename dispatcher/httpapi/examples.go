@@ -16,6 +16,11 @@ var examples = map[string]string{
 	"POST /webhooks/redeliver":             `{"status": "failed", "from": "2026-03-01T00:00:00Z", "dry_run": true}`,
 	"POST /events":                         `{"type": "invoice.paid", "data": {"id": "inv_1", "total": 4200}, "idempotency_key": "invoice.paid/inv_1", "subject": "customer-7"}`,
 	"POST /events/batch":                   `{"events": [{"type": "invoice.paid", "data": {"id": "inv_2"}}, {"type": "user.registered", "data": {"id": "usr_1"}}]}`,
-	"POST /webhooks/erase":                 `{"subject": "customer-7"}`,
-	"POST /webhooks/export-subject":        `{"subject": "customer-7"}`,
+	"POST /webhooks/{id}/preview":          `{"event_type": "invoice.paid", "payload": {"id": "inv_1", "total": 4200}}`,
+	"POST /webhooks/events": `{"name": "invoice.voided", "group": "Billing", "description": "An invoice no longer has to be paid.",
+		"schema": {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]}, "example": {"id": "inv_1"}}`,
+	"PUT /webhooks/events/{type}": `{"group": "Billing", "description": "An invoice was paid in full.",
+		"schema": {"type": "object", "properties": {"id": {"type": "string"}, "paid_at": {"type": "string"}}, "required": ["id"]}, "example": {"id": "inv_1"}}`,
+	"POST /webhooks/erase":          `{"subject": "customer-7"}`,
+	"POST /webhooks/export-subject": `{"subject": "customer-7"}`,
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -32,6 +33,10 @@ const (
 	codePrecondition   = "precondition_failed"
 	codePayloadGone    = "payload_gone"
 	codeTooManySecrets = "too_many_secrets"
+	codeTypeExists     = "event_type_exists"
+	codeTypeOfCode     = "event_type_owned_by_code"
+	codeTooManyTypes   = "too_many_event_types"
+	codeSchemaBreaks   = "schema_breaks_receivers"
 	codeUnavailable    = "store_unavailable"
 	codeTimeout        = "request_timeout"
 	codeInternal       = "internal_error"
@@ -125,6 +130,9 @@ func (a *api) problemOf(ctx context.Context, err error) *problem {
 	if quota, ok := errors.AsType[*webhook.QuotaError](err); ok {
 		return quotaProblem(quota)
 	}
+	if breaking, ok := errors.AsType[*manage.BreakingError](err); ok {
+		return breakingProblem(breaking)
+	}
 	for _, known := range []struct {
 		err          error
 		status       int
@@ -136,6 +144,9 @@ func (a *api) problemOf(ctx context.Context, err error) *problem {
 		{webhook.ErrIdempotencyConflict, http.StatusConflict, codeConflict, "Idempotency key was used with a different event.", 0},
 		{store.ErrPayloadGone, http.StatusConflict, codePayloadGone, "The payload is no longer kept.", 0},
 		{manage.ErrTooManySecrets, http.StatusConflict, codeTooManySecrets, "Too many secrets are in use. Wait until the first of them ends.", 0},
+		{manage.ErrEventTypeExists, http.StatusConflict, codeTypeExists, "There is an event type of this name, which may be archived.", 0},
+		{manage.ErrOwnedByCode, http.StatusConflict, codeTypeOfCode, "This event type belongs to the host's code, and is changed there.", 0},
+		{store.ErrTooMany, http.StatusConflict, codeTooManyTypes, "There are as many event types as there may be.", 0},
 		{manage.ErrTestLimit, http.StatusTooManyRequests, webhook.CodeRateLimited, "Too many tests. Try again in a second.", time.Second},
 		{store.ErrUnavailable, http.StatusServiceUnavailable, codeUnavailable, "The store is not available. Nothing was stored; try again.", time.Second},
 		{store.ErrUnknown, http.StatusServiceUnavailable, codeUnavailable, "The store did not answer. Look before you try again, or use an idempotency key.", time.Second},
@@ -159,6 +170,28 @@ func quotaProblem(quota *webhook.QuotaError) *problem {
 		p.retryAfter = max(time.Until(quota.RetryAt), time.Second)
 	}
 	return p
+}
+
+// breakingProblem says what a new version of a schema breaks, each as a fault of its
+// place in the payload.
+func breakingProblem(breaking *manage.BreakingError) *problem {
+	p := newProblem(http.StatusConflict, codeSchemaBreaks, "The schema may break receivers. Set allow_breaking to register it all the same.")
+	for _, c := range breaking.Changes[:min(len(breaking.Changes), maxBreaks)] {
+		p.Errors = append(p.Errors, fieldFault{Field: "schema" + c.Pointer, Code: codeSchemaBreaks, Message: clip(c.Text)})
+	}
+	return p
+}
+
+// maxBreaks is how many are named: more than people read at once.
+const maxBreaks = 100
+
+// clip returns a sentence of at most 200 bytes.
+func clip(text string) string {
+	const limit = 200
+	if len(text) <= limit {
+		return text
+	}
+	return strings.ToValidUTF8(text[:limit-len("…")], "") + "…"
 }
 
 // ownProblems turns what huma finds wrong with parameters and bodies into problems, so

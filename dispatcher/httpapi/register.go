@@ -106,6 +106,8 @@ func describe(rt route) string {
 		return "Needs the role admin."
 	case publisher:
 		return "Needs the role admin or developer, and the scope publish."
+	case registrar:
+		return "Needs the role admin, and the scope event-types."
 	case developer:
 		return "Needs the role admin or developer."
 	}
@@ -141,8 +143,10 @@ func documentOf(h huma.API) ([]byte, error) {
 	schemas := h.OpenAPI().Components.Schemas.Map()
 	delete(schemas, "ErrorModel") // huma's own problems, which nobody gets to see
 	delete(schemas, "ErrorDetail")
-	if input := schemas["WebhookInput"]; input != nil {
-		input.Required = []string{"url"}
+	for name, required := range map[string][]string{"WebhookInput": {"url"}, "EventTypeInput": {"name"}, "EventTypeReplacement": nil} {
+		if input := schemas[name]; input != nil {
+			input.Required = required
+		}
 	}
 	schemas["WebhookPatch"] = &huma.Schema{
 		Type: huma.TypeObject, AdditionalProperties: true, Description: "Fields of a WebhookInput; null takes one away (RFC 7396).",

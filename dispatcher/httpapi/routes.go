@@ -33,6 +33,8 @@ func (a *api) routes(h huma.API) {
 	serve(a, h, route{method: get, path: "/webhooks/{id}/advice", need: reader, action: ReadStatistics, summary: "What would make a webhook work better"}, a.advise)
 	serve(a, h, route{method: get, path: "/webhooks/{id}/stats", need: reader, action: ReadStatistics, summary: "A webhook's last day by hour"}, a.readStats)
 
+	serve(a, h, route{method: post, path: "/webhooks/{id}/preview", need: developer, action: TestWebhook, summary: "What would be sent for a sample event, and whether it would be", body: previewInput{}}, a.previewWebhook)
+
 	// Deliveries.
 	serve(a, h, route{method: get, path: "/webhooks/{id}/deliveries", need: reader, action: ReadDeliveries, summary: "A webhook's delivery log"}, a.webhookDeliveries)
 	serve(a, h, route{method: get, path: "/webhooks/deliveries", need: reader, action: ReadDeliveries, summary: "All deliveries; status=failed are the dead letters"}, a.listDeliveries)
@@ -50,6 +52,13 @@ func (a *api) routes(h huma.API) {
 	serve(a, h, route{method: get, path: "/events", need: reader, action: ReadEvents, summary: "What was published"}, a.listEvents)
 	serve(a, h, route{method: get, path: "/events/{id}", need: reader, action: ReadEvents, summary: "An event with its payload and deliveries"}, a.readEvent)
 	serve(a, h, route{method: post, path: "/events/{id}/cancel", need: developer, action: CancelEvent, summary: "Cancel what has not gone out of an event", status: http.StatusAccepted}, a.cancelEvent)
+
+	// Event types. They are the host's, and the same for all tenants.
+	serve(a, h, route{method: get, path: "/webhooks/events", need: reader, action: ReadEventTypes, summary: "List event types with schemas and examples"}, a.listEventTypes)
+	serve(a, h, route{method: get, path: "/webhooks/events/{type}", need: reader, action: ReadEventTypes, summary: "An event type with all versions of its schema"}, a.readEventType)
+	serve(a, h, route{method: post, path: "/webhooks/events", need: registrar, action: ChangeEventTypes, summary: "Register an event type", body: eventTypeInput{}, status: http.StatusCreated}, a.registerEventType)
+	serve(a, h, route{method: put, path: "/webhooks/events/{type}", need: registrar, action: ChangeEventTypes, summary: "Replace an event type; a schema becomes its next version, and 409 says what that breaks", body: eventTypeReplacement{}}, a.replaceEventType)
+	serve(a, h, route{method: remove, path: "/webhooks/events/{type}", need: registrar, action: ChangeEventTypes, summary: "Archive an event type: no event of it is published any more", status: http.StatusNoContent}, a.archiveEventType)
 
 	// The tenant.
 	serve(a, h, route{method: get, path: "/webhooks/analytics", need: reader, action: ReadStatistics, summary: "What became of attempts over time, and the time before"}, a.readAnalytics)

@@ -36,7 +36,7 @@ func (in *webhookInput) apply(ep *webhook.Endpoint, names strict.Names) error {
 	}
 	ep.URL, ep.Description, ep.Labels = in.URL, in.Description, in.Labels
 	ep.EventTypes, ep.Channels, ep.Sources = in.EventTypes, in.Channels, in.Sources
-	ep.Method, ep.Timeout, ep.Retry = in.Method, seconds(in.Timeout), in.retry(names)
+	ep.Method, ep.Timeout, ep.Retry = in.Method, seconds(in.Timeout), in.Retry.policy(names)
 	ep.RateLimit = webhook.RateLimit{PerSecond: in.RateLimit.PerSecond, Burst: in.RateLimit.Burst}
 	ep.MaxInFlight = in.MaxInFlight
 	ep.Batch = webhook.Batch{MaxEvents: in.Batch.MaxEvents, MaxWait: time.Duration(in.Batch.MaxWait) * time.Millisecond}
@@ -48,10 +48,7 @@ func (in *webhookInput) apply(ep *webhook.Endpoint, names strict.Names) error {
 	}
 	ep.DiscardResponses = names.Has("store_response") && !in.Store
 	ep.AllowedIPs, ep.DeniedIPs, ep.Metadata = in.AllowedIPs, in.DeniedIPs, in.Metadata
-	ep.Filter, ep.Transform, ep.Format, ep.Anonymize = in.Filter, in.Transform, webhook.Format(in.Format), nil
-	for _, an := range in.Anonymize {
-		ep.Anonymize = append(ep.Anonymize, webhook.Anonymization{Pointer: an.Pointer, Action: webhook.AnonymizeAction(an.Action)})
-	}
+	ep.Filter, ep.Transform, ep.Format, ep.Anonymize = in.Filter, in.Transform, webhook.Format(in.Format), anonymizations(in.Anonymize)
 	ep.Encryption = webhook.Encryption{}
 	if jwk := in.Encryption.JWK; len(jwk) > 0 && !bytes.Equal(jwk, []byte("null")) {
 		ep.Encryption.JWK = string(jwk)
@@ -135,17 +132,17 @@ func (in *authJSON) value() webhook.Auth {
 	return auth
 }
 
-// retry returns the policy of a body. The default one, as it is shown, is none of the
-// webhook's own, so that what was read can be written back.
-func (in *webhookInput) retry(names strict.Names) webhook.RetryPolicy {
+// policy returns the policy of a body, whose field "retry" it is of. The default one, as
+// it is shown, is none of its own, so that what was read can be written back.
+func (in *retryJSON) policy(names strict.Names) webhook.RetryPolicy {
 	r := webhook.RetryPolicy{
-		Initial: seconds(in.Retry.Initial), Multiplier: in.Retry.Multiplier, MaxInterval: seconds(in.Retry.MaxInterval),
-		MaxAttempts: in.Retry.MaxAttempts, Jitter: in.Retry.Jitter,
+		Initial: seconds(in.Initial), Multiplier: in.Multiplier, MaxInterval: seconds(in.MaxInterval),
+		MaxAttempts: in.MaxAttempts, Jitter: in.Jitter,
 	}
-	if in.Retry.Schedule != nil {
+	if in.Schedule != nil {
 		r.Schedule = []time.Duration{}
 	}
-	for _, wait := range in.Retry.Schedule {
+	for _, wait := range in.Schedule {
 		r.Schedule = append(r.Schedule, seconds(wait))
 	}
 	switch {

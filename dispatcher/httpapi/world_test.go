@@ -81,7 +81,7 @@ func authenticate(r *http.Request) (webhook.Principal, error) {
 	return webhook.Principal{Role: webhook.Role(words[0]), Tenant: words[1], Actor: words[0] + "@" + words[1], Scopes: words[2:]}, nil
 }
 
-const asAdmin = "admin " + acme + " publish"
+const asAdmin = "admin " + acme + " publish event-types"
 
 // reply is an answer of the API.
 type reply struct {

@@ -29,10 +29,11 @@ const (
 	cursorLifetime = 24 * time.Hour
 	// macLen is how much of the HMAC-SHA256 a cursor has: half, as RFC 2104, section
 	// 5, allows.
-	macLen = 16
-	// maxCursorLen bounds what is decoded. Ids have at most 30 bytes.
-	maxCursorLen = 128
-	timeLen      = 8
+	macLen  = 16
+	timeLen = 8
+	// maxCursorLen bounds what is decoded, in base64. Ids have at most 30 bytes, and the
+	// names of event types 128.
+	maxCursorLen = (macLen + timeLen + webhook.MaxEventTypeLen + 2) / 3 * 4
 )
 
 // invalidCursor is what is wrong with a cursor, whatever that is.

@@ -1,6 +1,8 @@
 package manage
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -118,6 +120,62 @@ func (m *Manager) UpdateEventType(ctx context.Context, name string, change func(
 	})
 }
 
+// Replacement is what ReplaceEventType makes of an event type.
+type Replacement struct {
+	// EventType has the group, description, deprecation, archive, defaults, redaction,
+	// validation and example of the type from then on; other fields do not count.
+	EventType webhook.EventType
+	// Schema becomes the last version, unless it is that already. Defaults to no new
+	// version.
+	Schema json.RawMessage
+	// AllowBreaking registers a schema although it may break receivers.
+	AllowBreaking bool
+	// IfVersion is the version that it is meant for. Defaults to any.
+	IfVersion int64
+}
+
+// ReplaceEventType changes a type at once in all that people may change of it. Errors are
+// *webhook.InvalidError, *BreakingError, store.ErrNotFound, ErrOwnedByCode, and
+// store.ErrVersion for a type that is not at IfVersion; nothing was changed then.
+func (m *Manager) ReplaceEventType(ctx context.Context, name string, r Replacement) (webhook.EventType, error) {
+	return m.changeType(ctx, name, webhook.ActionEventTypeUpdated, func(t *webhook.EventType) error {
+		if r.IfVersion != 0 && r.IfVersion != t.Version {
+			return fmt.Errorf("replace event type: %w", store.ErrVersion)
+		}
+		*t = replaced(*t, r.EventType.Clone())
+		if r.Schema == nil {
+			return nil
+		}
+		return addSchema(t, NewSchema{Schema: r.Schema, AllowBreaking: r.AllowBreaking})
+	})
+}
+
+// replaced returns a type with what people may change taken from next. What means the same
+// stays as it was written, so that a type can be written back as it was read.
+func replaced(t, next webhook.EventType) webhook.EventType {
+	t.Group, t.Description, t.Defaults = next.Group, next.Description, next.Defaults
+	t.Deprecated, t.DeprecatedFor, t.Archived = next.Deprecated, next.DeprecatedFor, next.Archived
+	if !slices.Equal(t.Redact, next.Redact) {
+		t.Redact = next.Redact
+	}
+	if cmp.Or(t.Validation, webhook.ValidationStrict) != cmp.Or(next.Validation, webhook.ValidationStrict) {
+		t.Validation = next.Validation
+	}
+	if !sameJSON(t.Example, next.Example) {
+		t.Example = next.Example
+	}
+	return t
+}
+
+// sameJSON reports whether two texts differ in nothing but white space.
+func sameJSON(a, b json.RawMessage) bool {
+	var x, y bytes.Buffer
+	if json.Compact(&x, a) != nil || json.Compact(&y, b) != nil {
+		return string(a) == string(b)
+	}
+	return bytes.Equal(x.Bytes(), y.Bytes())
+}
+
 // NewSchema is a new version of the schema of an event type.
 type NewSchema struct {
 	// Schema is a JSON Schema of draft 2020-12.
@@ -132,24 +190,27 @@ type NewSchema struct {
 // from then on. One that is the last one already is left as it is. Errors are *webhook.InvalidError,
 // *BreakingError, store.ErrNotFound and ErrOwnedByCode.
 func (m *Manager) AddSchema(ctx context.Context, name string, s NewSchema) (webhook.EventType, error) {
-	return m.changeType(ctx, name, webhook.ActionEventTypeSchema, func(t *webhook.EventType) error {
-		before := t.Schema()
-		*t = t.WithSchema(s.Schema, now())
-		if s.Example != nil {
-			t.Example = s.Example
-		}
-		if before == nil || s.AllowBreaking {
-			return nil
-		}
-		changes, err := schema.Compare(before, t.Schema())
-		if err != nil {
-			return err
-		}
-		if breaking := schema.Breaking(changes); len(breaking) > 0 {
-			return &BreakingError{breaking}
-		}
+	return m.changeType(ctx, name, webhook.ActionEventTypeSchema, func(t *webhook.EventType) error { return addSchema(t, s) })
+}
+
+// addSchema gives a type one more version of its schema.
+func addSchema(t *webhook.EventType, s NewSchema) error {
+	before := t.Schema()
+	*t = t.WithSchema(s.Schema, now())
+	if s.Example != nil {
+		t.Example = s.Example
+	}
+	if before == nil || s.AllowBreaking {
 		return nil
-	})
+	}
+	changes, err := schema.Compare(before, t.Schema())
+	if err != nil {
+		return err
+	}
+	if breaking := schema.Breaking(changes); len(breaking) > 0 {
+		return &BreakingError{breaking}
+	}
+	return nil
 }
 
 // DeprecateEventType says that nobody should begin to use a type, and what to use in

@@ -78,6 +78,10 @@ var methods = []method{
 		p, err := m.PreviewUnsaved(ctx, webhook.Endpoint{Tenant: tenant}, manage.Sample{})
 		return p.Why, err
 	}},
+	{name: "PreviewUnsaved", takes: webhook.PrefixEvent, finds: true, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+		p, err := m.PreviewUnsaved(ctx, webhook.Endpoint{Tenant: tenant}, manage.Sample{Event: ofNobody(id)})
+		return string(p.Transformed) + string(p.Data) + string(p.Body), err
+	}},
 	{name: "Details", takes: webhook.PrefixEndpoint, finds: true, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
 		return answer(m.Details(ctx, tenant, id))
 	}},
@@ -280,6 +284,12 @@ var methods = []method{
 				t.Description = "changed"
 				return nil
 			}))
+		},
+	},
+	{
+		name: "ReplaceEventType", host: true, action: webhook.ActionEventTypeUpdated, prepare: func(w *world) string { return w.eventType() },
+		call: func(ctx context.Context, m *manage.Manager, _, name string) (any, error) {
+			return answer(m.ReplaceEventType(ctx, name, manage.Replacement{EventType: webhook.EventType{Description: "changed"}}))
 		},
 	},
 	{

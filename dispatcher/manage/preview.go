@@ -4,17 +4,25 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/postrider/postrider/dispatcher"
+	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/webhook"
 )
 
 // Sample is the event of a preview.
 type Sample struct {
+	// Event is the id of an event of the tenant's that is previewed, and then nothing else
+	// is said here. What is redacted in it (see webhook.EventType) is Hidden in the preview.
+	Event string
 	// EventType must not be under "webhook.". Defaults to "ping".
 	EventType string
-	// Data is any JSON value in UTF-8. Defaults to that of a test.
+	// Data is any JSON value in UTF-8. Defaults to the example of the event type, or else
+	// that of a test.
 	Data json.RawMessage
 	// Source, Channels and Metadata are as of webhook.Event.
 	Source   string
@@ -41,8 +49,9 @@ type Preview struct {
 }
 
 // Preview tells what an endpoint would make of an event: whether it would get it, why,
-// and what would be sent. Nothing is stored or sent. Errors are store.ErrNotFound and
-// *webhook.InvalidError with the fields event_type, payload and those of the sample.
+// and what would be sent. Nothing is stored or sent. Errors are store.ErrNotFound,
+// store.ErrPayloadGone and *webhook.InvalidError with the fields event_id, event_type, payload
+// and those of the sample.
 func (m *Manager) Preview(ctx context.Context, tenant, endpoint string, s Sample) (Preview, error) {
 	rec, err := m.record(ctx, tenant, endpoint)
 	if err != nil {
@@ -73,13 +82,15 @@ func (m *Manager) PreviewUnsaved(ctx context.Context, ep webhook.Endpoint, s Sam
 var previewed = []string{"tenant", "event_types", "sources", "channels", "filter", "transform", "anonymize", "format", "batch.max_events"}
 
 func (m *Manager) preview(ctx context.Context, ep webhook.Endpoint, s Sample) (Preview, error) {
-	ev := webhook.Event{
-		Type: cmp.Or(s.EventType, defaultTestType), Data: s.Data, Source: s.Source, Channels: s.Channels, Metadata: s.Metadata,
+	ev, err := m.sampleEvent(ctx, ep.Tenant, s)
+	if err != nil {
+		return Preview{}, err
 	}
-	if ev.Data == nil {
-		ev.Data = json.RawMessage(defaultTestData)
+	look := m.d.Preview
+	if s.Event != "" {
+		look = m.d.PreviewRedacted
 	}
-	match, sent, err := m.d.Preview(ctx, ep, ev)
+	match, sent, err := look(ctx, ep, ev)
 	if err != nil {
 		return Preview{}, testFields(err)
 	}
@@ -94,6 +105,44 @@ func (m *Manager) preview(ctx context.Context, ep webhook.Endpoint, s Sample) (P
 		p.Headers[name] = values[0]
 	}
 	return p, nil
+}
+
+// sampleEvent returns the event of a sample: a stored one, or one that is made up.
+func (m *Manager) sampleEvent(ctx context.Context, tenant string, s Sample) (webhook.Event, error) {
+	if s.Event != "" {
+		return m.storedSample(ctx, tenant, s)
+	}
+	ev := webhook.Event{
+		Type: cmp.Or(s.EventType, defaultTestType), Data: s.Data, Source: s.Source, Channels: s.Channels, Metadata: s.Metadata,
+	}
+	if ev.Data == nil {
+		ev.Data = m.defaultData(ctx, ev.Type)
+	}
+	return ev, nil
+}
+
+func (m *Manager) storedSample(ctx context.Context, tenant string, s Sample) (webhook.Event, error) {
+	id := s.Event
+	s.Event = ""
+	if !reflect.ValueOf(s).IsZero() {
+		return webhook.Event{}, webhook.Invalid("event_id", webhook.CodeInvalidField, "Must not come together with an event of your own.")
+	}
+	err := known(webhook.PrefixEvent, tenant, id)
+	var ev webhook.Event
+	if err == nil {
+		ev, err = m.store.Event(ctx, tenant, id)
+	}
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return ev, webhook.Invalid("event_id", webhook.CodeInvalidField, "There is no such event.")
+	case err != nil:
+		return ev, err
+	case ev.Data == nil:
+		return ev, fmt.Errorf("preview: %w", store.ErrPayloadGone)
+	}
+	return webhook.Event{
+		Type: ev.Type, Data: ev.Data, Source: ev.Source, Subject: ev.Subject, Channels: ev.Channels, Metadata: ev.Metadata, Timestamp: ev.Timestamp,
+	}, nil
 }
 
 // previewWhy says why an endpoint gets an event, or not.

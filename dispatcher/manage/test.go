@@ -88,10 +88,7 @@ func (m *Manager) TestEndpoint(ctx context.Context, tenant, endpoint string, t T
 	}
 	ev := webhook.Event{Type: cmp.Or(t.EventType, defaultTestType), Data: t.Data}
 	if ev.Data == nil {
-		ev.Data = json.RawMessage(defaultTestData)
-		if known, ok := m.d.EventType(ctx, ev.Type); ok && len(known.Example) > 0 {
-			ev.Data = known.Example
-		}
+		ev.Data = m.defaultData(ctx, ev.Type)
 	}
 	before, err := m.record(ctx, tenant, endpoint)
 	if err != nil {
@@ -107,6 +104,14 @@ func (m *Manager) TestEndpoint(ctx context.Context, tenant, endpoint string, t T
 	result := testResult(a)
 	result.Resumed = result.Delivered && m.resumeTested(ctx, before)
 	return result, nil
+}
+
+// defaultData returns a payload of a type: its example, if it has one.
+func (m *Manager) defaultData(ctx context.Context, eventType string) json.RawMessage {
+	if known, ok := m.d.EventType(ctx, eventType); ok && len(known.Example) > 0 {
+		return known.Example
+	}
+	return json.RawMessage(defaultTestData)
 }
 
 // allowTest takes a test of a tenant's, or returns ErrTestLimit.

@@ -36,6 +36,17 @@ func (n Names) Has(path string) bool {
 // Null reports whether a field was given as null.
 func (n Names) Null(path string) bool { return n[path] }
 
+// Below returns what was given within a field, by the paths from there.
+func (n Names) Below(path string) Names {
+	below := make(Names)
+	for at, null := range n {
+		if rest, ok := strings.CutPrefix(at, path+"."); ok {
+			below[rest] = null
+		}
+	}
+	return below
+}
+
 // Decode reads one JSON object into the struct that v points to, whose fields have json
 // tags with their names. Fields that are absent or null are left alone. Texts must not
 // have control characters, unless the field has the tag text:"lines", which allows line
