@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/postrider/postrider/webhook"
@@ -64,6 +65,23 @@ type Place struct {
 type DeliveryFilter struct {
 	Endpoint, Event string
 	Status          webhook.DeliveryStatus
+	// EventType is the type of the event, and TypePrefix what it begins with.
+	EventType, TypePrefix string
 	// From and To bound the time of creation: From inclusive, To exclusive.
 	From, To time.Time
+}
+
+// Passes reports whether a delivery passes the filter.
+func (f *DeliveryFilter) Passes(d *webhook.Delivery) bool {
+	return (f.Endpoint == "" || d.EndpointID == f.Endpoint) &&
+		(f.Event == "" || d.EventID == f.Event) &&
+		(f.Status == "" || d.Status == f.Status) &&
+		(f.From.IsZero() || !d.CreatedAt.Before(f.From)) &&
+		(f.To.IsZero() || d.CreatedAt.Before(f.To)) &&
+		passesType(d.EventType, f.EventType, f.TypePrefix)
+}
+
+// passesType reports whether a type is the one that is meant, and begins as it should.
+func passesType(eventType, exact, prefix string) bool {
+	return (exact == "" || eventType == exact) && strings.HasPrefix(eventType, prefix)
 }

@@ -21,6 +21,7 @@ type Store interface {
 	Quotas
 	Events
 	Deliveries
+	History
 	Subjects
 	SubjectKeys
 	Sealing
@@ -97,6 +98,20 @@ type Page struct {
 	Limit int
 	// Oldest turns a list of deliveries round: oldest first.
 	Oldest bool
+	// Examined is how many rows History looks at for a page, where no index leads to
+	// what is looked for, 1 to MaxExamined. Defaults to MaxExamined.
+	Examined int
+}
+
+// MaxExamined is the most rows that are looked at for a page.
+const MaxExamined = 5000
+
+// Most returns how many rows are looked at.
+func (p Page) Most() int {
+	if p.Examined <= 0 || p.Examined > MaxExamined {
+		return MaxExamined
+	}
+	return p.Examined
 }
 
 // Size returns the limit within its bounds.

@@ -6,6 +6,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/postrider/postrider/dispatcher/manage"
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/webhook"
 )
@@ -92,45 +93,55 @@ func bodyText(b []byte) (text, encoding string) {
 	return base64.StdEncoding.EncodeToString(b), "base64"
 }
 
-func (a *api) deliveries(ctx context.Context, name string, filter store.DeliveryFilter, cursor string, limit int) (*answer[listJSON[deliveryJSON]], error) {
-	items, next, err := fetch(ctx, a, listing{name, filter, cursor, limit},
-		func(p store.Page) ([]webhook.Delivery, error) { return a.m.Deliveries(ctx, tenant(ctx), filter, p) },
-		func(d *webhook.Delivery) string { return d.ID })
+// deliveryQuery is what the log of a tenant is narrowed by.
+type deliveryQuery struct {
+	WebhookID string    `query:"webhook_id" doc:"Only those of this webhook."`
+	Status    string    `query:"status" enum:"pending,delivered,failed,canceled,skipped"`
+	EventType string    `query:"event_type" maxLength:"130" doc:"Only those of events of this type; with .* of all types below it."`
+	EventID   string    `query:"event_id" doc:"Only those of this event."`
+	Query     string    `query:"q" maxLength:"128" doc:"The id of a delivery, the id of an event, or what event types begin with."`
+	From      time.Time `query:"from" doc:"Only those published at this time or later."`
+	To        time.Time `query:"to" doc:"Only those published before this time."`
+	Limit     int       `query:"limit" minimum:"1" maximum:"100" default:"50"`
+	Cursor    string    `query:"cursor" doc:"The next of the page before. A page may be short, or empty, although there is a next: it looks at a few thousand deliveries at most."`
+}
+
+// webhookDeliveryQuery is the same for one webhook.
+type webhookDeliveryQuery struct {
+	WebhookID string    `path:"id" doc:"The id of the webhook."`
+	Status    string    `query:"status" enum:"pending,delivered,failed,canceled,skipped"`
+	EventType string    `query:"event_type" maxLength:"130" doc:"Only those of events of this type; with .* of all types below it."`
+	EventID   string    `query:"event_id" doc:"Only those of this event."`
+	Query     string    `query:"q" maxLength:"128" doc:"The id of a delivery, the id of an event, or what event types begin with."`
+	From      time.Time `query:"from" doc:"Only those published at this time or later."`
+	To        time.Time `query:"to" doc:"Only those published before this time."`
+	Limit     int       `query:"limit" minimum:"1" maximum:"100" default:"50"`
+	Cursor    string    `query:"cursor" doc:"The next of the page before. A page may be short, or empty, although there is a next: it looks at a few thousand deliveries at most."`
+}
+
+func (a *api) webhookDeliveries(ctx context.Context, in *webhookDeliveryQuery) (*answer[listJSON[deliveryJSON]], error) {
+	if _, err := a.m.Endpoint(ctx, tenant(ctx), in.WebhookID); err != nil {
+		return nil, err
+	}
+	return a.findDeliveries(ctx, "webhook deliveries", (*deliveryQuery)(in))
+}
+
+func (a *api) listDeliveries(ctx context.Context, in *deliveryQuery) (*answer[listJSON[deliveryJSON]], error) {
+	return a.findDeliveries(ctx, "deliveries", in)
+}
+
+func (a *api) findDeliveries(ctx context.Context, name string, in *deliveryQuery) (*answer[listJSON[deliveryJSON]], error) {
+	q := manage.DeliveryQuery{Text: in.Query, DeliveryFilter: store.DeliveryFilter{
+		Endpoint: in.WebhookID, Event: in.EventID, Status: webhook.DeliveryStatus(in.Status), EventType: in.EventType, From: in.From, To: in.To,
+	}}
+	items, next, err := look(ctx, a, listing{name, q, in.Cursor, in.Limit},
+		func(p store.Page) (store.Found[webhook.Delivery], error) {
+			return a.m.FindDeliveries(ctx, tenant(ctx), q, p)
+		})
 	if err != nil {
 		return nil, err
 	}
 	return uncached(pageJSON(items, next, deliveryToJSON)), nil
-}
-
-func (a *api) listDeliveries(ctx context.Context, in *struct {
-	WebhookID string    `query:"webhook_id" doc:"Only those of this webhook."`
-	Status    string    `query:"status" enum:"pending,delivered,failed,canceled,skipped"`
-	EventID   string    `query:"event_id" doc:"Only those of this event."`
-	From      time.Time `query:"from" doc:"Only those published at this time or later."`
-	To        time.Time `query:"to" doc:"Only those published before this time."`
-	Limit     int       `query:"limit" minimum:"1" maximum:"100" default:"50"`
-	Cursor    string    `query:"cursor" doc:"The next of the page before."`
-},
-) (*answer[listJSON[deliveryJSON]], error) {
-	filter := store.DeliveryFilter{Endpoint: in.WebhookID, Event: in.EventID, Status: webhook.DeliveryStatus(in.Status), From: in.From, To: in.To}
-	return a.deliveries(ctx, "deliveries", filter, in.Cursor, in.Limit)
-}
-
-func (a *api) webhookDeliveries(ctx context.Context, in *struct {
-	ID      string    `path:"id" doc:"The id of the webhook."`
-	Status  string    `query:"status" enum:"pending,delivered,failed,canceled,skipped"`
-	EventID string    `query:"event_id" doc:"Only those of this event."`
-	From    time.Time `query:"from" doc:"Only those published at this time or later."`
-	To      time.Time `query:"to" doc:"Only those published before this time."`
-	Limit   int       `query:"limit" minimum:"1" maximum:"100" default:"50"`
-	Cursor  string    `query:"cursor" doc:"The next of the page before."`
-},
-) (*answer[listJSON[deliveryJSON]], error) {
-	if _, err := a.m.Endpoint(ctx, tenant(ctx), in.ID); err != nil {
-		return nil, err
-	}
-	filter := store.DeliveryFilter{Endpoint: in.ID, Event: in.EventID, Status: webhook.DeliveryStatus(in.Status), From: in.From, To: in.To}
-	return a.deliveries(ctx, "webhook deliveries", filter, in.Cursor, in.Limit)
 }
 
 func (a *api) readDelivery(ctx context.Context, in *byID) (*answer[deliveryJSON], error) {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/dispatcher/httpapi/strict"
-	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/webhook"
 )
 
@@ -93,68 +92,6 @@ func (a *api) publishMany(ctx context.Context, in *struct {
 		results[i].Receipt = &receiptJSON{p.EventID, p.Deliveries, p.Duplicate}
 	}
 	return uncached(resultsJSON{results}), nil
-}
-
-// eventJSON is an event of the history.
-type eventJSON struct {
-	ID             string            `json:"id"`
-	Type           string            `json:"type"`
-	Timestamp      time.Time         `json:"timestamp"`
-	IdempotencyKey string            `json:"idempotency_key"`
-	Subject        string            `json:"subject"`
-	OrderingKey    string            `json:"ordering_key"`
-	Source         string            `json:"source"`
-	Channels       []string          `json:"channels"`
-	Priority       string            `json:"priority"`
-	DeliverAt      *time.Time        `json:"deliver_at" nullable:"true"`
-	Metadata       map[string]string `json:"metadata"`
-	// Of a single event only.
-	Data       json.RawMessage `json:"data,omitempty" doc:"The payload, of a single event only; absent once its retention has ended."`
-	Deliveries []deliveryJSON  `json:"deliveries,omitzero" required:"false" doc:"The newest 100, of a single event only."`
-	Counts     map[string]int  `json:"counts,omitzero" required:"false" doc:"How many of them are in each status."`
-}
-
-func eventToJSON(ev *webhook.Event) eventJSON {
-	return eventJSON{
-		ID: ev.ID, Type: ev.Type, Timestamp: ev.Timestamp.UTC(), IdempotencyKey: ev.IdempotencyKey, Subject: ev.Subject, OrderingKey: ev.OrderingKey,
-		Source: ev.Source, Channels: list(ev.Channels), Priority: string(ev.Priority), DeliverAt: moment(ev.DeliverAt), Metadata: texts(ev.Metadata),
-	}
-}
-
-func (a *api) listEvents(ctx context.Context, in *struct {
-	Limit       int    `query:"limit" minimum:"1" maximum:"100" default:"50"`
-	Cursor      string `query:"cursor" doc:"The next of the page before."`
-	IfNoneMatch string `header:"If-None-Match"`
-},
-) (*tagged[listJSON[eventJSON]], error) {
-	items, next, err := fetch(ctx, a, listing{"events", nil, in.Cursor, in.Limit},
-		func(p store.Page) ([]webhook.Event, error) { return a.m.Events(ctx, tenant(ctx), p) },
-		func(ev *webhook.Event) string { return ev.ID })
-	if err != nil {
-		return nil, err
-	}
-	return cached(pageJSON(items, next, eventToJSON), in.IfNoneMatch)
-}
-
-// maxShown bounds the deliveries that are shown with an event; the log has all.
-const maxShown = 100
-
-func (a *api) readEvent(ctx context.Context, in *byID) (*answer[eventJSON], error) {
-	ev, err := a.m.Event(ctx, tenant(ctx), in.ID)
-	if err != nil {
-		return nil, err
-	}
-	deliveries, err := a.m.Deliveries(ctx, tenant(ctx), store.DeliveryFilter{Event: in.ID}, store.Page{Limit: maxShown})
-	if err != nil {
-		return nil, err
-	}
-	out := eventToJSON(&ev)
-	out.Data, out.Counts = ev.Data, make(map[string]int)
-	out.Deliveries = pageJSON(deliveries, nil, deliveryToJSON).Data
-	for i := range deliveries {
-		out.Counts[string(deliveries[i].Status)]++
-	}
-	return uncached(out), nil
 }
 
 type canceledEventJSON struct {

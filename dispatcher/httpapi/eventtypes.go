@@ -17,7 +17,7 @@ import (
 
 // eventTypeJSON is an event type as it is read.
 type eventTypeJSON struct {
-	Name          string           `json:"name" readOnly:"true" example:"invoice.paid"`
+	Name          string           `json:"name" doc:"It cannot be changed." example:"invoice.paid"`
 	Group         string           `json:"group" example:"Billing"`
 	Description   string           `json:"description" text:"lines"`
 	Owner         string           `json:"owner" readOnly:"true" enum:"api,code" doc:"What is owned by code is changed there alone."`
@@ -27,10 +27,11 @@ type eventTypeJSON struct {
 	Validation    string           `json:"validation" enum:"strict,warn" doc:"What becomes of payloads that the schema refuses."`
 	Redact        []string         `json:"redact" doc:"JSON pointers to what people do not get to see of payloads."`
 	Defaults      typeDefaultsJSON `json:"defaults" doc:"What counts where neither an event nor a webhook says otherwise."`
-	Schema        json.RawMessage  `json:"schema" doc:"The JSON Schema (2020-12) that payloads are checked by; null is none."`
+	Schema        json.RawMessage  `json:"schema,omitempty" doc:"The JSON Schema (2020-12) that payloads are checked by; absent is none."`
 	SchemaVersion int              `json:"schema_version" readOnly:"true" doc:"The number of the schema; 0 is none."`
 	Schemas       []schemaJSON     `json:"schemas,omitzero" required:"false" readOnly:"true" doc:"All versions, oldest first; of a single event type only."`
-	Example       json.RawMessage  `json:"example" doc:"A payload that the schema allows; null is none."`
+	AllowBreaking bool             `json:"allow_breaking,omitempty" writeOnly:"true" doc:"Registers a schema although it may break receivers."`
+	Example       json.RawMessage  `json:"example,omitempty" doc:"A payload that the schema allows; absent is none."`
 	Version       int64            `json:"version" readOnly:"true" doc:"Counts the changes."`
 	CreatedAt     time.Time        `json:"created_at" readOnly:"true"`
 	UpdatedAt     time.Time        `json:"updated_at" readOnly:"true"`
@@ -75,10 +76,7 @@ func eventTypeToJSON(t *webhook.EventType) eventTypeJSON {
 type eventTypeInput eventTypeJSON
 
 // eventTypeReplacement is an event type as it is replaced.
-type eventTypeReplacement struct {
-	eventTypeInput
-	AllowBreaking bool `json:"allow_breaking,omitempty" doc:"Registers a schema that may break receivers."`
-}
+type eventTypeReplacement eventTypeJSON
 
 // eventType returns the type of a body. What the body does not name gets its default.
 func (in *eventTypeInput) eventType(names strict.Names) webhook.EventType {
@@ -205,7 +203,7 @@ func (a *api) replaceEventType(ctx context.Context, in *struct {
 	if names.Has("name") && body.Name != in.Type {
 		return nil, webhook.Invalid("name", webhook.CodeInvalidField, "Cannot be changed.")
 	}
-	r := manage.Replacement{EventType: body.eventType(names), AllowBreaking: body.AllowBreaking}
+	r := manage.Replacement{EventType: (*eventTypeInput)(&body).eventType(names), AllowBreaking: body.AllowBreaking}
 	if names.Has("schema") {
 		r.Schema = body.Schema
 	}

@@ -131,7 +131,6 @@ func TestEventTypesAreChecked(t *testing.T) {
 		`{"name":"a.c","schema":{"type":"object"},"example":[]}`:                                           "example payload_invalid",
 		`{"name":"a.c","defaults":{"priority":"urgent"}}`:                                                  "defaults.priority invalid_field",
 		`{"name":"a.c","defaults":{"retry":{"schedule_seconds":5}}}`:                                       "defaults.retry.schedule_seconds invalid_field",
-		`{"name":"a.c","allow_breaking":true}`:                                                             "body unknown_field",
 		`{"name":"a.c","schema":{"type":"object","properties":{"n":{"type":"string"}}},"example":{"n":1}}`: "example/n payload_invalid",
 	} {
 		got := w.call(asAdmin, "POST", "/webhooks/events", body).is(422)

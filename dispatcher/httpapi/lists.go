@@ -29,13 +29,22 @@ type listing struct {
 // page returns where the page begins. It is one longer than asked for, which tells
 // whether there is another.
 func (a *api) page(ctx context.Context, l listing) (store.Page, error) {
-	page := store.Page{Limit: l.limit + 1}
+	after, err := a.after(ctx, l)
+	return store.Page{After: after, Limit: l.limit + 1}, err
+}
+
+// after returns the last id of the page before, or "".
+func (a *api) after(ctx context.Context, l listing) (string, error) {
 	if l.cursor == "" {
-		return page, nil
+		return "", nil
 	}
-	var err error
-	page.After, err = a.m.OpenCursor(ctx, tenant(ctx), manage.Position{List: l.name, Filter: l.filter}, l.cursor)
-	return page, err
+	return a.m.OpenCursor(ctx, tenant(ctx), manage.Position{List: l.name, Filter: l.filter}, l.cursor)
+}
+
+// cursor returns what leads to the page after an id.
+func (a *api) cursor(ctx context.Context, l listing, after string) (*string, error) {
+	next, err := a.m.Cursor(ctx, tenant(ctx), manage.Position{List: l.name, Filter: l.filter, After: after})
+	return &next, err
 }
 
 // fetch returns a page of a list and the cursor of the next, if there is one.
@@ -49,8 +58,22 @@ func fetch[T any](ctx context.Context, a *api, l listing, read func(store.Page) 
 		return items, nil, err
 	}
 	items = items[:l.limit]
-	next, err := a.m.Cursor(ctx, tenant(ctx), manage.Position{List: l.name, Filter: l.filter, After: id(&items[l.limit-1])})
-	return items, &next, err
+	next, err := a.cursor(ctx, l, id(&items[l.limit-1]))
+	return items, next, err
+}
+
+// look is fetch for what the history finds, whose pages say themselves where to go on.
+func look[T any](ctx context.Context, a *api, l listing, find func(store.Page) (store.Found[T], error)) (items []T, next *string, err error) {
+	after, err := a.after(ctx, l)
+	if err != nil {
+		return nil, nil, err
+	}
+	found, err := find(store.Page{After: after, Limit: l.limit})
+	if err != nil || found.Next == "" {
+		return found.Items, nil, err
+	}
+	next, err = a.cursor(ctx, l, found.Next)
+	return found.Items, next, err
 }
 
 // pageJSON returns a page of what things are as JSON.

@@ -35,8 +35,8 @@ type previewJSON struct {
 	Matched     bool              `json:"matched"`
 	Why         string            `json:"why" doc:"The fact that decides, in one sentence."`
 	ErrorClass  string            `json:"error_class" doc:"Why there would be no request: filter_error, transform_error or internal; else empty."`
-	Transformed json.RawMessage   `json:"transformed" doc:"The data after the transform; null if that fails."`
-	Data        json.RawMessage   `json:"data" doc:"The data after values were removed or hashed, too."`
+	Transformed json.RawMessage   `json:"transformed,omitempty" doc:"The data after the transform; absent if that fails."`
+	Data        json.RawMessage   `json:"data,omitempty" doc:"The data after values were removed or hashed, too."`
 	Body        string            `json:"body" doc:"All that would be sent, before encryption."`
 	Headers     map[string]string `json:"headers" doc:"Those that the format sets. The id in them is made up."`
 }

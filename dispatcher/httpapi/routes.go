@@ -35,6 +35,8 @@ func (a *api) routes(h huma.API) {
 
 	serve(a, h, route{method: post, path: "/webhooks/{id}/preview", need: developer, action: TestWebhook, summary: "What would be sent for a sample event, and whether it would be", body: previewInput{}}, a.previewWebhook)
 
+	serve(a, h, route{method: get, path: "/webhooks/{id}/events", need: reader, action: ReadEvents, summary: "The events that matched a webhook"}, a.webhookEvents)
+
 	// Deliveries.
 	serve(a, h, route{method: get, path: "/webhooks/{id}/deliveries", need: reader, action: ReadDeliveries, summary: "A webhook's delivery log"}, a.webhookDeliveries)
 	serve(a, h, route{method: get, path: "/webhooks/deliveries", need: reader, action: ReadDeliveries, summary: "All deliveries; status=failed are the dead letters"}, a.listDeliveries)

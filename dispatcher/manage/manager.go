@@ -3,9 +3,7 @@ package manage
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"go.uber.org/zap"
 
@@ -73,7 +71,7 @@ func known(p webhook.Prefix, tenant, id string) error {
 }
 
 func validTenant(tenant string) bool {
-	return len(tenant) <= webhook.MaxTenantLen && utf8.ValidString(tenant) && !strings.Contains(tenant, "\x00")
+	return len(tenant) <= webhook.MaxTenantLen && isText(tenant)
 }
 
 // checkList adds what is wrong with a range of times and a page.

@@ -119,6 +119,24 @@ var methods = []method{
 	{name: "Deliveries", takes: webhook.PrefixEvent, finds: true, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
 		return answer(m.Deliveries(ctx, tenant, store.DeliveryFilter{Event: ofNobody(id)}, store.Page{}))
 	}},
+	{name: "FindDeliveries", takes: webhook.PrefixEndpoint, finds: true, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+		return answer(m.FindDeliveries(ctx, tenant, manage.DeliveryQuery{DeliveryFilter: store.DeliveryFilter{Endpoint: ofNobody(id)}}, store.Page{}))
+	}},
+	{name: "FindDeliveries", takes: webhook.PrefixDelivery, finds: true, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+		return answer(m.FindDeliveries(ctx, tenant, manage.DeliveryQuery{Text: ofNobody(id)}, store.Page{}))
+	}},
+	{name: "FindEvents", takes: webhook.PrefixEvent, finds: true, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+		return answer(m.FindEvents(ctx, tenant, manage.EventQuery{Text: ofNobody(id)}, store.Page{}))
+	}},
+	{name: "FindEvents", call: func(ctx context.Context, m *manage.Manager, tenant, _ string) (any, error) {
+		return answer(m.FindEvents(ctx, tenant, manage.EventQuery{}, store.Page{}))
+	}},
+	{name: "EndpointEvents", takes: webhook.PrefixEndpoint, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+		return answer(m.EndpointEvents(ctx, tenant, id, manage.EventQuery{}, store.Page{}))
+	}},
+	{name: "Outcomes", takes: webhook.PrefixEvent, finds: true, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+		return answer(m.Outcomes(ctx, tenant, id))
+	}},
 	{name: "Audit", takes: webhook.PrefixEndpoint, finds: true, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
 		return answer(m.Audit(ctx, tenant, store.AuditFilter{Resource: ofNobody(id)}, store.Page{}))
 	}},

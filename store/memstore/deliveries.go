@@ -81,7 +81,7 @@ func (s *Store) ListDeliveries(ctx context.Context, tenant string, filter store.
 		walk = index.after
 	}
 	walk(page.After, func(d *delivery) bool {
-		if passes(&d.Delivery, &filter) {
+		if filter.Passes(&d.Delivery) {
 			list = append(list, d.Delivery)
 		}
 		return len(list) < page.Size()
@@ -107,14 +107,6 @@ func (s *Store) index(tenant string, f store.DeliveryFilter) *ordered[*delivery]
 		return nil
 	}
 	return &t.deliveries
-}
-
-func passes(d *webhook.Delivery, f *store.DeliveryFilter) bool {
-	return (f.Endpoint == "" || d.EndpointID == f.Endpoint) &&
-		(f.Event == "" || d.EventID == f.Event) &&
-		(f.Status == "" || d.Status == f.Status) &&
-		(f.From.IsZero() || !d.CreatedAt.Before(f.From)) &&
-		(f.To.IsZero() || d.CreatedAt.Before(f.To))
 }
 
 // Attempts implements store.Deliveries.

@@ -3,7 +3,6 @@ package memstore
 import (
 	"context"
 	"fmt"
-	"maps"
 	"time"
 
 	"github.com/postrider/postrider/store"
@@ -61,9 +60,7 @@ func (s *Store) ListEvents(ctx context.Context, tenant string, page store.Page) 
 	}
 	var list []webhook.Event
 	t.events.before(page.After, func(ev *event) bool {
-		bare := ev.Event
-		bare.Data, bare.Metadata = nil, maps.Clone(ev.Metadata)
-		list = append(list, bare)
+		list = append(list, ev.bare())
 		return len(list) < page.Size()
 	})
 	return list, nil

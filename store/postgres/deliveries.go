@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -68,98 +67,130 @@ func (s *Store) Delivery(ctx context.Context, tenant, id string) (webhook.Delive
 }
 
 // clockSlack is how far the time in a delivery's id may be from its time of
-// creation, and from its event's. A range of times is read as a range of ids
-// that is wider by it.
+// creation. A range of times is read as a range of ids that is wider by it.
 const clockSlack = time.Hour
 
 // ListDeliveries implements store.Deliveries.
 func (s *Store) ListDeliveries(ctx context.Context, tenant string, filter store.DeliveryFilter, page store.Page) ([]webhook.Delivery, error) {
-	query, args := listDeliveries(tenant, filter, page)
-	var list []webhook.Delivery
-	err := s.query(ctx, query, args, func(r row) error {
-		d := webhook.Delivery{Tenant: tenant}
-		err := scanDelivery(r, &d)
-		list = append(list, d)
-		return err
-	})
+	list, err := s.readDeliveries(ctx, newDeliveryQuery(tenant, filter, page), page.Size(), "")
 	if err != nil {
 		return nil, fmt.Errorf("list deliveries: %w", classify(err))
 	}
 	return list, nil
 }
 
-// listDeliveries returns the query of a list: a page of what is pending and a page
-// of what has ended, where the filter asks for both, make a page of all.
-func listDeliveries(tenant string, filter store.DeliveryFilter, page store.Page) (string, []any) {
-	args := []any{tenant, page.Size()}
-	arg := func(v any) string {
-		args = append(args, v)
-		return fmt.Sprintf("$%d", len(args))
-	}
-	below, above, direction := page.After, "", " DESC"
+func (s *Store) readDeliveries(ctx context.Context, q *deliveryQuery, limit int, from string) (list []webhook.Delivery, err error) {
+	query, args := q.text(limit, from)
+	err = s.query(ctx, query, args, func(r row) error {
+		d := webhook.Delivery{Tenant: q.tenant}
+		err := scanDelivery(r, &d)
+		list = append(list, d)
+		return err
+	})
+	return list, err
+}
+
+// deliveryQuery makes the query of a list.
+type deliveryQuery struct {
+	tenant string
+	filter store.DeliveryFilter
+	args   []any
+	// from and after are the least id, and what all are greater than; below is what
+	// they are smaller than. "" is none.
+	from, after, below string
+	direction          string
+}
+
+func newDeliveryQuery(tenant string, filter store.DeliveryFilter, page store.Page) *deliveryQuery {
+	q := &deliveryQuery{tenant: tenant, filter: filter, args: []any{tenant}, below: page.After, direction: " DESC"}
 	if page.Oldest {
-		below, above, direction = "", page.After, ""
+		q.below, q.after, q.direction = "", page.After, ""
 	}
-	if below == "" {
-		below = "~" // greater than any id: prefixes are letters
+	if q.below == "" {
+		q.below = "~" // greater than any id: prefixes are letters
 	}
 	if !filter.To.IsZero() {
-		below = min(below, webhook.PrefixDelivery.Floor(filter.To.Add(clockSlack)))
-	}
-	conditions := []string{`d.tenant = $1`, `d.id < ` + arg(below)}
-	if filter.Endpoint != "" {
-		conditions = append(conditions, `d.endpoint = `+arg(filter.Endpoint))
-	}
-	if above != "" {
-		conditions = append(conditions, `d.id > `+arg(above))
-		above = ""
-	}
-	if filter.Event != "" {
-		conditions = append(conditions, `d.event = `+arg(filter.Event))
-		if at, ok := webhook.PrefixEvent.IDTime(filter.Event); ok {
-			above = webhook.PrefixDelivery.Floor(at.Add(-clockSlack))
-			conditions = append(conditions, `d.id < `+arg(webhook.PrefixDelivery.Floor(at.Add(clockSlack))))
-		}
+		q.below = min(q.below, webhook.PrefixDelivery.Floor(filter.To.Add(clockSlack)))
 	}
 	if !filter.From.IsZero() {
-		above = max(above, webhook.PrefixDelivery.Floor(filter.From.Add(-clockSlack)))
-		conditions = append(conditions, `d.created_at >= `+arg(filter.From.UnixMicro()))
+		q.from = webhook.PrefixDelivery.Floor(filter.From.Add(-clockSlack))
 	}
-	if above != "" {
-		conditions = append(conditions, `d.id >= `+arg(above))
-	}
-	if !filter.To.IsZero() {
-		conditions = append(conditions, `d.created_at < `+arg(filter.To.UnixMicro()))
-	}
+	return q
+}
+
+// arg adds an argument and returns how the text names it.
+func (q *deliveryQuery) arg(v any) string {
+	q.args = append(q.args, v)
+	return fmt.Sprintf("$%d", len(q.args))
+}
+
+// text returns the query: a page of what is pending and a page of what has ended, where
+// the filter asks for both, make a page of all.
+func (q *deliveryQuery) text(limit int, from string) (string, []any) {
+	where, most := q.conditions(max(from, q.from)), q.arg(limit)
 	var parts []string
-	if filter.Status == "" || filter.Status == webhook.DeliveryPending {
-		where := strings.ReplaceAll(strings.Join(conditions, " AND "), "d.id", "d.delivery")
+	if q.filter.Status == "" || q.filter.Status == webhook.DeliveryPending {
 		parts = append(parts, `
 			(SELECT `+pendingColumns+`
 			FROM postrider.queue d
-			WHERE `+where+`
-			ORDER BY d.delivery`+direction+`
-			LIMIT $2)`)
+			WHERE `+strings.ReplaceAll(where, "d.id", "d.delivery")+`
+			ORDER BY d.delivery`+q.direction+`
+			LIMIT `+most+`)`)
 	}
-	if filter.Status != webhook.DeliveryPending {
-		ended := slices.Clone(conditions)
-		if filter.Status != "" {
-			ended = append(ended, statusCondition(filter.Status))
+	if q.filter.Status != webhook.DeliveryPending {
+		if q.filter.Status != "" {
+			where += " AND " + statusCondition(q.filter.Status)
 		}
 		parts = append(parts, `
 			(SELECT `+endedColumns+`
 			FROM postrider.deliveries d
-			WHERE `+strings.Join(ended, " AND ")+`
-			ORDER BY d.id`+direction+`
-			LIMIT $2)`)
+			WHERE `+where+`
+			ORDER BY d.id`+q.direction+`
+			LIMIT `+most+`)`)
 	}
 	return `
 		SELECT ` + allColumns + `
 		FROM (` + strings.Join(parts, `
 			UNION ALL`) + `) d
 		LEFT JOIN postrider.events e ON e.tenant = $1 AND e.id = d.event
-		ORDER BY d.id` + direction + `
-		LIMIT $2`, args
+		ORDER BY d.id` + q.direction + `
+		LIMIT ` + most, q.args
+}
+
+// conditions returns what is asked of all deliveries. What is asked of their events is
+// in subqueries, which are not turned into joins.
+func (q *deliveryQuery) conditions(from string) string {
+	list := []string{`d.tenant = $1`, `d.id < ` + q.arg(q.below)}
+	add := func(condition string, v any) { list = append(list, strings.ReplaceAll(condition, "?", q.arg(v))) }
+	if q.filter.Endpoint != "" {
+		add(`d.endpoint = ?`, q.filter.Endpoint)
+	}
+	if q.after != "" {
+		add(`d.id > ?`, q.after)
+	}
+	if q.filter.Event != "" {
+		const ofEvent = ` FROM postrider.events e WHERE e.tenant = $1 AND e.id = ?)`
+		add(`d.event = ?
+				AND d.id >= (SELECT e.first_delivery`+ofEvent+`
+				AND d.id <= (SELECT coalesce(e.last_delivery, e.first_delivery)`+ofEvent, q.filter.Event)
+	}
+	if from != "" {
+		add(`d.id >= ?`, from)
+	}
+	if !q.filter.From.IsZero() {
+		add(`d.created_at >= ?`, q.filter.From.UnixMicro())
+	}
+	if !q.filter.To.IsZero() {
+		add(`d.created_at < ?`, q.filter.To.UnixMicro())
+	}
+	const itsType = `(SELECT e.type FROM postrider.events e WHERE e.tenant = $1 AND e.id = d.event)`
+	if q.filter.EventType != "" {
+		add(itsType+` = ?`, q.filter.EventType)
+	}
+	if q.filter.TypePrefix != "" {
+		add(`starts_with(`+itsType+`, ?)`, q.filter.TypePrefix)
+	}
+	return strings.Join(list, " AND ")
 }
 
 // statusCondition names the status in the text. The index of the rarer ones is

@@ -14,7 +14,7 @@ const insertSomeEnded = insertPublications + `, ended AS (
 			seq, prio, okey)
 		SELECT d.tenant, d.delivery, d.event, d.endpoint, d.status, nullif(d.reason, ''), 0, 1, postrider.now_us(), postrider.now_us(),
 			nextval('postrider.queue_seq'), d.prio, d.okey
-		FROM unnest($21::text[], $22::text[], $23::text[], $24::text[], $25::text[], $26::text[], $27::bigint[], $28::text[])
+		FROM unnest($23::text[], $24::text[], $25::text[], $26::text[], $27::text[], $28::text[], $29::bigint[], $30::text[])
 			d (tenant, delivery, event, endpoint, status, reason, prio, okey)
 		WHERE NOT EXISTS (SELECT FROM stale)
 	)

@@ -129,10 +129,12 @@ const insertPublications = `
 		FROM unnest($1::text[], $2::bigint[]) p (tenant, revision)
 		JOIN postrider.tenants t ON t.tenant = p.tenant AND t.revision > p.revision
 	), event AS (
-		INSERT INTO postrider.events (tenant, id, type, source, subject, idempotency_key, meta, attrs, occurred_at, published_at)
-		SELECT e.tenant, e.id, e.type, nullif(e.source, ''), nullif(e.subject, ''), nullif(e.key, ''), nullif(e.meta, ''), nullif(e.attrs, ''), e.at, postrider.now_us()
+		INSERT INTO postrider.events (tenant, id, type, source, subject, idempotency_key, meta, attrs, occurred_at, published_at,
+			first_delivery, last_delivery)
+		SELECT e.tenant, e.id, e.type, nullif(e.source, ''), nullif(e.subject, ''), nullif(e.key, ''), nullif(e.meta, ''), nullif(e.attrs, ''), e.at, postrider.now_us(),
+			nullif(e.first, ''), nullif(e.last, '')
 		FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[],
-			$17::text[], $18::text[]) e (tenant, id, type, subject, key, meta, at, source, attrs)
+			$17::text[], $18::text[], $21::text[], $22::text[]) e (tenant, id, type, subject, key, meta, at, source, attrs, first, last)
 		WHERE NOT EXISTS (SELECT FROM stale)
 	), payload AS (
 		INSERT INTO postrider.payloads (tenant, event, data)
@@ -161,6 +163,8 @@ type newRows struct {
 	dTenants, dIDs, dEndpoints, dEvents, dKeys []string
 	dOwners, dDelays, dPriorities              []int64
 
+	firsts, lasts []string // of the ids of an event's deliveries
+
 	ended endedRows
 }
 
@@ -168,7 +172,7 @@ func (r *newRows) args() []any {
 	return []any{
 		r.staleTenants, r.revisions, r.tenants, r.ids, r.types, r.subjects, r.keys, r.meta, r.at, r.data,
 		r.dTenants, r.dIDs, r.dEndpoints, r.dEvents, r.dOwners, r.dDelays,
-		r.sources, r.attrs, r.dPriorities, r.dKeys,
+		r.sources, r.attrs, r.dPriorities, r.dKeys, r.firsts, r.lasts,
 	}
 }
 
@@ -184,6 +188,8 @@ func (r *newRows) add(now time.Time, p *store.Publication, meta, attrs string) {
 	r.attrs = append(r.attrs, attrs)
 	r.at = append(r.at, ev.Timestamp.UnixMicro())
 	r.data = append(r.data, notNil(ev.Data))
+	first, last := span(p.Deliveries)
+	r.firsts, r.lasts = append(r.firsts, first), append(r.lasts, last)
 	for i := range p.Deliveries {
 		d := &p.Deliveries[i]
 		if d.Ended() {
@@ -208,6 +214,21 @@ func (r *newRows) add(now time.Time, p *store.Publication, meta, attrs string) {
 		r.staleTenants = append(r.staleTenants, ev.Tenant)
 		r.revisions = append(r.revisions, p.Revision)
 	}
+}
+
+// span returns the least and the greatest id of deliveries; last is "" for one.
+func span(deliveries []store.NewDelivery) (first, last string) {
+	for i := range deliveries {
+		id := deliveries[i].ID
+		if first == "" || id < first {
+			first = id
+		}
+		last = max(last, id)
+	}
+	if first == last {
+		last = ""
+	}
+	return first, last
 }
 
 // delay is how far a time is from now, in microseconds. Times that come from a

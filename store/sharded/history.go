@@ -33,6 +33,42 @@ func (s *Store) ListEvents(ctx context.Context, tenant string, page store.Page) 
 	return sh.ListEvents(ctx, tenant, page)
 }
 
+// FindEvents implements store.History.
+func (s *Store) FindEvents(ctx context.Context, tenant string, filter store.EventFilter, page store.Page) (found store.Found[webhook.Event], err error) {
+	sh, err := s.at(ctx, tenant)
+	if err != nil {
+		return found, fmt.Errorf("find events: %w", err)
+	}
+	return sh.FindEvents(ctx, tenant, filter, page)
+}
+
+// FindDeliveries implements store.History.
+func (s *Store) FindDeliveries(ctx context.Context, tenant string, filter store.DeliveryFilter, page store.Page) (found store.Found[webhook.Delivery], err error) {
+	sh, err := s.at(ctx, tenant)
+	if err != nil {
+		return found, fmt.Errorf("find deliveries: %w", err)
+	}
+	return sh.FindDeliveries(ctx, tenant, filter, page)
+}
+
+// EventsWithoutData implements store.History.
+func (s *Store) EventsWithoutData(ctx context.Context, tenant string, ids []string) ([]webhook.Event, error) {
+	sh, err := s.at(ctx, tenant)
+	if err != nil {
+		return nil, fmt.Errorf("read events: %w", err)
+	}
+	return sh.EventsWithoutData(ctx, tenant, ids)
+}
+
+// Outcomes implements store.History.
+func (s *Store) Outcomes(ctx context.Context, tenant string, events []string) (map[string]webhook.Outcomes, error) {
+	sh, err := s.at(ctx, tenant)
+	if err != nil {
+		return nil, fmt.Errorf("count deliveries: %w", err)
+	}
+	return sh.Outcomes(ctx, tenant, events)
+}
+
 // Delivery implements store.Deliveries.
 func (s *Store) Delivery(ctx context.Context, tenant, id string) (webhook.Delivery, error) {
 	sh, err := s.at(ctx, tenant)

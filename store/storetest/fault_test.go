@@ -25,6 +25,18 @@ var faults = map[string]struct {
 			"Reap/FreesTheRowsOfTheDead", "Redeliver/OldFenceIsGone",
 		},
 	},
+	"a page looks at all of a history": {
+		wrap:     each(func(st store.Store) store.Store { return &looksAtAll{st} }),
+		caughtBy: []string{"History/EventsInBounds", "History/DeliveriesInBounds"},
+	},
+	"a page that is not full is the last": {
+		wrap:     each(func(st store.Store) store.Store { return &endsShort{st} }),
+		caughtBy: []string{"History/EventsByWhatTheyAre", "History/DeliveriesByWhatTheyAre"},
+	},
+	"what is pending is not counted": {
+		wrap:     each(func(st store.Store) store.Store { return &countsEnded{st} }),
+		caughtBy: []string{"History/Outcomes", "History/OutcomesOfRedelivered"},
+	},
 	"deliveries of a refused event are written": {
 		wrap:     each(func(st store.Store) store.Store { return &writesRefused{st} }),
 		caughtBy: []string{"Publishing/StaleWritesNothing", "Publishing/BatchStoresWhatIsNotRefused", "Idempotency/OtherContentConflicts"},

@@ -80,6 +80,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		role{"Jobs", jobCases},
 		role{"Events", eventCases},
 		role{"Deliveries", deliveryCases},
+		role{"History", findCases},
 		role{"Place", placeCases},
 		role{"Subjects", subjectCases},
 		role{"SubjectKeys", subjectKeyCases},

@@ -64,6 +64,18 @@ var tenantCalls = []tenantCall{
 	{"ListEndpoints", func(ctx context.Context, w *world, tenant string, _ ofTenant) (any, error) {
 		return one(w.store.ListEndpoints(ctx, tenant, store.Page{}))
 	}},
+	{"FindEvents", func(ctx context.Context, w *world, tenant string, _ ofTenant) (any, error) {
+		return one(w.store.FindEvents(ctx, tenant, store.EventFilter{TypePrefix: "inv"}, store.Page{}))
+	}},
+	{"FindDeliveries", func(ctx context.Context, w *world, tenant string, of ofTenant) (any, error) {
+		return one(w.store.FindDeliveries(ctx, tenant, store.DeliveryFilter{Endpoint: of.endpoint, TypePrefix: "inv"}, store.Page{}))
+	}},
+	{"EventsWithoutData", func(ctx context.Context, w *world, tenant string, of ofTenant) (any, error) {
+		return one(w.store.EventsWithoutData(ctx, tenant, []string{of.event}))
+	}},
+	{"Outcomes", func(ctx context.Context, w *world, tenant string, of ofTenant) (any, error) {
+		return one(w.store.Outcomes(ctx, tenant, []string{of.event}))
+	}},
 	{"Secrets", func(ctx context.Context, w *world, tenant string, of ofTenant) (any, error) {
 		return one(w.store.Secrets(ctx, tenant, of.endpoint))
 	}},

@@ -159,7 +159,8 @@ CREATE INDEX blocks_age ON postrider.blocks (created_at);
 
 -- History is in partitions of a week, by the time in the id; see package postgres.
 -- It is only ever added to, but for a redelivery, which takes its row back into
--- the queue.
+-- the queue. The ids of an event's deliveries are from first_delivery to last_delivery,
+-- which is NULL for one: that leads to those in the queue, which has no index by event.
 CREATE TABLE postrider.events (
 	tenant          text COLLATE "C" NOT NULL,
 	id              text COLLATE "C" NOT NULL,
@@ -171,6 +172,8 @@ CREATE TABLE postrider.events (
 	attrs           text,
 	occurred_at     bigint NOT NULL,
 	published_at    bigint NOT NULL,
+	first_delivery  text COLLATE "C",
+	last_delivery   text COLLATE "C",
 	PRIMARY KEY (tenant, id)
 ) PARTITION BY RANGE (id);
 CREATE INDEX events_subject ON postrider.events (tenant, subject, id) WHERE subject IS NOT NULL;

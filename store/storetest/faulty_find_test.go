@@ -1,0 +1,52 @@
+package storetest_test
+
+import (
+	"context"
+
+	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
+)
+
+// looksAtAll looks at as many rows as it takes to fill a page.
+type looksAtAll struct{ store.Store }
+
+func (s *looksAtAll) FindEvents(ctx context.Context, tenant string, f store.EventFilter, page store.Page) (store.Found[webhook.Event], error) {
+	page.Examined = 0
+	return s.Store.FindEvents(ctx, tenant, f, page)
+}
+
+func (s *looksAtAll) FindDeliveries(ctx context.Context, tenant string, f store.DeliveryFilter, page store.Page) (store.Found[webhook.Delivery], error) {
+	page.Examined = 0
+	return s.Store.FindDeliveries(ctx, tenant, f, page)
+}
+
+// endsShort takes a page that is not full for the last one.
+type endsShort struct{ store.Store }
+
+func (s *endsShort) FindEvents(ctx context.Context, tenant string, f store.EventFilter, page store.Page) (store.Found[webhook.Event], error) {
+	found, err := s.Store.FindEvents(ctx, tenant, f, page)
+	if len(found.Items) < page.Size() {
+		found.Next = ""
+	}
+	return found, err
+}
+
+func (s *endsShort) FindDeliveries(ctx context.Context, tenant string, f store.DeliveryFilter, page store.Page) (store.Found[webhook.Delivery], error) {
+	found, err := s.Store.FindDeliveries(ctx, tenant, f, page)
+	if len(found.Items) < page.Size() {
+		found.Next = ""
+	}
+	return found, err
+}
+
+// countsEnded counts what has ended alone.
+type countsEnded struct{ store.Store }
+
+func (s *countsEnded) Outcomes(ctx context.Context, tenant string, events []string) (map[string]webhook.Outcomes, error) {
+	counts, err := s.Store.Outcomes(ctx, tenant, events)
+	for id, o := range counts {
+		o.Pending = 0
+		counts[id] = o
+	}
+	return counts, err
+}
