@@ -77,36 +77,6 @@ func (q *deliveryQuery) walk(id, table, where string, page store.Page) string {
 				OFFSET %[5]d) w)`, id, table, q.arg(q.below), where, page.Most()-1)
 }
 
-// EventsWithoutData implements store.History. Joined like this, each id leads to its one
-// partition.
-func (s *Store) EventsWithoutData(ctx context.Context, tenant string, ids []string) ([]webhook.Event, error) {
-	var events []webhook.Event
-	seen := make(map[string]bool, len(ids))
-	err := s.query(ctx, `
-		SELECT e.id, e.type, coalesce(e.source, ''), coalesce(e.subject, ''), coalesce(e.idempotency_key, ''), coalesce(e.meta, ''),
-			coalesce(e.attrs, ''), e.occurred_at
-		FROM unnest($2::text[]) k (id)
-		JOIN postrider.events e ON e.tenant = $1 AND e.id = k.id`, []any{tenant, ids}, func(r row) error {
-		ev := webhook.Event{Tenant: tenant}
-		var meta, attrs string
-		var at int64
-		if err := r.Scan(&ev.ID, &ev.Type, &ev.Source, &ev.Subject, &ev.IdempotencyKey, &meta, &attrs, &at); err != nil {
-			return err
-		}
-		if seen[ev.ID] {
-			return nil
-		}
-		seen[ev.ID] = true
-		err := decodeEvent(&ev, meta, attrs, at)
-		events = append(events, ev)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read events: %w", classify(err))
-	}
-	return events, nil
-}
-
 // Outcomes implements store.History.
 func (s *Store) Outcomes(ctx context.Context, tenant string, events []string) (map[string]webhook.Outcomes, error) {
 	counts := make(map[string]webhook.Outcomes, len(events))

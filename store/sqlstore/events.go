@@ -29,18 +29,11 @@ func (s *Store) EventsByKey(ctx context.Context, keys []store.EventKey) ([]webho
 	var events []webhook.Event
 	err := s.db.Read(ctx, func(ctx context.Context, c Conn) error {
 		return eachTenant(keys, func(tenant string, ids []string) error {
-			seen := make(map[string]bool, len(ids))
-			return selectEvents.query(ctx, c, []any{tenant}, len(ids), func(args []any, i int) []any {
-				return append(args, ids[i])
-			}, func(r Row) error {
-				ev := webhook.Event{Tenant: tenant}
-				err := scanEvent(r, &ev, (*[]byte)(&ev.Data))
-				if !seen[ev.ID] {
-					seen[ev.ID] = true
-					events = append(events, ev)
-				}
-				return err
+			found, err := selectEvents(ctx, c, withData, tenant, ids, func(r Row, ev *webhook.Event) error {
+				return scanEvent(r, ev, (*[]byte)(&ev.Data))
 			})
+			events = append(events, found...)
+			return err
 		})
 	})
 	if err != nil {
@@ -49,7 +42,24 @@ func (s *Store) EventsByKey(ctx context.Context, keys []store.EventKey) ([]webho
 	return events, nil
 }
 
-var selectEvents = newMulti(`
+// selectEvents returns a tenant's events of a list, each once.
+func selectEvents(ctx context.Context, c Conn, query *multi, tenant string, ids []string, scan func(Row, *webhook.Event) error) (events []webhook.Event, err error) {
+	seen := make(map[string]bool, len(ids))
+	err = query.query(ctx, c, []any{tenant}, len(ids), func(args []any, i int) []any {
+		return append(args, ids[i])
+	}, func(r Row) error {
+		ev := webhook.Event{Tenant: tenant}
+		err := scan(r, &ev)
+		if !seen[ev.ID] {
+			seen[ev.ID] = true
+			events = append(events, ev)
+		}
+		return err
+	})
+	return events, err
+}
+
+var withData = newMulti(`
 	SELECT e.id, e.type, e.source, e.subject, e.idempotency_key, e.meta, e.attrs, e.occurred_at, p.data
 	FROM postrider_events e
 	LEFT JOIN postrider_payloads p ON p.seq = e.seq

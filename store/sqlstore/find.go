@@ -188,29 +188,15 @@ func (s *Store) deliveryWalk(tenant string, filter store.DeliveryFilter, page st
 }
 
 // EventsWithoutData implements store.History.
-func (s *Store) EventsWithoutData(ctx context.Context, tenant string, ids []string) ([]webhook.Event, error) {
-	var events []webhook.Event
-	seen := make(map[string]bool, len(ids))
-	err := s.db.Read(ctx, func(ctx context.Context, c Conn) error {
-		return selectBareEvents.query(ctx, c, []any{tenant}, len(ids), func(args []any, i int) []any {
-			return append(args, ids[i])
-		}, func(r Row) error {
-			ev := webhook.Event{Tenant: tenant}
-			err := scanEvent(r, &ev)
-			if !seen[ev.ID] {
-				seen[ev.ID] = true
-				events = append(events, ev)
-			}
-			return err
-		})
+func (s *Store) EventsWithoutData(ctx context.Context, tenant string, ids []string) (events []webhook.Event, err error) {
+	err = s.db.Read(ctx, func(ctx context.Context, c Conn) (err error) {
+		events, err = selectEvents(ctx, c, withoutData, tenant, ids, func(r Row, ev *webhook.Event) error { return scanEvent(r, ev) })
+		return err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("read events: %w", err)
-	}
-	return events, nil
+	return events, wrap("read events", err)
 }
 
-var selectBareEvents = newMulti(`
+var withoutData = newMulti(`
 	SELECT id, type, source, subject, idempotency_key, meta, attrs, occurred_at
 	FROM postrider_events
 	WHERE tenant = ?

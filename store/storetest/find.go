@@ -172,8 +172,14 @@ func findDeliveries(w *world) {
 			"", webhook.DeliveryPending, webhook.DeliveryDelivered, webhook.DeliveryFailed, webhook.DeliveryCanceled,
 		} {
 			for _, f := range []store.DeliveryFilter{
-				{}, {Event: events[0]}, {EventType: "user.left"}, {TypePrefix: "invoice."}, {From: start.Add(time.Minute)}, {To: start.Add(2 * time.Minute)},
-				{From: start.Add(time.Minute), To: start.Add(2 * time.Minute), TypePrefix: "inv"}, {EventType: "nothing"},
+				{},
+				{Event: events[0]},
+				{EventType: "user.left"},
+				{TypePrefix: "invoice."},
+				{From: start.Add(time.Minute)},
+				{To: start.Add(2 * time.Minute)},
+				{From: start.Add(time.Minute), To: start.Add(2 * time.Minute), TypePrefix: "inv"},
+				{EventType: "nothing"},
 			} {
 				f.Endpoint, f.Status = endpoint, status
 				w.wantFound(f)
@@ -218,7 +224,9 @@ func findDeliveriesInBounds(w *world) {
 	}
 	w.accepted(epoch, items...)
 	for _, f := range []store.DeliveryFilter{
-		{EventType: "user.left"}, {TypePrefix: "user"}, {Endpoint: ep.ID, TypePrefix: "user"},
+		{EventType: "user.left"},
+		{TypePrefix: "user"},
+		{Endpoint: ep.ID, TypePrefix: "user"},
 		{Endpoint: ep.ID, Status: webhook.DeliveryDelivered, EventType: "user.left"},
 	} {
 		found, err := w.store.FindDeliveries(w.ctx, acme, f, store.Page{Examined: 2})
