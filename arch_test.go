@@ -94,12 +94,13 @@ var rules = map[string]rule{
 		local:   []string{"signer", "signer/redact", "webhook", "webhook/schema", "webhook/catalog", "store", "dispatcher", "dispatcher/audit", "dispatcher/clock", "dispatcher/jobs", "dispatcher/quota", "dispatcher/lane", "dispatcher/transport", "dispatcher/transport/guard", "dispatcher/seal"},
 		modules: []string{"go.uber.org/zap", "golang.org/x/time"},
 	},
+	"dispatcher/deliverylog": {local: []string{"webhook", "store", "dispatcher/clock", "dispatcher/manage"}},
 	"dispatcher/httpapi": {
-		local:   []string{"signer", "webhook", "webhook/schema", "webhook/catalog", "store", "dispatcher", "dispatcher/manage"},
+		local:   []string{"signer", "webhook", "webhook/schema", "webhook/catalog", "store", "dispatcher", "dispatcher/manage", "dispatcher/deliverylog"},
 		modules: []string{"github.com/danielgtaylor/huma/v2", "github.com/go-chi/chi/v5", "github.com/evanphx/json-patch/v5", "github.com/go-jose/go-jose/v4", "go.uber.org/zap", "golang.org/x/time"},
 	},
 	"dispatcher/console": {
-		local:   []string{"signer", "webhook", "webhook/schema", "webhook/catalog", "store", "dispatcher", "dispatcher/manage"},
+		local:   []string{"signer", "webhook", "webhook/schema", "webhook/catalog", "store", "dispatcher", "dispatcher/manage", "dispatcher/deliverylog"},
 		modules: []string{"go.uber.org/zap", "golang.org/x/time"},
 	},
 

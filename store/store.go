@@ -22,6 +22,7 @@ type Store interface {
 	Events
 	Deliveries
 	History
+	Watching
 	Subjects
 	SubjectKeys
 	Sealing

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/postrider/postrider/dispatcher"
+	"github.com/postrider/postrider/dispatcher/deliverylog"
 	"github.com/postrider/postrider/dispatcher/manage"
 )
 
@@ -24,6 +25,7 @@ type api struct {
 	cfg      Config
 	router   *chi.Mux
 	failures *failures
+	streams  deliverylog.Streams
 	document []byte
 }
 

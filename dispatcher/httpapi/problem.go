@@ -39,8 +39,13 @@ const (
 	codeSchemaBreaks   = "schema_breaks_receivers"
 	codeUnavailable    = "store_unavailable"
 	codeTimeout        = "request_timeout"
+	codeTooBusy        = "too_busy"
 	codeInternal       = "internal_error"
 )
+
+// tailRetry is when a place among the live logs may be free: they last for as long as
+// somebody looks.
+const tailRetry = 30 * time.Second
 
 const problemType = "application/problem+json"
 
@@ -148,6 +153,8 @@ func (a *api) problemOf(ctx context.Context, err error) *problem {
 		{manage.ErrOwnedByCode, http.StatusConflict, codeTypeOfCode, "This event type belongs to the host's code, and is changed there.", 0},
 		{store.ErrTooMany, http.StatusConflict, codeTooManyTypes, "There are as many event types as there may be.", 0},
 		{manage.ErrTestLimit, http.StatusTooManyRequests, webhook.CodeRateLimited, "Too many tests. Try again in a second.", time.Second},
+		{manage.ErrTooManyTails, http.StatusTooManyRequests, webhook.CodeRateLimited, "Too many live logs are open. Close one and try again.", tailRetry},
+		{manage.ErrTailsBusy, http.StatusServiceUnavailable, codeTooBusy, "Too many live logs are open here. Try again later.", tailRetry},
 		{store.ErrUnavailable, http.StatusServiceUnavailable, codeUnavailable, "The store is not available. Nothing was stored; try again.", time.Second},
 		{store.ErrUnknown, http.StatusServiceUnavailable, codeUnavailable, "The store did not answer. Look before you try again, or use an idempotency key.", time.Second},
 	} {

@@ -21,6 +21,9 @@ type route struct {
 	summary string
 	// body is a value of what a request's body has, or nil if it has none.
 	body any
+	// answers are values of what an answer may be, by media type, where the function writes
+	// it itself.
+	answers map[string]any
 	// status is that of success. Defaults to 200.
 	status int
 	// limit bounds the body, in bytes. Defaults to 1 MiB.
@@ -87,6 +90,7 @@ func serve[I, O any](a *api, h huma.API, rt route, answer func(context.Context, 
 	if rt.body != nil {
 		documentBody(h, rt)
 	}
+	documentAnswers(h, rt)
 }
 
 // operationID makes a name of a route: "post-webhooks-id-test".
@@ -136,6 +140,18 @@ func documentBody(h huma.API, rt route) {
 	if rt.method == http.MethodPatch {
 		op.RequestBody.Content[mergePatchType] = media
 	}
+}
+
+// documentAnswers adds the media types of answers that huma does not know of.
+func documentAnswers(h huma.API, rt route) {
+	if rt.answers == nil {
+		return
+	}
+	content := make(map[string]*huma.MediaType, len(rt.answers))
+	for media, v := range rt.answers {
+		content[media] = &huma.MediaType{Schema: h.OpenAPI().Components.Schemas.Schema(reflect.TypeOf(v), true, "")}
+	}
+	h.OpenAPI().Paths[rt.path].Get.Responses[strconv.Itoa(http.StatusOK)] = &huma.Response{Description: http.StatusText(http.StatusOK), Content: content}
 }
 
 // documentOf returns the document as JSON. No list is ever null.

@@ -38,8 +38,8 @@ func (a *api) routes(h huma.API) {
 	serve(a, h, route{method: get, path: "/webhooks/{id}/events", need: reader, action: ReadEvents, summary: "The events that matched a webhook"}, a.webhookEvents)
 
 	// Deliveries.
-	serve(a, h, route{method: get, path: "/webhooks/{id}/deliveries", need: reader, action: ReadDeliveries, summary: "A webhook's delivery log"}, a.webhookDeliveries)
-	serve(a, h, route{method: get, path: "/webhooks/deliveries", need: reader, action: ReadDeliveries, summary: "All deliveries; status=failed are the dead letters"}, a.listDeliveries)
+	serve(a, h, route{method: get, path: "/webhooks/{id}/deliveries", need: reader, action: ReadDeliveries, summary: "A webhook's delivery log", answers: logForms}, a.webhookDeliveries)
+	serve(a, h, route{method: get, path: "/webhooks/deliveries", need: reader, action: ReadDeliveries, summary: "All deliveries; status=failed are the dead letters", answers: logForms}, a.listDeliveries)
 	serve(a, h, route{method: get, path: "/webhooks/deliveries/{id}", need: reader, action: ReadDeliveries, summary: "A delivery with its attempts, and why it is as it is"}, a.readDelivery)
 	serve(a, h, route{method: post, path: "/webhooks/deliveries/{id}/retry", need: developer, action: Redeliver, summary: "Send a delivery again", status: http.StatusAccepted}, a.retryDelivery)
 	serve(a, h, route{method: post, path: "/webhooks/deliveries/{id}/cancel", need: developer, action: CancelDelivery, summary: "Cancel a delivery that has not gone out", status: http.StatusAccepted}, a.cancelDelivery)

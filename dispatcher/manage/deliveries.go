@@ -26,9 +26,7 @@ func (m *Manager) Deliveries(ctx context.Context, tenant string, filter store.De
 	if err := checkFilter(filter, page); err != nil {
 		return nil, err
 	}
-	if !validTenant(tenant) ||
-		filter.Endpoint != "" && !webhook.PrefixEndpoint.ValidID(filter.Endpoint) ||
-		filter.Event != "" && !webhook.PrefixEvent.ValidID(filter.Event) {
+	if !canFind(tenant, filter) {
 		return nil, nil
 	}
 	return m.store.ListDeliveries(ctx, tenant, filter, page)
@@ -79,5 +77,7 @@ func (m *Manager) Redeliver(ctx context.Context, tenant, delivery string) error 
 	if err := known(webhook.PrefixDelivery, tenant, delivery); err != nil {
 		return err
 	}
-	return m.d.Redeliver(ctx, tenant, delivery)
+	err := m.d.Redeliver(ctx, tenant, delivery)
+	m.tails.touch(tenant, delivery)
+	return err
 }

@@ -248,33 +248,14 @@ type DeliveryQuery struct {
 // for. Errors are *webhook.InvalidError with the fields event_type, status, to and after, and
 // the store's.
 func (m *Manager) FindDeliveries(ctx context.Context, tenant string, q DeliveryQuery, page store.Page) (found store.Found[webhook.Delivery], err error) {
-	f, text := q.DeliveryFilter, strings.TrimSpace(q.Text)
-	var inv webhook.InvalidError
-	checkType(&inv, "event_type", f.EventType)
-	inv.Fields = append(inv.Fields, fieldsOf(checkFilter(f, page))...)
-	if err := inv.Err(); err != nil {
-		return found, err
-	}
-	named := ""
+	f, ok, err := q.filter(tenant, page)
 	switch {
-	case webhook.PrefixDelivery.ValidID(text):
-		named, text = text, ""
-	case webhook.PrefixEvent.ValidID(text):
-		if cmp.Or(f.Event, text) != text {
-			return found, nil
-		}
-		f.Event, text = text, ""
+	case err != nil || !ok:
+		return found, err
+	case f.id == "":
+		return m.store.FindDeliveries(ctx, tenant, f.DeliveryFilter, page)
 	}
-	var ok bool
-	if f.EventType, f.TypePrefix, ok = typeFilter(f.EventType, text); !ok || !validTenant(tenant) ||
-		f.Endpoint != "" && !webhook.PrefixEndpoint.ValidID(f.Endpoint) ||
-		f.Event != "" && !webhook.PrefixEvent.ValidID(f.Event) {
-		return found, nil
-	}
-	if named == "" {
-		return m.store.FindDeliveries(ctx, tenant, f, page)
-	}
-	d, err := m.Delivery(ctx, tenant, named)
+	d, err := m.Delivery(ctx, tenant, f.id)
 	if errors.Is(err, store.ErrNotFound) {
 		return found, nil
 	}
@@ -282,4 +263,39 @@ func (m *Manager) FindDeliveries(ctx context.Context, tenant string, q DeliveryQ
 		found.Items = append(found.Items, d)
 	}
 	return found, err
+}
+
+// deliveryFilter is what is asked for in the store's terms, and the id of the only delivery
+// that is meant, or "".
+type deliveryFilter struct {
+	store.DeliveryFilter
+	id string
+}
+
+func (f *deliveryFilter) passes(d *webhook.Delivery) bool {
+	return f.Passes(d) && (f.id == "" || f.id == d.ID)
+}
+
+// filter returns what the store is asked for. It reports false if the tenant can have
+// nothing that passes.
+func (q DeliveryQuery) filter(tenant string, page store.Page) (f deliveryFilter, ok bool, err error) {
+	f.DeliveryFilter = q.DeliveryFilter
+	text := strings.TrimSpace(q.Text)
+	var inv webhook.InvalidError
+	checkType(&inv, "event_type", f.EventType)
+	inv.Fields = append(inv.Fields, fieldsOf(checkFilter(f.DeliveryFilter, page))...)
+	if err := inv.Err(); err != nil {
+		return f, false, err
+	}
+	switch {
+	case webhook.PrefixDelivery.ValidID(text):
+		f.id, text = text, ""
+	case webhook.PrefixEvent.ValidID(text):
+		if cmp.Or(f.Event, text) != text {
+			return f, false, nil
+		}
+		f.Event, text = text, ""
+	}
+	f.EventType, f.TypePrefix, ok = typeFilter(f.EventType, text)
+	return f, ok && canFind(tenant, f.DeliveryFilter), nil
 }

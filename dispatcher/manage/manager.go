@@ -22,6 +22,7 @@ type Manager struct {
 	tests *testLimits
 
 	analytics analyticsCache
+	tails     tails
 }
 
 // New returns a manager of what d delivers. d need not run in this process.

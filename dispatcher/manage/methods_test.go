@@ -113,6 +113,20 @@ var methods = []method{
 	{name: "Erasure", takes: webhook.PrefixJob, prepare: func(w *world) string { return w.erasure() }, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
 		return answer(m.Erasure(ctx, tenant, id))
 	}},
+	{name: "Tail", takes: webhook.PrefixEndpoint, finds: true, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+		tail, err := m.Tail(ctx, tenant, manage.TailQuery{DeliveryQuery: manage.DeliveryQuery{DeliveryFilter: store.DeliveryFilter{Endpoint: ofNobody(id)}}, Position: "1"})
+		if err != nil {
+			return nil, err
+		}
+		defer tail.Close()
+		soon, cancel := context.WithTimeout(ctx, time.Nanosecond)
+		defer cancel()
+		b, err := tail.Next(soon)
+		if b == nil || err != nil {
+			return nil, nil //nolint:nilerr // nothing has happened
+		}
+		return len(b.Deliveries), nil
+	}},
 	{name: "Deliveries", takes: webhook.PrefixEndpoint, finds: true, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
 		return answer(m.Deliveries(ctx, tenant, store.DeliveryFilter{Endpoint: ofNobody(id)}, store.Page{}))
 	}},

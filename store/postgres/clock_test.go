@@ -151,6 +151,20 @@ func (s timed) PruneTenant(ctx context.Context, now time.Time, tenant string, be
 	return s.Store.PruneTenant(ctx, now, tenant, before, limit)
 }
 
+func (s timed) TailDeliveries(ctx context.Context, now, since time.Time, asks []store.TailAsk) (store.Tailed, error) {
+	if err := s.clock.set(ctx, now); err != nil {
+		return store.Tailed{}, err
+	}
+	return s.Store.TailDeliveries(ctx, now, since, asks)
+}
+
+func (s timed) Lag(ctx context.Context, now time.Time) (time.Duration, error) {
+	if err := s.clock.set(ctx, now); err != nil {
+		return 0, err
+	}
+	return s.Store.Lag(ctx, now)
+}
+
 func (s timed) Redeliver(ctx context.Context, now time.Time, tenant, delivery string, audit ...webhook.AuditRecord) error {
 	if err := s.clock.set(ctx, now); err != nil {
 		return err

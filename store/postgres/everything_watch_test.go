@@ -38,7 +38,22 @@ func (w *life) watched() []step {
 		}
 	}
 	late := time.Now().Add(hour)
+	tail := func(since time.Time, asks ...store.TailAsk) func(*process) error {
+		return func(p *process) error {
+			_, err := p.TailDeliveries(w.ctx, time.Now(), since, asks)
+			return err
+		}
+	}
+	known := []string{w.b.id(w.t, webhook.PrefixDelivery, 2), w.b.id(w.t, webhook.PrefixDelivery, 40)}
+	// Of the pending ones at an endpoint, 1,000 of the tenant's are looked at.
+	const ofEndpoint = 1200
 	return []step{
+		{"TailDeliveries, idle", 1, tail(late, store.TailAsk{Tenant: "dead"}, store.TailAsk{Tenant: "dead", Endpoint: "ep_42"}, store.TailAsk{Tenant: "nobody"})},
+		{"TailDeliveries", 400, tail(late.Add(-2*hour), store.TailAsk{Tenant: "dead"}, store.TailAsk{Tenant: "nobody"})},
+		{"TailDeliveries of what is pending", 200, tail(late, store.TailAsk{Tenant: "dead", Backlog: true})},
+		{"TailDeliveries of an endpoint", ofEndpoint, tail(late.Add(-2*hour), store.TailAsk{Tenant: "dead", Endpoint: "ep_42", Backlog: true})},
+		{"TailDeliveries of what is known", 8, tail(late, store.TailAsk{Tenant: "dead", Known: known})},
+		{"Lag", 2, func(p *process) error { _, err := p.Lag(w.ctx, time.Now()); return err }},
 		{"ListAudit", 10, audit(store.AuditFilter{}, true)},
 		{"ListAudit of an action", 10, audit(store.AuditFilter{Action: webhook.ActionEndpointUpdated, Actor: "ada"}, true)},
 		{"ListAudit of a resource", 10, audit(store.AuditFilter{Resource: w.b.watched}, true)},

@@ -165,6 +165,16 @@ func (s timed) Cancel(ctx context.Context, now time.Time, tenant string, deliver
 	return s.Store.Cancel(ctx, now, tenant, deliveries, audit...)
 }
 
+func (s timed) TailDeliveries(ctx context.Context, now, since time.Time, asks []store.TailAsk) (store.Tailed, error) {
+	s.pair.set(s.t, now)
+	return s.Store.TailDeliveries(ctx, now, since, asks)
+}
+
+func (s timed) Lag(ctx context.Context, now time.Time) (time.Duration, error) {
+	s.pair.set(s.t, now)
+	return s.Store.Lag(ctx, now)
+}
+
 func (s timed) Redeliver(ctx context.Context, now time.Time, tenant, delivery string, audit ...webhook.AuditRecord) error {
 	s.pair.set(s.t, now)
 	return s.Store.Redeliver(ctx, now, tenant, delivery, audit...)

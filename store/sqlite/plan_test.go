@@ -331,6 +331,13 @@ func readEverything(t *testing.T, st *Store, ep store.EndpointRecord, event stor
 		func() error { _, err := st.Event(ctx, "acme", event.ID); return err },
 		func() error { _, err := st.ListEvents(ctx, "acme", store.Page{}); return err },
 		func() error { _, err := st.Delivery(ctx, "acme", delivery); return err },
+		func() error {
+			_, err := st.TailDeliveries(ctx, now, now, []store.TailAsk{
+				{Tenant: "acme"}, {Tenant: "acme", Endpoint: ep.ID, Backlog: true}, {Tenant: "acme", Backlog: true, Known: []string{delivery}},
+			})
+			return err
+		},
+		func() error { _, err := st.Lag(ctx, now); return err },
 		func() error { _, err := st.Attempts(ctx, "acme", delivery); return err },
 		func() error { _, err := st.Place(ctx, "acme", delivery); return err },
 		func() error {

@@ -49,6 +49,18 @@ var faults = map[string]struct {
 		wrap:     each(func(st store.Store) store.Store { return &forgetsMarks{Store: st} }),
 		caughtBy: []string{"Cancel/LeasedEndsWhenItWouldStay", "Cancel/ReleasedIsNotSent", "Cancel/AfterACrashIsLeasedUnasked"},
 	},
+	"the tail shows no change": {
+		wrap:     each(func(st store.Store) store.Store { return &tailsOnce{st} }),
+		caughtBy: []string{"Watching/TailShowsKnownAgain", "Watching/TailShowsTheBacklog"},
+	},
+	"the tail is everybody's": {
+		wrap:     each(func(st store.Store) store.Store { return &tailsForAll{st} }),
+		caughtBy: []string{"Watching/TailAnswersEachAsk", "Watching/TailShowsKnownAgain", "Tenants/TailDeliveries"},
+	},
+	"what is parked is late": {
+		wrap:     each(func(st store.Store) store.Store { return &lateWhenShut{st} }),
+		caughtBy: []string{"Watching/LagOfLanes"},
+	},
 	"whoever asks cancels": {
 		wrap:     each(func(st store.Store) store.Store { return &cancelsForAll{st} }),
 		caughtBy: []string{"Cancel/OfOthersIsUnknown", "Tenants/Cancel"},

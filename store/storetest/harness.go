@@ -82,6 +82,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		role{"Deliveries", deliveryCases},
 		role{"History", findCases},
 		role{"Place", placeCases},
+		role{"Watching", watchingCases},
 		role{"Subjects", subjectCases},
 		role{"SubjectKeys", subjectKeyCases},
 		role{"Sealing", sealingCases},

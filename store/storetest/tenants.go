@@ -113,6 +113,12 @@ var tenantCalls = []tenantCall{
 	{"Delivery", func(ctx context.Context, w *world, tenant string, of ofTenant) (any, error) {
 		return one(w.store.Delivery(ctx, tenant, of.ended))
 	}},
+	{"TailDeliveries", func(ctx context.Context, w *world, tenant string, of ofTenant) (any, error) {
+		got, err := w.store.TailDeliveries(ctx, w.now, w.now.Add(-time.Hour), []store.TailAsk{
+			{Tenant: tenant, Backlog: true}, {Tenant: tenant, Endpoint: of.endpoint, Backlog: true, Known: []string{of.ended, of.waiting}},
+		})
+		return got.Deliveries, err
+	}},
 	{"ListDeliveries", func(ctx context.Context, w *world, tenant string, _ ofTenant) (any, error) {
 		return one(w.store.ListDeliveries(ctx, tenant, store.DeliveryFilter{}, store.Page{}))
 	}},
@@ -191,7 +197,7 @@ var notOfATenant = map[string]string{
 	"Start": "what a process has; the fence decides", "Settle": "what a process has; the fence decides", "Bind": "what a process has; the fence decides",
 	"LeaseJobs":        "of a process, for all tenants",
 	"PruneSubjectKeys": "by age, for all tenants", "SealedValues": "the host's, for all tenants", "ReplaceSealed": "the host's, for all tenants",
-	"Prune": "by age, for all tenants", "Setting": "of all processes",
+	"Lag": "of a process, for all tenants", "Prune": "by age, for all tenants", "Setting": "of all processes",
 	"PutEventType": "types are the host's", "EventTypes": "types are the host's",
 }
 
