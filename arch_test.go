@@ -66,6 +66,7 @@ var rules = map[string]rule{
 	"dispatcher/audit":      {local: []string{"webhook"}},
 	"dispatcher/quota":      {local: []string{"webhook", "store", "dispatcher/clock"}},
 	"dispatcher/types":      {local: []string{"webhook", "webhook/pointer", "webhook/schema", "store", "dispatcher/clock"}, modules: []string{"go.uber.org/zap"}},
+	"dispatcher/tokens":     {local: []string{"webhook", "store", "dispatcher/clock"}, modules: []string{"go.uber.org/zap"}},
 	"dispatcher/send": {
 		local:   []string{"signer", "signer/jwe", "webhook", "webhook/pointer", "store", "dispatcher/clock", "dispatcher/expression", "dispatcher/seal", "dispatcher/transport", "dispatcher/transport/auth", "dispatcher/transport/guard"},
 		modules: []string{"go.uber.org/zap", "go.opentelemetry.io/otel"},
@@ -85,7 +86,7 @@ var rules = map[string]rule{
 	"dispatcher": {
 		local: []string{
 			"signer", "webhook", "webhook/schema", "store", "dispatcher/clock", "dispatcher/entropy", "dispatcher/seal",
-			"dispatcher/transport", "dispatcher/transport/auth", "dispatcher/transport/guard", "dispatcher/audit", "dispatcher/batch", "dispatcher/directory", "dispatcher/expression", "dispatcher/types", "dispatcher/quota", "dispatcher/send",
+			"dispatcher/transport", "dispatcher/transport/auth", "dispatcher/transport/guard", "dispatcher/audit", "dispatcher/batch", "dispatcher/directory", "dispatcher/expression", "dispatcher/tokens", "dispatcher/types", "dispatcher/quota", "dispatcher/send",
 			"dispatcher/schedule", "dispatcher/jobs", "dispatcher/engine", "dispatcher/vault",
 		},
 		modules: []string{"go.uber.org/zap", "golang.org/x/time", "go.opentelemetry.io/otel"},

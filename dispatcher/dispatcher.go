@@ -18,6 +18,7 @@ import (
 	"github.com/postrider/postrider/dispatcher/quota"
 	"github.com/postrider/postrider/dispatcher/seal"
 	"github.com/postrider/postrider/dispatcher/send"
+	"github.com/postrider/postrider/dispatcher/tokens"
 	"github.com/postrider/postrider/dispatcher/transport"
 	"github.com/postrider/postrider/dispatcher/transport/auth"
 	"github.com/postrider/postrider/dispatcher/transport/guard"
@@ -272,6 +273,7 @@ type Dispatcher struct {
 
 	directory   *directory.Directory
 	types       *types.Registry
+	tokens      *tokens.Cache
 	expressions *expression.Cache
 	// quotas is nil if nothing is limited.
 	quotas *quota.Keeper
@@ -306,18 +308,19 @@ func New(st store.Store, cfg Config) (*Dispatcher, error) {
 	}
 	d.vault = newVault(st, d.sealer, cfg)
 	d.store = d.vault.Wrap(st)
+	d.tokens = tokens.New(d.store, d.log)
 	if d.guard, err = guard.New(cfg.HTTP.Guard); err != nil {
 		return nil, err
 	}
-	tokens, err := transport.NewHTTP(cfg.HTTP) // OAuth is HTTP, whatever deliveries go by
+	direct, err := transport.NewHTTP(cfg.HTTP) // OAuth is HTTP, whatever deliveries go by
 	if err != nil {
 		return nil, err
 	}
 	if cfg.Transport == nil {
-		cfg.Transport = tokens
+		cfg.Transport = direct
 	}
 	d.auth = auth.New(auth.Config{
-		Tokens: tokens, Schemes: cfg.AuthSchemes, NewID: func() (string, error) { return d.entropy.ID("") },
+		Tokens: direct, Schemes: cfg.AuthSchemes, NewID: func() (string, error) { return d.entropy.ID("") },
 	})
 	d.expressions = expression.New(cfg.Expressions)
 	d.sender = send.NewSender(send.Config{

@@ -92,6 +92,24 @@ func (f *faultyStore) PutEventType(ctx context.Context, now time.Time, t webhook
 	return r, err
 }
 
+func (f *faultyStore) CreateToken(ctx context.Context, now time.Time, t webhook.Token, hash []byte, limit int, audit ...webhook.AuditRecord) (r webhook.Token, err error) {
+	err = f.do("create token", func() (err error) { r, err = f.Store.CreateToken(ctx, now, t, hash, limit, audit...); return err })
+	return r, err
+}
+
+func (f *faultyStore) RevokeToken(ctx context.Context, now time.Time, tenant, id string, audit ...webhook.AuditRecord) error {
+	return f.do("revoke token", func() error { return f.Store.RevokeToken(ctx, now, tenant, id, audit...) })
+}
+
+func (f *faultyStore) UseToken(ctx context.Context, now time.Time, tenant, id string) error {
+	return f.do("use token", func() error { return f.Store.UseToken(ctx, now, tenant, id) })
+}
+
+func (f *faultyStore) TokenByHash(ctx context.Context, hash []byte) (r webhook.Token, err error) {
+	err = f.do("read token", func() (err error) { r, err = f.Store.TokenByHash(ctx, hash); return err })
+	return r, err
+}
+
 func (f *faultyStore) EventTypes(ctx context.Context, after int64) (r []webhook.EventType, revision int64, err error) {
 	err = f.do("read event types", func() (err error) { r, revision, err = f.Store.EventTypes(ctx, after); return err })
 	return r, revision, err

@@ -19,6 +19,7 @@ type Maintenance interface {
 	// sent without its payload or pending for ever.
 	// An endpoint whose DeadLetter.Retain is shorter than Deliveries loses its
 	// failed deliveries, with their attempts, that long after they have failed.
+	// Tokens go TokensKept after they have expired.
 	// It removes nothing else that is within its retention, and no tombstone of an
 	// endpoint that has deliveries in the queue; lane and health go with the
 	// tombstone.
@@ -64,6 +65,8 @@ type Pruned struct {
 	Audit int
 	// Incidents counts incidents.
 	Incidents int
+	// Tokens counts tokens that had expired TokensKept ago.
+	Tokens int
 	// SubjectKeys counts keys that nothing is sealed with any more. No store's own
 	// Prune has any: it does not know how long a key was used.
 	SubjectKeys int
@@ -85,6 +88,7 @@ func (p *Pruned) Add(q Pruned) {
 	p.SubjectKeys += q.SubjectKeys
 	p.Audit += q.Audit
 	p.Incidents += q.Incidents
+	p.Tokens += q.Tokens
 	p.ExpiredDeliveries = append(p.ExpiredDeliveries, q.ExpiredDeliveries...)
 	p.More = p.More || q.More
 }

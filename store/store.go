@@ -33,6 +33,7 @@ type Store interface {
 	Audit
 	Incidents
 	EventTypes
+	Tokens
 }
 
 // Volatile marks a store that keeps nothing when the process ends. Secrets in it

@@ -40,6 +40,11 @@ const (
 	ActionEventTypeSchema     AuditAction = "event_type.schema_added"
 	ActionEventTypeDeprecated AuditAction = "event_type.deprecated"
 	ActionEventTypeArchived   AuditAction = "event_type.archived"
+	// ActionAPIKeyCreated and the like: the resource is the id of the token.
+	ActionAPIKeyCreated      AuditAction = "api_key.created"
+	ActionAPIKeyRevoked      AuditAction = "api_key.revoked"
+	ActionPortalTokenCreated AuditAction = "portal_token.created"
+	ActionPortalTokenRevoked AuditAction = "portal_token.revoked"
 	// ActionSubjectErased: the resource is the job that erases; whose data it is
 	// is not said, since that name is to be gone.
 	ActionSubjectErased AuditAction = "subject.erased"

@@ -24,6 +24,9 @@ const (
 	PrefixSecret   Prefix = "sec_"
 	PrefixAudit    Prefix = "aud_"
 	PrefixIncident Prefix = "inc_"
+	// The ids of tokens, which are no secrets.
+	PrefixAPIKey      Prefix = "key_"
+	PrefixPortalToken Prefix = "ptk_"
 )
 
 // NewID returns a fresh id: the prefix and a ULID of now with 80 random bits

@@ -93,6 +93,26 @@ func (s *tap) RotateSecret(ctx context.Context, now time.Time, secret store.Secr
 	return tapped0(s, "RotateSecret", func() error { return s.Store.RotateSecret(ctx, now, secret, oldUntil, audit...) })
 }
 
+func (s *tap) CreateToken(ctx context.Context, now time.Time, t webhook.Token, hash []byte, limit int, audit ...webhook.AuditRecord) (webhook.Token, error) {
+	return tapped(s, "CreateToken", func() (webhook.Token, error) { return s.Store.CreateToken(ctx, now, t, hash, limit, audit...) })
+}
+
+func (s *tap) RevokeToken(ctx context.Context, now time.Time, tenant, id string, audit ...webhook.AuditRecord) error {
+	return tapped0(s, "RevokeToken", func() error { return s.Store.RevokeToken(ctx, now, tenant, id, audit...) })
+}
+
+func (s *tap) UseToken(ctx context.Context, now time.Time, tenant, id string) error {
+	return tapped0(s, "UseToken", func() error { return s.Store.UseToken(ctx, now, tenant, id) })
+}
+
+func (s *tap) ListTokens(ctx context.Context, tenant string, kind webhook.TokenKind, page store.Page) ([]webhook.Token, error) {
+	return tapped(s, "ListTokens", func() ([]webhook.Token, error) { return s.Store.ListTokens(ctx, tenant, kind, page) })
+}
+
+func (s *tap) TokenByHash(ctx context.Context, hash []byte) (webhook.Token, error) {
+	return tapped(s, "TokenByHash", func() (webhook.Token, error) { return s.Store.TokenByHash(ctx, hash) })
+}
+
 func (s *tap) Acquire(ctx context.Context, now time.Time, p store.Process, ttl time.Duration) (int64, error) {
 	return tapped(s, "Acquire", func() (int64, error) { return s.Store.Acquire(ctx, now, p, ttl) })
 }

@@ -47,6 +47,14 @@ func (s *faultyStore) PutEventType(ctx context.Context, now time.Time, t webhook
 	return change(s, "PutEventType", func() (webhook.EventType, error) { return s.Store.PutEventType(ctx, now, t, audit...) })
 }
 
+func (s *faultyStore) CreateToken(ctx context.Context, now time.Time, t webhook.Token, hash []byte, limit int, audit ...webhook.AuditRecord) (webhook.Token, error) {
+	return change(s, "CreateToken", func() (webhook.Token, error) { return s.Store.CreateToken(ctx, now, t, hash, limit, audit...) })
+}
+
+func (s *faultyStore) RevokeToken(ctx context.Context, now time.Time, tenant, id string, audit ...webhook.AuditRecord) error {
+	return change0(s, "RevokeToken", func() error { return s.Store.RevokeToken(ctx, now, tenant, id, audit...) })
+}
+
 func (s *faultyStore) RotateSecret(ctx context.Context, now time.Time, secret store.SecretRecord, oldUntil time.Time, audit ...webhook.AuditRecord) error {
 	if s.rotateFails != nil {
 		return s.rotateFails

@@ -3,9 +3,11 @@ package manage_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -51,6 +53,14 @@ func no(err error) (any, error) { return nil, err }
 
 func created(ep webhook.Endpoint, _ manage.Secret, err error) (any, error) {
 	return webhook.Endpoint{URL: ep.URL, Tenant: ep.Tenant}, err
+}
+
+func adminOf(tenant string) webhook.Principal {
+	return webhook.Principal{Tenant: tenant, Role: webhook.RoleAdmin, Actor: "ada", Scopes: []string{"publish"}}
+}
+
+func madeToken(t webhook.Token, _ manage.Secret, err error) (any, error) {
+	return webhook.Token{Name: t.Name, Tenant: t.Tenant}, err
 }
 
 // methods has every method of Manager at least once.
@@ -294,6 +304,50 @@ var methods = []method{
 			return created(m.CreateEndpointWithKey(ctx, webhook.Endpoint{Tenant: tenant, URL: "https://own.example/"}, ownKey))
 		},
 	},
+	{
+		name: "CreateAPIKey", action: webhook.ActionAPIKeyCreated,
+		call: func(ctx context.Context, m *manage.Manager, tenant, _ string) (any, error) {
+			return madeToken(m.CreateAPIKey(ctx, adminOf(tenant), webhook.Token{Name: "deploy"}))
+		},
+	},
+	{
+		name: "CreatePortalToken", action: webhook.ActionPortalTokenCreated,
+		call: func(ctx context.Context, m *manage.Manager, tenant, _ string) (any, error) {
+			return madeToken(m.CreatePortalToken(ctx, adminOf(tenant), webhook.Token{}))
+		},
+	},
+	{name: "APIKeys", call: func(ctx context.Context, m *manage.Manager, tenant, _ string) (any, error) {
+		return answer(m.APIKeys(ctx, tenant, store.Page{}))
+	}},
+	{name: "PortalTokens", call: func(ctx context.Context, m *manage.Manager, tenant, _ string) (any, error) {
+		return answer(m.PortalTokens(ctx, tenant, store.Page{}))
+	}},
+	{
+		name: "RevokeAPIKey", takes: webhook.PrefixAPIKey, action: webhook.ActionAPIKeyRevoked,
+		prepare: func(w *world) string {
+			t, _, err := w.CreateAPIKey(w.t.Context(), adminOf(acme), webhook.Token{Name: "old"})
+			w.must(err, "CreateAPIKey")
+			return t.ID
+		},
+		call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+			return no(m.RevokeAPIKey(ctx, tenant, id))
+		},
+	},
+	{
+		name: "RevokePortalToken", takes: webhook.PrefixPortalToken, action: webhook.ActionPortalTokenRevoked,
+		prepare: func(w *world) string {
+			t, _, err := w.CreatePortalToken(w.t.Context(), adminOf(acme), webhook.Token{})
+			w.must(err, "CreatePortalToken")
+			return t.ID
+		},
+		call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+			return no(m.RevokePortalToken(ctx, tenant, id))
+		},
+	},
+	{name: "CheckToken", call: func(ctx context.Context, m *manage.Manager, _, _ string) (any, error) {
+		_, err := m.CheckToken(ctx, webhook.TokenAPIKey, "prk_"+strings.Repeat("A", 49)) // who has a secret says whose it is
+		return errors.Is(err, manage.ErrTokenInvalid), nil
+	}},
 	{name: "EventTypes", host: true, call: func(ctx context.Context, m *manage.Manager, _, _ string) (any, error) {
 		return answer(m.EventTypes(ctx, manage.EventTypeFilter{}))
 	}},

@@ -25,6 +25,7 @@ func (s *Store) Prune(ctx context.Context, now time.Time, r store.Retention, lim
 	p.quotas(p.now.Add(-r.Statistics))
 	p.audit(p.now.Add(-r.Audit))
 	p.incidents(p.now.Add(-r.Audit))
+	p.tokens(p.now.Add(-store.TokensKept))
 	return p.done, nil
 }
 
@@ -147,10 +148,11 @@ func (p *pruning) deadLetters(retention time.Duration) {
 	}
 }
 
-// forgetTenant removes a tenant that has nothing, no audit records or incidents either, and never had an endpoint. The
-// revision of one that had is kept.
+// forgetTenant removes a tenant that has nothing, no audit records, incidents or tokens
+// either, and never had an endpoint. The revision of one that had is kept.
 func (s *Store) forgetTenant(name string) {
-	if t := s.tenants[name]; t.revision == 0 && t.events.len() == 0 && len(t.keys) == 0 && t.audit.len() == 0 && t.incidents.len() == 0 {
+	t := s.tenants[name]
+	if t.revision == 0 && t.events.len() == 0 && len(t.keys) == 0 && t.audit.len() == 0 && t.incidents.len() == 0 && t.tokens.len() == 0 {
 		delete(s.tenants, name)
 	}
 }

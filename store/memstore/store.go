@@ -25,6 +25,7 @@ type Store struct {
 	jobs       map[jobKey]*job
 	incidents  map[incidentKey]*incident // the last one of each
 	eventTypes map[string]webhook.EventType
+	tokens     map[string]*token  // by hash
 	rates      map[rate]time.Time // when the next slot is free
 	notable    map[*endpoint]bool // those that ChangedHealth may tell of
 	// subjectKeys are sealed.
@@ -73,6 +74,7 @@ func New() *Store {
 		jobs:        make(map[jobKey]*job),
 		incidents:   make(map[incidentKey]*incident),
 		eventTypes:  make(map[string]webhook.EventType),
+		tokens:      make(map[string]*token),
 		rates:       make(map[rate]time.Time),
 		notable:     make(map[*endpoint]bool),
 		lanes:       make(map[store.Lane]*lane),
@@ -100,6 +102,7 @@ type tenant struct {
 	endpoints  ordered[*endpoint]
 	audit      ordered[*auditRecord]
 	incidents  ordered[*incident]
+	tokens     ordered[*token]
 	// byEndpoint has the deliveries of endpoints, also of unknown ones.
 	byEndpoint map[string]*history
 	keys       map[string]*key

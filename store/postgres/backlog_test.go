@@ -75,6 +75,7 @@ func (b *backlog) fill(t *testing.T, s backlogSize) {
 	b.insert(t, s.parked/10+1, keys)
 	b.watched = fmt.Sprint("ep_", b.insert(t, s.parked/10, audited)%100)
 	b.attacked = fmt.Sprint("ep_", (b.insert(t, s.parked/10, incidents)+s.parked/10-1)%100)
+	b.insert(t, s.parked/10, tokens)
 	b.d.exec(t, `
 		INSERT INTO :s.lanes (tenant, endpoint, next_at, revision)
 		VALUES ('dead', 'ep_dead', `+laterText+`, 0)
@@ -236,6 +237,13 @@ const incidents = `
 	INSERT INTO :s.incidents (tenant, id, kind, subject, since, last_at, ends_at, count, threshold)
 	SELECT 'dead', 'inc_' || :s.ulid(i), 'blocked_address', 'ep_' || i % 100, :s.made_us(i), :s.made_us(i),
 		CASE WHEN i > :to - 100 THEN ` + laterText + ` ELSE :s.made_us(i) END, 10, 1
+	FROM generate_series(:from, :to) i`
+
+// tokens adds API keys, half of which have expired, if not long ago.
+const tokens = `
+	INSERT INTO :s.tokens (tenant, id, kind, hash, name, role, created_by, created_at, expires_at)
+	SELECT 'dead', 'key_' || :s.ulid(i), 'api_key', sha256(i::text::bytea), 'deploy', 'developer', 'ada', :s.made_us(i),
+		CASE WHEN i % 2 = 0 THEN :s.now_us() - i END
 	FROM generate_series(:from, :to) i`
 
 // keys adds idempotency keys.

@@ -101,7 +101,7 @@ func (c *clock) set(ctx context.Context, now time.Time) error {
 // clean removes all rows.
 func (c *clock) clean(t *testing.T) {
 	for _, table := range []string{
-		"sequences", "settings", "tenants", "endpoints", "secrets", "health", "lanes", "blocks", "rates", "quotas", "jobs", "audit", "incidents", "event_types", "queue", "events", "payloads",
+		"sequences", "settings", "tenants", "endpoints", "secrets", "health", "lanes", "blocks", "rates", "quotas", "jobs", "audit", "incidents", "tokens", "event_types", "queue", "events", "payloads",
 		"deliveries", "attempts", "idempotency", "processes", "stats", "uncounted", "subject_keys",
 	} {
 		if _, err := c.pool.Exec(t.Context(), `DELETE FROM `+c.schema+`.`+table); err != nil {
@@ -309,4 +309,25 @@ func (s timed) CountIncidents(ctx context.Context, now time.Time, counts []store
 		return nil, err
 	}
 	return s.Store.CountIncidents(ctx, now, counts)
+}
+
+func (s timed) CreateToken(ctx context.Context, now time.Time, t webhook.Token, hash []byte, limit int, audit ...webhook.AuditRecord) (webhook.Token, error) {
+	if err := s.clock.set(ctx, now); err != nil {
+		return webhook.Token{}, err
+	}
+	return s.Store.CreateToken(ctx, now, t, hash, limit, audit...)
+}
+
+func (s timed) RevokeToken(ctx context.Context, now time.Time, tenant, id string, audit ...webhook.AuditRecord) error {
+	if err := s.clock.set(ctx, now); err != nil {
+		return err
+	}
+	return s.Store.RevokeToken(ctx, now, tenant, id, audit...)
+}
+
+func (s timed) UseToken(ctx context.Context, now time.Time, tenant, id string) error {
+	if err := s.clock.set(ctx, now); err != nil {
+		return err
+	}
+	return s.Store.UseToken(ctx, now, tenant, id)
 }

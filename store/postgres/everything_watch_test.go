@@ -37,6 +37,8 @@ func (w *life) watched() []step {
 			return cmp.Or(err, fmt.Errorf("incidents = %+v; want one that was counted more often than %d times", found, before))
 		}
 	}
+	token := webhook.Token{ID: webhook.NewID(webhook.PrefixAPIKey), Tenant: "lively", Kind: webhook.TokenAPIKey}
+	hash := []byte(token.ID)
 	late := time.Now().Add(hour)
 	tail := func(since time.Time, asks ...store.TailAsk) func(*process) error {
 		return func(p *process) error {
@@ -63,6 +65,20 @@ func (w *life) watched() []step {
 		{"ListIncidents of a time", 1, listed(store.IncidentFilter{From: late, To: late.Add(hour)}, false)},
 		{"CountIncidents, one more", 1, count(w.b.attacked, 1)},
 		{"CountIncidents, the first", 1, count("ep_"+webhook.NewID(webhook.PrefixEndpoint), 0)},
+		{"CreateToken", 1, func(p *process) error {
+			_, err := p.CreateToken(w.ctx, time.Now(), token, hash, 10)
+			return err
+		}},
+		{"TokenByHash", 1, func(p *process) error {
+			_, err := p.TokenByHash(w.ctx, hash)
+			return err
+		}},
+		{"UseToken", 1, func(p *process) error { return p.UseToken(w.ctx, time.Now(), token.Tenant, token.ID) }},
+		{"ListTokens", 10, func(p *process) error {
+			found, err := p.ListTokens(w.ctx, "dead", webhook.TokenAPIKey, page)
+			return cmp.Or(err, wantSome(found, true))
+		}},
+		{"RevokeToken", 1, func(p *process) error { return p.RevokeToken(w.ctx, time.Now(), token.Tenant, token.ID) }},
 	}
 }
 

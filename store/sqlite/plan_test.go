@@ -356,6 +356,17 @@ func readEverything(t *testing.T, st *Store, ep store.EndpointRecord, event stor
 			return err
 		},
 		func() error {
+			_, err := st.CreateToken(ctx, now, webhook.Token{ID: "key_1", Tenant: "acme", Kind: webhook.TokenAPIKey}, []byte("hash"), 1)
+			return err
+		},
+		func() error { _, err := st.TokenByHash(ctx, []byte("hash")); return err },
+		func() error { return st.UseToken(ctx, now, "acme", "key_1") },
+		func() error {
+			_, err := st.ListTokens(ctx, "acme", webhook.TokenAPIKey, store.Page{After: "key_2"})
+			return err
+		},
+		func() error { return st.RevokeToken(ctx, now, "acme", "key_1") },
+		func() error {
 			_, err := st.ListAudit(ctx, "acme", store.AuditFilter{Resource: ep.ID, Actor: "a", From: now, To: now}, store.Page{})
 			return err
 		},

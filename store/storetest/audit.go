@@ -100,6 +100,7 @@ func (w *world) mutations() []mutation {
 	j := store.Job{ID: w.id(webhook.PrefixJob), Tenant: acme, Kind: store.JobRedeliver}
 	w.stored(w.about(jane, acme, kept.ID))
 	var stored store.EndpointRecord
+	token, hash := w.token(acme)
 	return []mutation{
 		{"CreateEndpoint", func(ctx context.Context, r ...webhook.AuditRecord) (err error) {
 			stored, err = w.store.CreateEndpoint(ctx, at, rec, w.newSecret(acme, rec.ID), 0, r...)
@@ -123,6 +124,12 @@ func (w *world) mutations() []mutation {
 		{"CreateJob", func(ctx context.Context, r ...webhook.AuditRecord) error { return w.store.CreateJob(ctx, at, j, r...) }},
 		{"CancelJob", func(ctx context.Context, r ...webhook.AuditRecord) error {
 			return w.store.CancelJob(ctx, at, acme, j.ID, r...)
+		}},
+		{"CreateToken", func(ctx context.Context, r ...webhook.AuditRecord) error {
+			return second(w.store.CreateToken(ctx, at, token, hash, many, r...))
+		}},
+		{"RevokeToken", func(ctx context.Context, r ...webhook.AuditRecord) error {
+			return w.store.RevokeToken(ctx, at, acme, token.ID, r...)
 		}},
 	}
 }

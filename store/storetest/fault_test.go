@@ -283,6 +283,18 @@ var faults = map[string]struct {
 		wrap:     each(func(st store.Store) store.Store { return &endlessIncidents{st} }),
 		caughtBy: []string{"Incidents/NewWindowNewIncident", "Incidents/OldOnesArePruned"},
 	},
+	"whoever asks revokes a token": {
+		wrap:     each(func(st store.Store) store.Store { return &revokesForAll{st} }),
+		caughtBy: []string{"Tokens/TenantsAreSeparate", "Tenants/RevokeToken"},
+	},
+	"a revoked token lets in": {
+		wrap:     each(func(st store.Store) store.Store { return newTokensLinger(st) }),
+		caughtBy: []string{"Tokens/RevokedIsGone", "Tokens/ProcessesShare"},
+	},
+	"tokens are not counted": {
+		wrap:     each(func(st store.Store) store.Store { return &tokensWithoutLimit{st} }),
+		caughtBy: []string{"Tokens/TooManyAreRefused", "Tokens/NeverTooMany"},
+	},
 	"the last change of an event type wins": {
 		wrap:     each(func(st store.Store) store.Store { return &lastTypeWins{st} }),
 		caughtBy: []string{"EventTypes/StaleVersionWritesNothing", "EventTypes/OneOfManyCallersWins"},

@@ -93,6 +93,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		role{"Audit", auditCases},
 		role{"Incidents", incidentCases},
 		role{"EventTypes", eventTypeCases},
+		role{"Tokens", tokenCases},
 		role{"Tenants", tenantCases},
 	)
 }

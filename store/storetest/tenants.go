@@ -14,8 +14,8 @@ import (
 
 // ofTenant is what a call names: all of it is one tenant's, or nobody's.
 type ofTenant struct {
-	endpoint, event, ended, waiting, job string
-	subject, key, quota                  string
+	endpoint, event, ended, waiting, job, token string
+	subject, key, quota                         string
 }
 
 // tenantCall calls a method for a tenant with what a tenant has. The answer must not
@@ -186,6 +186,21 @@ var tenantCalls = []tenantCall{
 		}
 		return got[0].Count, nil
 	}},
+	{"CreateToken", func(ctx context.Context, w *world, tenant string, _ ofTenant) (any, error) {
+		t, hash := w.token(tenant)
+		_, err := w.store.CreateToken(ctx, w.now, t, hash, 1, w.auditOf(tenant, t.ID))
+		w.must(w.store.RevokeToken(ctx, w.now, tenant, t.ID), "RevokeToken")
+		return nil, err
+	}},
+	{"RevokeToken", func(ctx context.Context, w *world, tenant string, of ofTenant) (any, error) {
+		return nil, w.store.RevokeToken(ctx, w.now, tenant, of.token, w.auditOf(tenant, of.token))
+	}},
+	{"UseToken", func(ctx context.Context, w *world, tenant string, of ofTenant) (any, error) {
+		return nil, w.store.UseToken(ctx, w.now.Add(time.Minute), tenant, of.token)
+	}},
+	{"ListTokens", func(ctx context.Context, w *world, tenant string, _ ofTenant) (any, error) {
+		return one(w.store.ListTokens(ctx, tenant, webhook.TokenAPIKey, store.Page{}))
+	}},
 }
 
 // notOfATenant are the other methods, and why a tenant cannot reach them.
@@ -198,6 +213,7 @@ var notOfATenant = map[string]string{
 	"LeaseJobs":        "of a process, for all tenants",
 	"PruneSubjectKeys": "by age, for all tenants", "SealedValues": "the host's, for all tenants", "ReplaceSealed": "the host's, for all tenants",
 	"Lag": "of a process, for all tenants", "Prune": "by age, for all tenants", "Setting": "of all processes",
+	"TokenByHash":  "who has the secret says whose it is",
 	"PutEventType": "types are the host's", "EventTypes": "types are the host's",
 }
 
@@ -253,9 +269,10 @@ func (w *world) belongings() ofTenant {
 	w.addKeys(w.store, keyOf(acme, "ada", 1, "acme's key"))
 	_, err = w.store.UpdateEndpoint(w.ctx, w.now, ep, w.auditOf(acme, ep.ID))
 	w.must(err, "UpdateEndpoint")
+	token := w.createToken(w.token(acme))
 	return ofTenant{
 		endpoint: ep.ID, event: first.Event.ID, ended: first.Deliveries[0].ID, waiting: second.Deliveries[0].ID, job: j.ID,
-		subject: "ada", key: first.Event.IdempotencyKey, quota: "events",
+		token: token.ID, subject: "ada", key: first.Event.IdempotencyKey, quota: "events",
 	}
 }
 
@@ -263,7 +280,7 @@ func (w *world) belongings() ofTenant {
 func (w *world) nobodys() ofTenant {
 	return ofTenant{
 		endpoint: w.id(webhook.PrefixEndpoint), event: w.id(webhook.PrefixEvent), ended: w.id(webhook.PrefixDelivery),
-		waiting: w.id(webhook.PrefixDelivery), job: w.id(webhook.PrefixJob), subject: "nobody", key: "nobody", quota: "nothing",
+		waiting: w.id(webhook.PrefixDelivery), job: w.id(webhook.PrefixJob), token: w.id(webhook.PrefixAPIKey), subject: "nobody", key: "nobody", quota: "nothing",
 	}
 }
 
@@ -292,7 +309,7 @@ func (w *world) all(of ofTenant) string {
 	for _, c := range tenantCalls {
 		switch c.method {
 		case "Endpoint", "EngineEndpoints", "ListEndpoints", "Secrets", "QuotaUsed", "CountEndpoints", "Event", "ListEvents", "Delivery",
-			"ListDeliveries", "Attempts", "Place", "SubjectEvents", "SubjectKeys", "Job", "Stats", "ListAudit", "ListIncidents":
+			"ListDeliveries", "Attempts", "Place", "SubjectEvents", "SubjectKeys", "Job", "Stats", "ListAudit", "ListIncidents", "ListTokens":
 			v, err := c.call(w.ctx, w, acme, of)
 			w.must(err, c.method)
 			fmt.Fprintf(&b, "%s: %+v\n", c.method, v)

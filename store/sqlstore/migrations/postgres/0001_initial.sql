@@ -317,6 +317,25 @@ CREATE INDEX incidents_open ON postrider.incidents (tenant, kind, subject, ends_
 CREATE INDEX incidents_last ON postrider.incidents (last_at);
 CREATE INDEX incidents_few ON postrider.incidents (ends_at) WHERE count < threshold;
 
+-- Who is let in. hash is SHA-256 of the secret, which is nowhere.
+CREATE TABLE postrider.tokens (
+	tenant       text COLLATE "C" NOT NULL,
+	id           text COLLATE "C" NOT NULL,
+	kind         text COLLATE "C" NOT NULL,
+	hash         bytea NOT NULL,
+	name         text NOT NULL,
+	role         text NOT NULL,
+	scopes       text,
+	created_by   text NOT NULL,
+	created_at   bigint NOT NULL,
+	expires_at   bigint,
+	last_used_at bigint,
+	PRIMARY KEY (tenant, id)
+) WITH (fillfactor = 50);
+CREATE UNIQUE INDEX tokens_hash ON postrider.tokens (hash);
+CREATE INDEX tokens_kind ON postrider.tokens (tenant, kind, id);
+CREATE INDEX tokens_expires ON postrider.tokens (expires_at) WHERE expires_at IS NOT NULL;
+
 -- since is when the lease began to be valid without a gap.
 CREATE TABLE postrider.processes (
 	epoch      bigint NOT NULL PRIMARY KEY,

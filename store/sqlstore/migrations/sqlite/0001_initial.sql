@@ -293,6 +293,25 @@ CREATE INDEX postrider_incidents_open ON postrider_incidents (tenant, kind, subj
 CREATE INDEX postrider_incidents_last ON postrider_incidents (last_at);
 CREATE INDEX postrider_incidents_few ON postrider_incidents (ends_at) WHERE count < threshold;
 
+-- Who is let in. hash is SHA-256 of the secret, which is nowhere.
+CREATE TABLE postrider_tokens (
+	tenant       TEXT    NOT NULL,
+	id           TEXT    NOT NULL,
+	kind         TEXT    NOT NULL,
+	hash         BLOB    NOT NULL,
+	name         TEXT    NOT NULL,
+	role         TEXT    NOT NULL,
+	scopes       TEXT,
+	created_by   TEXT    NOT NULL,
+	created_at   INTEGER NOT NULL,
+	expires_at   INTEGER,
+	last_used_at INTEGER,
+	PRIMARY KEY (tenant, id)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX postrider_tokens_hash ON postrider_tokens (hash);
+CREATE INDEX postrider_tokens_kind ON postrider_tokens (tenant, kind, id);
+CREATE INDEX postrider_tokens_expires ON postrider_tokens (expires_at) WHERE expires_at IS NOT NULL;
+
 -- since is when the lease began to be valid without a gap.
 CREATE TABLE postrider_processes (
 	epoch      INTEGER PRIMARY KEY,
