@@ -100,6 +100,10 @@ var rules = map[string]rule{
 		local:   []string{"signer", "webhook", "webhook/schema", "webhook/catalog", "store", "dispatcher", "dispatcher/manage", "dispatcher/deliverylog"},
 		modules: []string{"github.com/danielgtaylor/huma/v2", "github.com/go-chi/chi/v5", "github.com/evanphx/json-patch/v5", "github.com/go-jose/go-jose/v4", "go.uber.org/zap", "golang.org/x/time"},
 	},
+	"dispatcher/httpapi/auth": {
+		local:   []string{"signer/redact", "webhook", "dispatcher", "dispatcher/clock", "dispatcher/manage", "dispatcher/transport"},
+		modules: []string{"github.com/go-jose/go-jose/v4"},
+	},
 	"dispatcher/console": {
 		local:   []string{"signer", "webhook", "webhook/schema", "webhook/catalog", "store", "dispatcher", "dispatcher/manage", "dispatcher/deliverylog"},
 		modules: []string{"go.uber.org/zap", "golang.org/x/time"},

@@ -27,9 +27,14 @@ type Principal struct {
 	Scopes []string
 }
 
-// ErrForbidden is what an authenticator's error matches if it knows who asks, or from
-// where, and does not let them in.
-var ErrForbidden = errors.New("forbidden")
+var (
+	// ErrForbidden is what an authenticator's error matches if it knows who asks, or
+	// from where, and does not let them in.
+	ErrForbidden = errors.New("forbidden")
+	// ErrUndecided is what an authenticator's error matches if it cannot tell at the
+	// moment, since what it has to ask does not answer.
+	ErrUndecided = errors.New("credentials cannot be checked at the moment")
+)
 
 // ValidTenant reports whether a text can be a tenant: at most MaxTenantLen bytes of
 // UTF-8 without control characters.

@@ -93,7 +93,7 @@ func (a *api) authenticate(r *http.Request, address string) (webhook.Principal, 
 	switch {
 	case err == nil && p.Role.Valid() && webhook.ValidTenant(p.Tenant):
 		return p, nil
-	case errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrUnknown):
+	case errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrUnknown), errors.Is(err, webhook.ErrUndecided):
 		return p, a.problemOf(r.Context(), err)
 	case err == nil, errors.Is(err, webhook.ErrForbidden):
 		a.refused("", address)

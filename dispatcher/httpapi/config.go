@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"time"
 
 	"github.com/go-chi/chi/v5"
 	"go.uber.org/zap"
@@ -21,8 +20,8 @@ var ErrNoAuthentication = errors.New("httpapi: Config.Authenticate is required")
 // Config configures the API. Only Authenticate has no default.
 type Config struct {
 	// Authenticate says who makes a request. An error is answered with 401, one that
-	// matches webhook.ErrForbidden with 403 and one that matches
-	// store.ErrUnavailable with 503. It must be safe for concurrent use, and should be
+	// matches webhook.ErrForbidden with 403 and one that matches webhook.ErrUndecided
+	// or store.ErrUnavailable with 503. It must be safe for concurrent use, and should be
 	// quick: it is called for every request. Package auth has some.
 	Authenticate func(*http.Request) (webhook.Principal, error)
 	// Authorize narrows what a principal may do beyond its role: an error is answered
@@ -32,8 +31,8 @@ type Config struct {
 	// AllowViewer lets viewers read what developers may.
 	// Defaults to no viewers.
 	AllowViewer bool
-	// Limiter bounds what principals may ask for. The host may share it with an API
-	// of its own.
+	// Limiter bounds what principals may ask for, such as NewLimiter. The host may
+	// share it with an API of its own.
 	// Defaults to no limit.
 	Limiter Limiter
 	// ClientAddress returns where a request comes from, for the audit log and for
@@ -47,13 +46,6 @@ type Config struct {
 	// Logger hears of failures that are nobody's mistake but ours.
 	// Defaults to the dispatcher's.
 	Logger *zap.Logger
-}
-
-// Limiter bounds requests, by principal. It must be safe for concurrent use.
-type Limiter interface {
-	// Allow takes one request of a principal's, or returns how long to wait for the
-	// next.
-	Allow(ctx context.Context, p webhook.Principal) (wait time.Duration, ok bool)
 }
 
 // New returns the handler of the API over m. The error is ErrNoAuthentication.

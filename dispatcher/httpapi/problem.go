@@ -38,6 +38,7 @@ const (
 	codeTooManyTypes   = "too_many_event_types"
 	codeSchemaBreaks   = "schema_breaks_receivers"
 	codeUnavailable    = "store_unavailable"
+	codeUndecided      = "authentication_unavailable"
 	codeTimeout        = "request_timeout"
 	codeTooBusy        = "too_busy"
 	codeInternal       = "internal_error"
@@ -155,6 +156,7 @@ func (a *api) problemOf(ctx context.Context, err error) *problem {
 		{manage.ErrTestLimit, http.StatusTooManyRequests, webhook.CodeRateLimited, "Too many tests. Try again in a second.", time.Second},
 		{manage.ErrTooManyTails, http.StatusTooManyRequests, webhook.CodeRateLimited, "Too many live logs are open. Close one and try again.", tailRetry},
 		{manage.ErrTailsBusy, http.StatusServiceUnavailable, codeTooBusy, "Too many live logs are open here. Try again later.", tailRetry},
+		{webhook.ErrUndecided, http.StatusServiceUnavailable, codeUndecided, "Credentials cannot be checked at the moment. Try again.", time.Second},
 		{store.ErrUnavailable, http.StatusServiceUnavailable, codeUnavailable, "The store is not available. Nothing was stored; try again.", time.Second},
 		{store.ErrUnknown, http.StatusServiceUnavailable, codeUnavailable, "The store did not answer. Look before you try again, or use an idempotency key.", time.Second},
 	} {

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -123,6 +124,14 @@ func (h *HTTP) CloseIdleConnections() { h.rt.CloseIdleConnections() }
 // Send implements Transport. A context without a deadline is given the longest
 // that an endpoint can have, webhook.MaxTimeout.
 func (h *HTTP) Send(ctx context.Context, req *Request) (*Response, error) {
+	return h.send(ctx, req, readBody)
+}
+
+// bodyReader reads as much of a body as is wanted, and reports whether there was more;
+// err is what ended the body early.
+type bodyReader func(io.Reader) (body []byte, truncated bool, err error)
+
+func (h *HTTP) send(ctx context.Context, req *Request, read bodyReader) (*Response, error) {
 	x := &exchange{start: time.Now()}
 	u, err := h.guard.ParseURL(req.URL, req.Scope)
 	if err != nil {
@@ -149,7 +158,7 @@ func (h *HTTP) Send(ctx context.Context, req *Request) (*Response, error) {
 		// context does not bound.
 		return nil, x.fail(webhook.ClassProtocol, errSwitched)
 	}
-	body, truncated, err := readBody(resp.Body)
+	body, truncated, err := read(resp.Body)
 	if err != nil && ctx.Err() != nil {
 		return nil, x.classify(ctx, err)
 	}
