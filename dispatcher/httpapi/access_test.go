@@ -66,6 +66,10 @@ func bodyFor(op operation) string {
 		return `{"name":"` + typeName() + `"}`
 	case "PUT /webhooks/events/{type}":
 		return `{"group":"Billing"}`
+	case "POST /api-keys":
+		return `{"name":"deploy"}`
+	case "POST /portal-tokens":
+		return `{}`
 	case "POST /webhooks/erase", "POST /webhooks/export-subject":
 		return `{"subject":"nobody"}`
 	}
@@ -153,7 +157,9 @@ func newOthers(t *testing.T) others {
 		delivery, _ := d.(map[string]any)["id"].(string)
 		o.foreign = append(o.foreign, delivery)
 	}
-	o.foreign = append(o.foreign, endpoint, event)
+	key := o.call(as, "POST", "/api-keys", `{"name":"globex"}`).is(201).text("id")
+	token := o.call(as, "POST", "/portal-tokens", `{}`).is(201).text("id")
+	o.foreign = append(o.foreign, endpoint, event, key, token)
 	return o
 }
 
@@ -168,6 +174,9 @@ func (w *world) own(op operation) string {
 		return ""
 	case strings.Contains(op.path, "{type}"):
 		return w.call(asAdmin, "POST", "/webhooks/events", `{"name":"`+typeName()+`"}`).is(201).text("name")
+	}
+	if collection, found := strings.CutSuffix(op.path, "/{id}"); found && strings.Contains("/api-keys /portal-tokens", collection) {
+		return w.call(asAdmin, "POST", collection, `{"name":"own"}`).is(201).text("id")
 	}
 	id := w.create(`{"url":"https://acme.example/hooks"}`)
 	switch {

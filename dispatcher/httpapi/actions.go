@@ -24,6 +24,8 @@ const (
 	EraseSubject   Action = "subjects.erase"
 	ExportSubject  Action = "subjects.export"
 	ReadSourceIPs  Action = "source_ips.read"
+	ReadTokens     Action = "tokens.read"
+	ChangeTokens   Action = "tokens.change" // create and revoke API keys and portal tokens
 
 	ReadEventTypes   Action = "event_types.read"
 	ChangeEventTypes Action = "event_types.change" // also register and archive

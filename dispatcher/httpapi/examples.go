@@ -21,6 +21,8 @@ var examples = map[string]string{
 		"schema": {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]}, "example": {"id": "inv_1"}}`,
 	"PUT /webhooks/events/{type}": `{"group": "Billing", "description": "An invoice was paid in full.",
 		"schema": {"type": "object", "properties": {"id": {"type": "string"}, "paid_at": {"type": "string"}}, "required": ["id"]}, "example": {"id": "inv_1"}}`,
+	"POST /api-keys":                `{"name": "deploy", "role": "developer", "scopes": ["publish"]}`,
+	"POST /portal-tokens":           `{"name": "Acme's settings page", "role": "viewer", "ttl_seconds": 900}`,
 	"POST /webhooks/erase":          `{"subject": "customer-7"}`,
 	"POST /webhooks/export-subject": `{"subject": "customer-7"}`,
 }

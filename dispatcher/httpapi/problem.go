@@ -36,6 +36,7 @@ const (
 	codeTypeExists     = "event_type_exists"
 	codeTypeOfCode     = "event_type_owned_by_code"
 	codeTooManyTypes   = "too_many_event_types"
+	codeTooManyTokens  = "too_many_tokens"
 	codeSchemaBreaks   = "schema_breaks_receivers"
 	codeUnavailable    = "store_unavailable"
 	codeUndecided      = "authentication_unavailable"
@@ -146,6 +147,7 @@ func (a *api) problemOf(ctx context.Context, err error) *problem {
 		retryAfter   time.Duration
 	}{
 		{store.ErrNotFound, http.StatusNotFound, codeNotFound, "Not found.", 0},
+		{webhook.ErrForbidden, http.StatusForbidden, codeForbidden, forbidden().Detail, 0},
 		{store.ErrVersion, http.StatusPreconditionFailed, codePrecondition, "It was changed meanwhile. Read it again.", 0},
 		{webhook.ErrIdempotencyConflict, http.StatusConflict, codeConflict, "Idempotency key was used with a different event.", 0},
 		{store.ErrPayloadGone, http.StatusConflict, codePayloadGone, "The payload is no longer kept.", 0},

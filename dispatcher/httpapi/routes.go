@@ -65,6 +65,11 @@ func (a *api) routes(h huma.API) {
 	// The tenant.
 	serve(a, h, route{method: get, path: "/webhooks/analytics", need: reader, action: ReadStatistics, summary: "What became of attempts over time, and the time before"}, a.readAnalytics)
 	serve(a, h, route{method: get, path: "/limits", need: reader, action: ReadLimits, summary: "What the plan allows, and what of it is used"}, a.readLimits)
+	serve(a, h, route{method: get, path: "/api-keys", need: admin, action: ReadTokens, summary: "List API keys"}, a.listAPIKeys)
+	serve(a, h, route{method: post, path: "/api-keys", need: admin, action: ChangeTokens, summary: "Create an API key; its secret is shown this once", body: apiKeyInput{}, status: http.StatusCreated}, a.createAPIKey)
+	serve(a, h, route{method: remove, path: "/api-keys/{id}", need: admin, action: ChangeTokens, summary: "Revoke an API key", status: http.StatusNoContent}, a.revokeAPIKey)
+	serve(a, h, route{method: post, path: "/portal-tokens", need: admin, action: ChangeTokens, summary: "Create a token that opens the console for a while; its secret is shown this once", body: portalTokenInput{}, status: http.StatusCreated}, a.createPortalToken)
+	serve(a, h, route{method: remove, path: "/portal-tokens/{id}", need: admin, action: ChangeTokens, summary: "Revoke a portal token", status: http.StatusNoContent}, a.revokePortalToken)
 	serve(a, h, route{method: get, path: "/webhooks/source-ips", need: reader, action: ReadSourceIPs, summary: "The addresses that deliveries come from"}, a.sourceIPs)
 	serve(a, h, route{method: get, path: "/webhooks/audit", need: admin, action: ReadAudit, summary: "Who changed what"}, a.listAudit)
 	serve(a, h, route{method: get, path: "/webhooks/incidents", need: admin, action: ReadAudit, summary: "What looked like an attack"}, a.listIncidents)

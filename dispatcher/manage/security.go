@@ -35,6 +35,9 @@ const (
 	// FindingUnused: nothing was delivered to the endpoint for long; its keys are
 	// used by nobody.
 	FindingUnused FindingCode = "unused_endpoint"
+	// FindingUnusedKey: nobody has used an API key for long, which is let in all the
+	// same.
+	FindingUnusedKey FindingCode = "unused_key"
 )
 
 // Severity is how bad a finding is.
@@ -70,13 +73,13 @@ const (
 	// endpoint is gone by then.
 	pausedLong = 30 * 24 * time.Hour
 	// unusedLong is how long deliveries are kept by default: there is no trace of one
-	// that was delivered.
+	// that was delivered, or of what an API key was used for.
 	unusedLong = 90 * 24 * time.Hour
 )
 
 // SecurityReport returns what should be safer about a tenant's webhooks, the worst
-// first and then by endpoint. It reads all of the tenant's endpoints. No findings are
-// not an error.
+// first and then by endpoint. It reads all of the tenant's endpoints and API keys. No
+// findings are not an error.
 func (m *Manager) SecurityReport(ctx context.Context, tenant string) ([]Finding, error) {
 	if !validTenant(tenant) {
 		return nil, nil
@@ -114,12 +117,32 @@ func (m *Manager) SecurityReport(ctx context.Context, tenant string) ([]Finding,
 			Evidence: map[string]string{"endpoints": strconv.Itoa(endpoints)},
 		})
 	}
-	slices.SortFunc(findings, func(a, b Finding) int {
+	keys, err := m.store.ListTokens(ctx, tenant, webhook.TokenAPIKey, store.Page{Limit: store.MaxPage})
+	if err != nil {
+		return nil, err
+	}
+	for i := range keys {
+		findings = append(findings, inspectKey(&keys[i], clock.Now())...)
+	}
+	slices.SortStableFunc(findings, func(a, b Finding) int {
 		return cmp.Or(
 			cmp.Compare(slices.Index(severities, a.Severity), slices.Index(severities, b.Severity)),
 			cmp.Compare(a.Code, b.Code), cmp.Compare(a.Endpoint, b.Endpoint))
 	})
 	return findings, nil
+}
+
+// inspectKey says what there is to find about an API key.
+func inspectKey(t *webhook.Token, now time.Time) []Finding {
+	since := latest(t.CreatedAt, t.LastUsedAt)
+	if t.Expired(now) || now.Sub(since) <= unusedLong {
+		return nil
+	}
+	return []Finding{{
+		Code: FindingUnusedKey, Severity: SeverityMedium,
+		Text:     fmt.Sprintf("An API key was not used for %d days, and would let anybody in who finds it: revoke it.", days(now.Sub(since))),
+		Evidence: map[string]string{"api_key": t.ID, "name": t.Name, "role": string(t.Role), "since": instant(since)},
+	}}
 }
 
 // inspect says what there is to find about an endpoint. Nothing else does.

@@ -58,3 +58,27 @@ func TestInspect(t *testing.T) {
 		}
 	}
 }
+
+func TestInspectKey(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	at := func(days int) time.Time { return now.Add(time.Duration(days) * 24 * time.Hour) }
+	for name, c := range map[string]struct {
+		key    webhook.Token
+		unused bool
+	}{
+		"new":                             {webhook.Token{CreatedAt: at(-1)}, false},
+		"never used for 90 days":          {webhook.Token{CreatedAt: at(-90)}, false},
+		"never used for 91 days":          {webhook.Token{CreatedAt: at(-91)}, true},
+		"old and used lately":             {webhook.Token{CreatedAt: at(-400), LastUsedAt: at(-90)}, false},
+		"old and not used any more":       {webhook.Token{CreatedAt: at(-400), LastUsedAt: at(-91)}, true},
+		"expired, and never used":         {webhook.Token{CreatedAt: at(-91), ExpiresAt: now}, false},
+		"about to expire, and never used": {webhook.Token{CreatedAt: at(-91), ExpiresAt: at(1)}, true},
+	} {
+		c.key.ID = "key_1"
+		got := inspectKey(&c.key, now)
+		if len(got) > 0 != c.unused || c.unused && (got[0].Code != FindingUnusedKey || got[0].Severity != SeverityMedium || got[0].Evidence["api_key"] != "key_1") {
+			t.Errorf("a key that is %s: findings %+v; want it told of: %v", name, got, c.unused)
+		}
+	}
+}

@@ -77,13 +77,16 @@ func TestSecurityReport(t *testing.T) {
 		create("wide", webhook.Endpoint{URL: "https://wide.example/"})
 		paused := create("paused", webhook.Endpoint{URL: "https://paused.example/", EventTypes: []string{"a"}, Status: webhook.EndpointPaused})
 		create("good", webhook.Endpoint{URL: "https://good.example/", EventTypes: []string{"a.*"}, Headers: map[string]string{"X-Key": "canary"}})
+		if _, _, err := m.CreateAPIKey(t.Context(), adminOf(acme), webhook.Token{Name: "forgotten"}); err != nil {
+			t.Fatal(err)
+		}
 		always := []string{"high missing_keyring", "high plain_http open", "low wide_filter wide"}
 		wantFindings(t, "at first", findings(t, m, names), always...)
 
 		time.Sleep(31 * aDay)
 		wantFindings(t, "after 31 days", findings(t, m, names), append(always, "low paused_long paused")...)
 		time.Sleep(60 * aDay)
-		unused := []string{"low unused_endpoint open", "low unused_endpoint wide", "low unused_endpoint good"}
+		unused := []string{"medium unused_key", "low unused_endpoint open", "low unused_endpoint wide", "low unused_endpoint good"}
 		wantFindings(t, "after 91 days", findings(t, m, names), slices.Concat(always, unused, []string{"low paused_long paused"})...)
 		time.Sleep(275 * aDay)
 		if _, err := m.RotateSecret(t.Context(), acme, paused.ID, manage.Rotation{}); err != nil {
