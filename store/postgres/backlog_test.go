@@ -211,8 +211,8 @@ const history = `
 		SELECT i, :s.ulid(i) AS id, :s.made_us(i) AS at
 		FROM generate_series(:from, :to) i
 	), event AS (
-		INSERT INTO :s.events (tenant, id, type, occurred_at, published_at)
-		SELECT 'dead', 'evt_' || id, 'invoice.paid', at, at FROM n
+		INSERT INTO :s.events (tenant, id, type, occurred_at, published_at, first_delivery)
+		SELECT 'dead', 'evt_' || id, 'invoice.paid', at, at, 'dlv_' || id FROM n
 	), payload AS (
 		INSERT INTO :s.payloads (tenant, event, data)
 		SELECT 'dead', 'evt_' || id, convert_to(repeat(md5(id), 8), 'UTF8') FROM n

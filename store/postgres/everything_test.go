@@ -468,5 +468,5 @@ func (w *life) reads() []step {
 		}})
 	}
 	list("of a time", store.DeliveryFilter{From: time.Now().Add(-time.Hour), To: time.Now()})
-	return steps
+	return append(steps, w.finds()...)
 }

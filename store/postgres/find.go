@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/postrider/postrider/store"
@@ -77,19 +78,26 @@ func (q *deliveryQuery) walk(id, table, where string, page store.Page) string {
 				OFFSET %[5]d) w)`, id, table, q.arg(q.below), where, page.Most()-1)
 }
 
-// Outcomes implements store.History.
+// Outcomes implements store.History. The events are found one by one: a plain join with
+// the list of them may be turned round.
 func (s *Store) Outcomes(ctx context.Context, tenant string, events []string) (map[string]webhook.Outcomes, error) {
 	counts := make(map[string]webhook.Outcomes, len(events))
+	events = slices.Compact(slices.Sorted(slices.Values(events))) // or one would be counted twice
 	err := s.query(ctx, `
 		SELECT e.id, d.status, count(*)
-		FROM (SELECT DISTINCT id FROM unnest($2::text[]) k (id)) k
-		JOIN postrider.events e ON e.tenant = $1 AND e.id = k.id
+		FROM unnest($2::text[]) k (id)
+		CROSS JOIN LATERAL (
+			SELECT e.id, e.first_delivery, coalesce(e.last_delivery, e.first_delivery) AS last_delivery
+			FROM postrider.events e
+			WHERE e.tenant = $1
+			AND e.id = k.id
+			LIMIT 1) e
 		CROSS JOIN LATERAL (
 			SELECT 'pending' AS status
 			FROM postrider.queue q
 			WHERE q.tenant = $1
 			AND q.delivery >= e.first_delivery
-			AND q.delivery <= coalesce(e.last_delivery, e.first_delivery)
+			AND q.delivery <= e.last_delivery
 			AND q.event = e.id
 			UNION ALL
 			SELECT h.status
@@ -97,7 +105,7 @@ func (s *Store) Outcomes(ctx context.Context, tenant string, events []string) (m
 			WHERE h.tenant = $1
 			AND h.event = e.id
 			AND h.id >= e.first_delivery
-			AND h.id <= coalesce(e.last_delivery, e.first_delivery)) d
+			AND h.id <= e.last_delivery) d
 		GROUP BY e.id, d.status`, []any{tenant, events}, func(r row) error {
 		var event, status string
 		var n int

@@ -206,8 +206,14 @@ var withoutData = newMulti(`
 func (s *Store) Outcomes(ctx context.Context, tenant string, events []string) (map[string]webhook.Outcomes, error) {
 	counts := make(map[string]webhook.Outcomes, len(events))
 	events = slices.Compact(slices.Sorted(slices.Values(events))) // or one could be counted twice
+	count := newMulti(`
+		SELECT event, status, count(*)
+		FROM postrider_deliveries`+s.index("postrider_deliveries_event")+`
+		WHERE tenant = ?
+		AND event IN (`, `?`, `)
+		GROUP BY event, status`)
 	err := s.db.Read(ctx, func(ctx context.Context, c Conn) error {
-		return countOutcomes.query(ctx, c, []any{tenant}, len(events), func(args []any, i int) []any {
+		return count.query(ctx, c, []any{tenant}, len(events), func(args []any, i int) []any {
 			return append(args, events[i])
 		}, func(r Row) error {
 			var event string
@@ -225,10 +231,3 @@ func (s *Store) Outcomes(ctx context.Context, tenant string, events []string) (m
 	}
 	return counts, nil
 }
-
-var countOutcomes = newMulti(`
-	SELECT event, status, count(*)
-	FROM postrider_deliveries
-	WHERE tenant = ?
-	AND event IN (`, `?`, `)
-	GROUP BY event, status`)
