@@ -97,7 +97,7 @@ var rules = map[string]rule{
 	},
 	"dispatcher/deliverylog": {local: []string{"webhook", "store", "dispatcher/clock", "dispatcher/manage"}},
 	"dispatcher/httpapi": {
-		local:   []string{"signer", "webhook", "webhook/schema", "webhook/catalog", "store", "dispatcher", "dispatcher/manage", "dispatcher/deliverylog"},
+		local:   []string{"signer", "webhook", "webhook/schema", "webhook/catalog", "store", "dispatcher", "dispatcher/clock", "dispatcher/manage", "dispatcher/deliverylog"},
 		modules: []string{"github.com/danielgtaylor/huma/v2", "github.com/go-chi/chi/v5", "github.com/evanphx/json-patch/v5", "github.com/go-jose/go-jose/v4", "go.uber.org/zap", "golang.org/x/time"},
 	},
 	"dispatcher/httpapi/auth": {

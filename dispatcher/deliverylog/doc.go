@@ -1,6 +1,6 @@
 // Package deliverylog shows a tenant's deliveries outside of Go, in one way for the API
-// and the console: a delivery as JSON (Row), the log as a file (Export), and what happens
-// as a stream of Server-Sent Events (Streams).
+// and the console: a delivery as JSON (Row), the log as a file (Export), and what
+// happens as a stream of Server-Sent Events (Streams).
 //
 // A stream sends
 //

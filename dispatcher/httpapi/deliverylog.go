@@ -8,7 +8,9 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+	"go.uber.org/zap"
 
+	"github.com/postrider/postrider/dispatcher/clock"
 	"github.com/postrider/postrider/dispatcher/deliverylog"
 	"github.com/postrider/postrider/dispatcher/manage"
 	"github.com/postrider/postrider/store"
@@ -24,7 +26,7 @@ type logQuery struct {
 	Query     string    `query:"q" maxLength:"128" doc:"The id of a delivery, the id of an event, or what event types begin with."`
 	From      time.Time `query:"from" doc:"Only those published at this time or later."`
 	To        time.Time `query:"to" doc:"Only those published before this time."`
-	Limit     int       `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"Of a page."`
+	Limit     int       `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"Of a page; exports and the live log have none."`
 	Cursor    string    `query:"cursor" doc:"The next of the page before. A page may be short, or empty, although there is a next: it looks at a few thousand deliveries at most."`
 	Accept    string    `header:"Accept" hidden:"true"`
 	LastID    string    `header:"Last-Event-ID" doc:"Of the live log: the last id that was received, to go on from there."`
@@ -39,7 +41,7 @@ type webhookLogQuery struct {
 	Query     string    `query:"q" maxLength:"128" doc:"The id of a delivery, the id of an event, or what event types begin with."`
 	From      time.Time `query:"from" doc:"Only those published at this time or later."`
 	To        time.Time `query:"to" doc:"Only those published before this time."`
-	Limit     int       `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"Of a page."`
+	Limit     int       `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"Of a page; exports and the live log have none."`
 	Cursor    string    `query:"cursor" doc:"The next of the page before. A page may be short, or empty, although there is a next: it looks at a few thousand deliveries at most."`
 	Accept    string    `header:"Accept" hidden:"true"`
 	LastID    string    `header:"Last-Event-ID" doc:"Of the live log: the last id that was received, to go on from there."`
@@ -52,7 +54,9 @@ func (q *logQuery) query() manage.DeliveryQuery {
 }
 
 // logForms are the forms that a log is given in.
-var logForms = map[string]any{jsonType: listJSON[deliverylog.Row]{}, deliverylog.EventStream: ""}
+var logForms = map[string]any{
+	jsonType: listJSON[deliverylog.Row]{}, deliverylog.EventStream: "", deliverylog.CSV: "", deliverylog.NDJSON: "",
+}
 
 // logAnswer is a log in the form that was asked for.
 type logAnswer struct {
@@ -72,8 +76,11 @@ func (a *api) listDeliveries(ctx context.Context, in *logQuery) (*logAnswer, err
 
 // deliveries returns a log in the form that is wanted: as a page unless it is another.
 func (a *api) deliveries(ctx context.Context, name string, in *logQuery) (*logAnswer, error) {
-	if mediaType(in.Accept, jsonType, deliverylog.EventStream) == deliverylog.EventStream {
+	switch media := mediaType(in.Accept, jsonType, deliverylog.EventStream, deliverylog.CSV, deliverylog.NDJSON); media {
+	case deliverylog.EventStream:
 		return a.liveLog(ctx, in)
+	case deliverylog.CSV, deliverylog.NDJSON:
+		return a.exportLog(ctx, in, media)
 	}
 	return a.deliveriesPage(ctx, name, in)
 }
@@ -93,6 +100,32 @@ func (a *api) deliveriesPage(ctx context.Context, name string, in *logQuery) (*l
 		hctx.SetStatus(http.StatusOK)
 		// Who has left does not miss it.
 		_ = huma.DefaultJSONFormat.Marshal(hctx.BodyWriter(), pageJSON(items, next, deliverylog.RowOf))
+	}}, nil
+}
+
+// exportLog answers with all of a log. One that breaks off breaks the connection off too.
+func (a *api) exportLog(ctx context.Context, in *logQuery, media string) (*logAnswer, error) {
+	if in.Cursor != "" {
+		return nil, webhook.Invalid("cursor", webhook.CodeInvalidField, "Is of a page. An export has all of them.")
+	}
+	name := "deliveries-"
+	if webhook.PrefixEndpoint.ValidID(in.WebhookID) {
+		name += in.WebhookID + "-"
+	}
+	name += clock.Now().UTC().Format("20060102T150405Z")
+	return &logAnswer{func(hctx huma.Context) {
+		_, w := humachi.Unwrap(hctx)
+		began, err := deliverylog.Export(w, media, name, a.m.ExportDeliveries(ctx, tenant(ctx), in.query()))
+		switch {
+		case err == nil:
+			return
+		case !began:
+			a.problemOf(ctx, err).write(w)
+			return
+		case ctx.Err() == nil: // else the client has left
+			a.cfg.Logger.Warn("export deliveries", zap.Error(err))
+		}
+		panic(http.ErrAbortHandler)
 	}}, nil
 }
 

@@ -123,6 +123,16 @@ var methods = []method{
 	{name: "Erasure", takes: webhook.PrefixJob, prepare: func(w *world) string { return w.erasure() }, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
 		return answer(m.Erasure(ctx, tenant, id))
 	}},
+	{name: "ExportDeliveries", takes: webhook.PrefixEndpoint, finds: true, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
+		n := 0
+		for _, err := range m.ExportDeliveries(ctx, tenant, manage.DeliveryQuery{DeliveryFilter: store.DeliveryFilter{Endpoint: ofNobody(id)}}) {
+			if err != nil {
+				return n, err
+			}
+			n++
+		}
+		return n, nil
+	}},
 	{name: "Tail", takes: webhook.PrefixEndpoint, finds: true, call: func(ctx context.Context, m *manage.Manager, tenant, id string) (any, error) {
 		tail, err := m.Tail(ctx, tenant, manage.TailQuery{DeliveryQuery: manage.DeliveryQuery{DeliveryFilter: store.DeliveryFilter{Endpoint: ofNobody(id)}}, Position: "1"})
 		if err != nil {
