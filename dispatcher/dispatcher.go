@@ -288,6 +288,7 @@ type Dispatcher struct {
 	jobBudget *jobs.Budget
 
 	running atomic.Bool
+	health  healthCache
 }
 
 // New returns a dispatcher over a store. It reads the store once, to find out

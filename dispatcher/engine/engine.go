@@ -50,6 +50,8 @@ type Engine struct {
 	// skew is how far our clock is ahead of the store's, in nanoseconds, as far
 	// as is known.
 	skew atomic.Int64
+	// leasedUntil is until when deliveries may start.
+	leasedUntil atomic.Pointer[time.Time]
 
 	sched *schedule.Scheduler
 	// tenantsPruned is when tenants were last asked for their retention; it is

@@ -59,8 +59,22 @@ func tryAcquire(ctx context.Context, cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	e := newEngine(cfg, epoch, cursor)
-	e.sched.Certain(asked.Add(cfg.certainty()))
+	e.confirmed(asked)
 	return e, nil
+}
+
+// confirmed lets deliveries start for a while, since a lease that was asked for at a time
+// was granted.
+func (e *Engine) confirmed(asked time.Time) {
+	until := asked.Add(e.cfg.certainty())
+	e.leasedUntil.Store(&until)
+	e.sched.Certain(until)
+}
+
+// Leased reports whether the lease was confirmed lately, so that deliveries may start.
+func (e *Engine) Leased() bool {
+	until := e.leasedUntil.Load()
+	return until != nil && clock.Now().Before(*until)
 }
 
 // heartbeat renews the lease until ctx ends or it is lost. Deliveries start
@@ -81,7 +95,7 @@ func (e *Engine) heartbeat(ctx context.Context) {
 		cancel()
 		switch {
 		case err == nil:
-			e.sched.Certain(asked.Add(e.cfg.certainty()))
+			e.confirmed(asked)
 		case errors.Is(err, store.ErrLeaseLost):
 			e.log.Warn("lease lost; starting afresh")
 			e.stopWrites()

