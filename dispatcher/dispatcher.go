@@ -283,6 +283,7 @@ type Dispatcher struct {
 	shards    map[string]*shard
 	reports   *reporter
 	incidents *incidents
+	filtering *filtering
 	vault     *vault.Vault
 	// jobBudget is that of all shards.
 	jobBudget *jobs.Budget
@@ -301,7 +302,7 @@ func New(st store.Store, cfg Config) (*Dispatcher, error) {
 		return nil, err
 	}
 	d := &Dispatcher{cfg: cfg, store: st, log: cfg.Logger, sharded: shardsOf(st), shards: make(map[string]*shard)}
-	d.incidents = newIncidents(d)
+	d.incidents, d.filtering = newIncidents(d), newFiltering(d)
 	d.reports, d.jobBudget = newReporter(d), jobs.NewBudget(cfg.RedeliverRate)
 	var err error
 	if d.sealer, err = sealerFor(d.sharded, cfg); err != nil {

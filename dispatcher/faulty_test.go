@@ -115,6 +115,10 @@ func (f *faultyStore) EventTypes(ctx context.Context, after int64) (r []webhook.
 	return r, revision, err
 }
 
+func (f *faultyStore) CountFilters(ctx context.Context, now time.Time, tenant string, counts []store.FilterCount) error {
+	return f.do("count filters", func() error { return f.Store.CountFilters(ctx, now, tenant, counts) })
+}
+
 func (f *faultyStore) CountIncidents(ctx context.Context, now time.Time, counts []store.IncidentCount) (r []webhook.Incident, err error) {
 	err = f.do("count incidents", func() (err error) { r, err = f.Store.CountIncidents(ctx, now, counts); return err })
 	return r, err

@@ -25,6 +25,9 @@ const (
 type verdicts struct {
 	decoded webhook.Decoded
 	known   map[string]verdict
+	// counted says that they are in the statistics, which an event that is matched again
+	// is in once.
+	counted bool
 }
 
 // filter returns the endpoints that want an event, and those of them whose filter
@@ -58,6 +61,10 @@ func (d *Dispatcher) filter(ctx context.Context, p *publication, eps []*webhook.
 			}
 			failed[ep] = true
 		}
+	}
+	if !p.verdicts.counted {
+		p.verdicts.counted = true
+		d.filtering.add(p.Event.Tenant, eps[first:], p.verdicts.known)
 	}
 	return want, failed, nil
 }

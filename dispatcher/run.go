@@ -32,6 +32,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	}
 	shards.Wait()
 	d.reports.drain()
+	d.filtering.drain()
 	d.release()
 	return nil
 }

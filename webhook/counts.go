@@ -12,6 +12,10 @@ type Counts struct {
 	Statuses map[int]int64
 	// Latency is the distribution of the attempts' total time.
 	Latency Histogram
+	// Passed and KeptBack count, of an endpoint alone, the events that its filter let
+	// through and those that it did not. They are of whole hours, and about: events that
+	// were counted in the last minute before a process died are missing.
+	Passed, KeptBack int64
 }
 
 // Add counts one attempt. ended is the state of its delivery after it.
@@ -55,4 +59,6 @@ func (c *Counts) Merge(other Counts) {
 		c.Statuses[status] += n
 	}
 	c.Latency.Merge(other.Latency)
+	c.Passed += other.Passed
+	c.KeptBack += other.KeptBack
 }

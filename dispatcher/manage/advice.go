@@ -24,6 +24,8 @@ const (
 	AdviceBatch AdviceCode = "batching_would_help"
 	// AdvicePayload: events are so large that a link would do better.
 	AdvicePayload AdviceCode = "large_payloads"
+	// AdviceFilter: the filter lets nothing through.
+	AdviceFilter AdviceCode = "filter_never_true"
 	// AdviceSecret: the signing secret is old.
 	AdviceSecret AdviceCode = "old_secret"
 )
@@ -72,6 +74,10 @@ func (m *Manager) Advice(ctx context.Context, tenant, endpoint string) ([]Advice
 		return nil, err
 	}
 	for _, st := range stats {
+		if st.Start.After(s.endpoint.UpdatedAt) { // else it was about another filter
+			s.passed += st.Counts.Passed
+			s.keptBack += st.Counts.KeptBack
+		}
 		s.counts.Merge(st.Counts)
 		s.busiest = max(s.busiest, st.Counts.Attempts)
 		s.mostTaken = max(s.mostTaken, st.Counts.Delivered)
@@ -92,12 +98,12 @@ func (m *Manager) Advice(ctx context.Context, tenant, endpoint string) ([]Advice
 // latestEvents returns the events that went, or are to go, to an endpoint last,
 // with their payloads.
 func (m *Manager) latestEvents(ctx context.Context, tenant, endpoint string) ([]webhook.Event, error) {
-	list, err := m.store.ListDeliveries(ctx, tenant, store.DeliveryFilter{Endpoint: endpoint}, store.Page{Limit: adviceSample})
+	found, err := m.store.FindDeliveries(ctx, tenant, store.DeliveryFilter{Endpoint: endpoint}, store.Page{Limit: adviceSample})
 	if err != nil {
 		return nil, err
 	}
-	keys := make([]store.EventKey, len(list))
-	for i, d := range list {
+	keys := make([]store.EventKey, len(found.Items))
+	for i, d := range found.Items {
 		keys[i] = store.EventKey{Tenant: tenant, ID: d.EventID}
 	}
 	return m.store.EventsByKey(ctx, keys)
@@ -110,15 +116,18 @@ type signs struct {
 	// busiest minute, and mostTaken the most that were delivered in one.
 	counts             webhook.Counts
 	busiest, mostTaken int64
-	secretSince        time.Time
-	events             []webhook.Event
-	now                time.Time
+	// passed and keptBack are what the filter did since the hour after the endpoint was
+	// changed last.
+	passed, keptBack int64
+	secretSince      time.Time
+	events           []webhook.Event
+	now              time.Time
 }
 
 // advice says what follows. Nothing else does.
 func (s signs) advice() []Advice {
 	var list []Advice
-	for _, judge := range []func(signs) (Advice, bool){signs.timeout, signs.rate, signs.batch, signs.payload, signs.secret} {
+	for _, judge := range []func(signs) (Advice, bool){signs.timeout, signs.rate, signs.batch, signs.payload, signs.filter, signs.secret} {
 		if a, ok := judge(s); ok {
 			list = append(list, a)
 		}
@@ -205,6 +214,21 @@ func (s signs) payload() (Advice, bool) {
 			"largest_bytes": strconv.Itoa(len(largest.Data)),
 			"event_id":      largest.ID,
 			"event_type":    largest.Type,
+		},
+	}, true
+}
+
+func (s signs) filter() (Advice, bool) {
+	if s.endpoint.Filter == "" || s.passed > 0 || s.keptBack < fewAttempts {
+		return Advice{}, false
+	}
+	return Advice{
+		Code: AdviceFilter,
+		Text: fmt.Sprintf("The filter has let none of %d events through: try it with one of them in the preview.", s.keptBack),
+		Evidence: map[string]string{
+			"kept_back": strconv.FormatInt(s.keptBack, 10),
+			"passed":    "0",
+			"since":     instant(later(s.endpoint.UpdatedAt, s.now.Add(-adviceWindow))),
 		},
 	}, true
 }

@@ -16,7 +16,8 @@ import (
 func TestAdviceRules(t *testing.T) {
 	now := time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)
 	usual := webhook.Endpoint{Timeout: 15 * time.Second}
-	limited, longest, batched := usual, usual, usual
+	limited, longest, batched, filtered := usual, usual, usual, usual
+	filtered.Filter = "data.n > 1"
 	limited.RateLimit.PerSecond = 50
 	longest.Timeout = webhook.MaxTimeout
 	batched.Batch.MaxEvents = 20
@@ -72,6 +73,14 @@ func TestAdviceRules(t *testing.T) {
 			map[string]string{"most_attempts_per_minute": "600", "p50_ms": "10"},
 		}}},
 		{"busy in batches", signs{endpoint: batched, counts: counts(1000, 10*time.Millisecond), busiest: 600}, nil},
+
+		{"a filter that is never true", signs{endpoint: filtered, keptBack: 20, now: now}, []Advice{{
+			AdviceFilter, "The filter has let none of 20 events through: try it with one of them in the preview.",
+			map[string]string{"kept_back": "20", "passed": "0", "since": "2026-02-02T04:05:06Z"},
+		}}},
+		{"a filter that is never true since yesterday", signs{endpoint: filtered, keptBack: 19, now: now}, nil},
+		{"a filter that is true once", signs{endpoint: filtered, keptBack: 1000, passed: 1, now: now}, nil},
+		{"a filter that was taken away", signs{endpoint: usual, keptBack: 1000, now: now}, nil},
 
 		{"large", signs{endpoint: usual, events: sized(100, 20<<10+1, 30<<10)}, []Advice{{
 			AdvicePayload, "2 of the latest 3 events have payloads over 20 KiB: send a link to what is large.",

@@ -74,6 +74,16 @@ func (s *Store) forgetMinute() {
 	}
 }
 
+// CountFilters implements store.Statistics.
+func (s *Store) CountFilters(ctx context.Context, now time.Time, tenant string, counts []store.FilterCount) error {
+	if err := s.begin(ctx, "count filters"); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	s.count(store.TallyFilters(now, tenant, counts))
+	return nil
+}
+
 // Stats implements store.Statistics.
 func (s *Store) Stats(ctx context.Context, tenant string, sc store.StatScope, from, to time.Time) ([]store.Stat, error) {
 	if err := s.begin(ctx, "read statistics"); err != nil {

@@ -75,8 +75,14 @@ func addCounts(ctx context.Context, c Conn, key statsKey, resolution int64, coun
 // EncodeCounts returns what is stored of counts beside the numbers: the classes of
 // errors with the status codes, "" if there were none, and the latencies.
 func EncodeCounts(counts *webhook.Counts) (classes string, latency []byte, err error) {
-	if len(counts.Classes) > 0 {
+	if len(counts.Classes) > 0 || counts.Passed > 0 || counts.KeptBack > 0 {
 		by := make(map[string]int64, len(counts.Classes)+len(counts.Statuses))
+		if counts.Passed > 0 {
+			by[passed] = counts.Passed
+		}
+		if counts.KeptBack > 0 {
+			by[keptBack] = counts.KeptBack
+		}
 		for class, n := range counts.Classes {
 			by[string(class)] = n
 		}
@@ -93,11 +99,38 @@ func EncodeCounts(counts *webhook.Counts) (classes string, latency []byte, err e
 	return classes, latency, err
 }
 
+// passed and keptBack stand among the classes, of which none is called so.
+const (
+	passed   = "+passed"
+	keptBack = "+kept_back"
+)
+
+// CountFilters implements store.Statistics.
+func (s *Store) CountFilters(ctx context.Context, now time.Time, tenant string, counts []store.FilterCount) error {
+	return wrap("count filters", s.db.Write(ctx, func(ctx context.Context, c Conn) error {
+		if s.dialect.Lock != nil {
+			if err := s.dialect.Lock(ctx, c, ofFilters); err != nil {
+				return err
+			}
+		}
+		return s.count(ctx, c, ofFilters, store.TallyFilters(now, tenant, counts))
+	}))
+}
+
+// ofFilters stands for the process in rows that all processes count filters in.
+const ofFilters = -1
+
 // decodeClasses is the reverse of EncodeCounts for a text that is not empty.
 func decodeClasses(text string, counts *webhook.Counts) error {
 	var by map[string]int64
 	if err := json.Unmarshal([]byte(text), &by); err != nil {
 		return err
+	}
+	counts.Passed, counts.KeptBack = by[passed], by[keptBack]
+	delete(by, passed)
+	delete(by, keptBack)
+	if len(by) == 0 {
+		return nil
 	}
 	counts.Classes = make(map[webhook.ErrorClass]int64, len(by))
 	for key, n := range by {

@@ -25,6 +25,10 @@ var faults = map[string]struct {
 			"Reap/FreesTheRowsOfTheDead", "Redeliver/OldFenceIsGone",
 		},
 	},
+	"the last process that counts filters wins": {
+		wrap:     each(func(st store.Store) store.Store { return &countsLast{st} }),
+		caughtBy: []string{"Statistics/FiltersAddUp"},
+	},
 	"a page looks at all of a history": {
 		wrap:     each(func(st store.Store) store.Store { return &looksAtAll{st} }),
 		caughtBy: []string{"History/EventsInBounds", "History/DeliveriesInBounds"},

@@ -2,6 +2,7 @@ package storetest_test
 
 import (
 	"context"
+	"time"
 
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/webhook"
@@ -49,4 +50,21 @@ func (s *countsEnded) Outcomes(ctx context.Context, tenant string, events []stri
 		counts[id] = o
 	}
 	return counts, err
+}
+
+// countsLast forgets what was counted of filters before.
+type countsLast struct{ store.Store }
+
+func (s *countsLast) CountFilters(ctx context.Context, now time.Time, tenant string, counts []store.FilterCount) error {
+	for i, c := range counts {
+		stats, err := s.Stats(ctx, tenant, store.StatScope{Endpoint: c.Endpoint}, now.Truncate(time.Hour), now.Add(time.Hour))
+		if err != nil {
+			return err
+		}
+		for _, st := range stats {
+			counts[i].Passed -= st.Counts.Passed
+			counts[i].KeptBack -= st.Counts.KeptBack
+		}
+	}
+	return s.Store.CountFilters(ctx, now, tenant, counts)
 }

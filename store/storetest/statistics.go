@@ -18,6 +18,8 @@ var statisticsCases = []testCase{
 	{"TenantsAreSeparate", statsTenantsAreSeparate},
 	{"AddUpOverProcesses", statsAddUp},
 	{"SurvivePrune", statsSurvivePrune},
+	{"FiltersAddUp", statsFiltersAddUp},
+	{"FiltersSurvivePrune", statsFiltersSurvivePrune},
 }
 
 func (w *world) stats(tenant string, scope store.StatScope, from, to time.Time) []store.Stat {
@@ -56,7 +58,7 @@ func (w *world) wantTally(items []store.Settled) {
 }
 
 func sameCounts(a, b webhook.Counts) bool {
-	if a.Attempts != b.Attempts || a.Delivered != b.Delivered || a.Failed != b.Failed || !maps.Equal(a.Classes, b.Classes) || !maps.Equal(a.Statuses, b.Statuses) {
+	if a.Passed != b.Passed || a.KeptBack != b.KeptBack || a.Attempts != b.Attempts || a.Delivered != b.Delivered || a.Failed != b.Failed || !maps.Equal(a.Classes, b.Classes) || !maps.Equal(a.Statuses, b.Statuses) {
 		return false
 	}
 	x, _ := a.Latency.AppendBinary(nil)
@@ -213,4 +215,61 @@ func show(c *webhook.Counts) string {
 		return "nothing"
 	}
 	return fmt.Sprintf("%d attempts, %d delivered, %d failed, classes %v, statuses %v, median %v", c.Attempts, c.Delivered, c.Failed, c.Classes, c.Statuses, c.Latency.Quantile(0.5))
+}
+
+// filtered returns what filters of an endpoint did in a time.
+func (w *world) filtered(tenant, endpoint string, from, to time.Time) (sum webhook.Counts) {
+	w.t.Helper()
+	for _, s := range w.stats(tenant, store.StatScope{Endpoint: endpoint}, from, to) {
+		sum.Merge(s.Counts)
+	}
+	return sum
+}
+
+func statsFiltersAddUp(w *world) {
+	epoch := w.acquire()
+	ep, other := w.endpoint(acme), w.endpoint(acme)
+	count := func(st store.Store, tenant string, counts ...store.FilterCount) {
+		w.t.Helper()
+		w.must(st.CountFilters(w.ctx, w.now, tenant, counts), "CountFilters")
+	}
+	hour := w.now.Truncate(time.Hour)
+	count(w.store, acme, store.FilterCount{Endpoint: ep.ID, KeptBack: 3}, store.FilterCount{Endpoint: other.ID, Passed: 1}, store.FilterCount{Endpoint: ep.ID, Passed: 2})
+	w.advance(time.Minute)
+	second := w.store
+	if w.h.Second != nil {
+		second = w.h.Second(w.t)
+	}
+	count(second, acme, store.FilterCount{Endpoint: ep.ID, KeptBack: 4})
+	count(second, globex, store.FilterCount{Endpoint: ep.ID, KeptBack: 100})
+	w.waiting(acme, ep.ID, 1)
+	w.accepted(epoch, w.failed(w.pollOne(epoch))) // an attempt beside it
+	got := w.filtered(acme, ep.ID, hour, hour.Add(time.Hour))
+	if got.Passed != 2 || got.KeptBack != 7 || got.Attempts != 1 || len(got.Classes) != 1 {
+		w.t.Errorf("Stats of an endpoint = %s, %d passed, %d kept back; want 2 and 7 by two processes, and the attempt", show(&got), got.Passed, got.KeptBack)
+	}
+	if stats := w.stats(acme, store.StatScope{Endpoint: other.ID}, hour, hour.Add(time.Minute)); len(stats) != 1 || stats[0].Counts.Passed != 1 || !stats[0].Start.Equal(hour) {
+		w.t.Errorf("Stats of another endpoint = %+v; want one entry, of the beginning of the hour", stats)
+	}
+	if all := w.filtered(acme, "", hour, hour.Add(time.Hour)); all.Passed != 0 || all.KeptBack != 0 {
+		w.t.Errorf("Stats of the tenant have %d passed and %d kept back; want what filters did at their endpoints alone", all.Passed, all.KeptBack)
+	}
+	w.must(w.store.CountFilters(w.ctx, w.now, acme, nil), "CountFilters of nothing")
+}
+
+func statsFiltersSurvivePrune(w *world) {
+	ep := w.endpoint(acme)
+	from := w.now
+	for range 3 {
+		w.must(w.store.CountFilters(w.ctx, w.now, acme, []store.FilterCount{{Endpoint: ep.ID, Passed: 1, KeptBack: 2}}), "CountFilters")
+		w.advance(2 * time.Hour)
+	}
+	w.advance(40 * 24 * time.Hour) // hours have become days
+	for range 5 {
+		_, err := w.store.Prune(w.ctx, w.now, store.Retention{Statistics: 400 * 24 * time.Hour}, many)
+		w.must(err, "Prune")
+	}
+	if got := w.filtered(acme, ep.ID, from.Add(-24*time.Hour), w.now); got.Passed != 3 || got.KeptBack != 6 {
+		w.t.Errorf("after 40 days there are %d passed and %d kept back; want 3 and 6", got.Passed, got.KeptBack)
+	}
 }

@@ -76,6 +76,9 @@ var tenantCalls = []tenantCall{
 	{"Outcomes", func(ctx context.Context, w *world, tenant string, of ofTenant) (any, error) {
 		return one(w.store.Outcomes(ctx, tenant, []string{of.event}))
 	}},
+	{"CountFilters", func(ctx context.Context, w *world, tenant string, of ofTenant) (any, error) {
+		return nil, w.store.CountFilters(ctx, w.now, tenant, []store.FilterCount{{Endpoint: of.endpoint, Passed: 1}})
+	}},
 	{"Secrets", func(ctx context.Context, w *world, tenant string, of ofTenant) (any, error) {
 		return one(w.store.Secrets(ctx, tenant, of.endpoint))
 	}},
