@@ -324,33 +324,3 @@ func TestEventTypesAreChecked(t *testing.T) {
 		t.Error("New with unknown types that are neither = nil; want an error")
 	}
 }
-
-// BenchmarkPublishSchema publishes 1 KiB to memory with a schema and, as plain, without.
-func BenchmarkPublishSchema(b *testing.B) {
-	schema := `{"type":"object","properties":{"id":{"type":"string","minLength":1},"total":{"type":"integer","minimum":0},"currency":{"enum":["EUR","USD"]},
-		"email":{"type":"string","format":"email"},"at":{"type":"string","format":"date-time"},"note":{"type":"string","maxLength":2000},
-		"lines":{"type":"array","items":{"type":"object","properties":{"sku":{"type":"string"},"quantity":{"type":"integer","minimum":1},"price":{"type":"number"}},"required":["sku","quantity"]}}},
-		"required":["id","total","currency","lines"]}`
-	var lines []string
-	for i := range 8 {
-		lines = append(lines, fmt.Sprintf(`{"sku":"sku-%04d","quantity":%d,"price":19.95}`, i, i+1))
-	}
-	head := `{"id":"inv_1","total":4200,"currency":"EUR","email":"jane@example.com","at":"2026-03-01T12:00:00Z","lines":[` + strings.Join(lines, ",") + `],"note":"`
-	data := json.RawMessage(head + strings.Repeat("x", 1024-len(head)-2) + `"}`)
-	for name, eventType := range map[string]string{"plain": "plain.type", "schema": "invoice.paid"} {
-		b.Run(name, func(b *testing.B) {
-			d, err := dispatcher.New(memstore.New(), dispatcher.Config{
-				EventTypes: []webhook.EventType{webhook.EventType{Name: "invoice.paid"}.WithSchema(json.RawMessage(schema), time.Time{})},
-			})
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := d.Publish(b.Context(), webhook.Event{Tenant: "acme", Type: eventType, Data: data}); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
