@@ -1,5 +1,24 @@
 package httpapi
 
+import (
+	_ "embed"
+	"encoding/json"
+)
+
+// answersText has what the API answered to the examples of requests, by method and
+// path; a test wrote it, and holds it to the document.
+//
+//go:embed answers.json
+var answersText []byte
+
+// answerExamples are examples of answers, for the document.
+var answerExamples = func() (all map[string]json.RawMessage) {
+	if json.Unmarshal(answersText, &all) != nil {
+		return nil // which the test of the document sees
+	}
+	return all
+}()
+
 // examples are bodies of requests, for the document; a test sends every one.
 var examples = map[string]string{
 	"POST /webhooks": `{"url": "https://acme.example/hooks", "description": "Billing", "event_types": ["invoice.*"], "labels": ["billing"],

@@ -178,9 +178,24 @@ func documentOf(h huma.API) ([]byte, error) {
 			if op.DefaultStatus == http.StatusNoContent {
 				op.Responses[strconv.Itoa(http.StatusNoContent)].Content = nil
 			}
+			exemplify(op)
 		}
 	}
 	return json.Marshal(h.OpenAPI())
+}
+
+// exemplify gives the answers of an operation their example.
+func exemplify(op *huma.Operation) {
+	example := answerExamples[op.Method+" "+op.Path]
+	for status, r := range op.Responses {
+		media := r.Content[jsonType]
+		if media != nil && example != nil && strings.HasPrefix(status, "2") {
+			media.Example = example
+		}
+		if media := r.Content[problemType]; media != nil {
+			media.Example = errNotFound
+		}
+	}
 }
 
 func neverNull(s *huma.Schema) {

@@ -37,6 +37,9 @@ type world struct {
 	cfg  httpapi.Config
 	logs *strings.Builder
 
+	// answers are those to requests that were documented, by method and path.
+	answers map[string]any
+
 	mu       sync.Mutex
 	requests []*transport.Request
 	answer   transport.TransportFunc
