@@ -43,8 +43,18 @@ func TestDocumentedExamples(t *testing.T) {
 	w.publish(`{"type":"invoice.paid","data":{"id":"inv_1"},"subject":"customer-7"}`)
 	doc, router := w.document()
 	examples, calls := 0, 0
+	tags := make(map[string]bool)
+	for _, tag := range doc.Tags {
+		tags[tag.Name] = false
+	}
 	for path, item := range doc.Paths.Map() {
 		for method, op := range item.Operations() {
+			for _, tag := range op.Tags {
+				if _, ok := tags[tag]; !ok {
+					t.Errorf("%s %s is in the group %s, which the document does not describe", method, path, tag)
+				}
+				tags[tag] = true
+			}
 			var body []byte
 			if op.RequestBody != nil {
 				var err error
@@ -63,6 +73,11 @@ func TestDocumentedExamples(t *testing.T) {
 			if o.takes() { // and a problem
 				w.check(router, method, o.at("nobody"), body, false)
 			}
+		}
+	}
+	for tag, used := range tags {
+		if !used {
+			t.Errorf("the group %s has no routes", tag)
 		}
 	}
 	if examples < 10 || calls < 30 {

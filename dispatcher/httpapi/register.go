@@ -45,7 +45,9 @@ func (a *api) newHuma() huma.API {
 				Title: "Postrider", Version: "1.0.0",
 				Description: "Webhooks: where events are sent, what became of them, and publishing them.",
 				License:     &huma.License{Name: "MIT", Identifier: "MIT"},
+				Contact:     &huma.Contact{Name: "Postrider", URL: "https://github.com/postrider/postrider"},
 			},
+			Tags:    tags,
 			Servers: []*huma.Server{{URL: ".", Description: "Where the API is mounted."}},
 			Components: &huma.Components{
 				Schemas: huma.NewMapRegistry("#/components/schemas/", schemaName),
@@ -104,6 +106,20 @@ func tagOf(action Action) string {
 	return tag
 }
 
+// tags are the groups of routes, by the first word of their actions.
+var tags = []*huma.Tag{
+	{Name: "webhooks", Description: "Where events are sent, and how."},
+	{Name: "deliveries", Description: "What became of each event at each webhook."},
+	{Name: "events", Description: "What was published."},
+	{Name: "event_types", Description: "What kinds of events there are."},
+	{Name: "statistics", Description: "How it went over time."},
+	{Name: "limits", Description: "What the plan allows."},
+	{Name: "tokens", Description: "Who is let in."},
+	{Name: "audit", Description: "Who changed what, and what should be safer."},
+	{Name: "subjects", Description: "What is kept about a person."},
+	{Name: "source_ips", Description: "Where deliveries come from."},
+}
+
 func describe(rt route) string {
 	switch rt.need {
 	case admin:
@@ -121,8 +137,10 @@ func describe(rt route) string {
 // problems describes the errors of every route.
 func (a *api) problems(h huma.API) map[string]*huma.Response {
 	schema := h.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[problem](), true, "")
+	content := map[string]*huma.MediaType{problemType: {Schema: schema}}
 	return map[string]*huma.Response{
-		"default": {Description: "A problem.", Content: map[string]*huma.MediaType{problemType: {Schema: schema}}},
+		"4XX": {Description: "Something about the request; the code says what.", Content: content},
+		"5XX": {Description: "Something here. A request with an idempotency key may be repeated.", Content: content},
 	}
 }
 
