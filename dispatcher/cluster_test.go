@@ -49,9 +49,9 @@ func (d *database) ChangedEndpoints(ctx context.Context, cursor int64, limit int
 	return eps, next, err
 }
 
-func (d *database) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, most int, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
+func (d *database) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, c store.Creation, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
 	return answer(d, "create endpoint", func() (store.EndpointRecord, error) {
-		return d.memory.CreateEndpoint(ctx, now, ep, secret, most, audit...)
+		return d.memory.CreateEndpoint(ctx, now, ep, secret, c, audit...)
 	})
 }
 

@@ -31,10 +31,17 @@ func (r EndpointRecord) Clone() EndpointRecord {
 // transaction, and so are the audit records (see Audit).
 type Endpoints interface {
 	// CreateEndpoint stores a new endpoint with its first secret and returns
-	// it with Revision, Version 1 and times set. If most is not zero and the
+	// it with Revision, Version 1 and times set. If c.Most is not zero and the
 	// tenant has as many endpoints already, it is ErrTooMany, whoever else
 	// creates some at the same time.
-	CreateEndpoint(ctx context.Context, now time.Time, ep EndpointRecord, secret SecretRecord, most int, audit ...webhook.AuditRecord) (EndpointRecord, error)
+	//
+	// With a c.Key that the tenant has used, and that has not expired, nothing is
+	// written: the endpoint that was created then is returned as it is now, which
+	// its ID tells. It is webhook.ErrIdempotencyConflict if c.ContentHash was
+	// another, and ErrNotFound if that endpoint was deleted since. A key is
+	// remembered only with its endpoint; of those who use one at the same time one
+	// creates, and the others wait for it.
+	CreateEndpoint(ctx context.Context, now time.Time, ep EndpointRecord, secret SecretRecord, c Creation, audit ...webhook.AuditRecord) (EndpointRecord, error)
 
 	// UpdateEndpoint replaces the configuration if ep.Version is the present
 	// version, and returns it with the next Version. An endpoint that was
@@ -55,6 +62,20 @@ type Endpoints interface {
 	// ListEndpoints returns a tenant's endpoints, newest first, without
 	// deleted ones. An empty list is not an error.
 	ListEndpoints(ctx context.Context, tenant string, page Page) ([]EndpointRecord, error)
+}
+
+// Creation is what holds for the creation of an endpoint. The zero value asks for
+// nothing.
+type Creation struct {
+	// Most, if not zero, is how many endpoints the tenant may have.
+	Most int
+	// Key, if not "", is what the creation can be repeated by, and ContentHash a
+	// hash of all that makes a repetition the same.
+	Key         string
+	ContentHash []byte
+	// KeyExpires is when the key may be used anew, as long from the store's time on
+	// as it is from now.
+	KeyExpires time.Time
 }
 
 // Directory is how the engine follows the configuration of endpoints.

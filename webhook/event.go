@@ -143,3 +143,9 @@ type Receipt struct {
 	// content: nothing new was stored.
 	Duplicate bool
 }
+
+// ValidIdempotencyKey reports whether a text can be an idempotency key: 1 to
+// MaxIdempotencyKeyLen bytes of UTF-8 without control characters.
+func ValidIdempotencyKey(key string) bool {
+	return key != "" && len(key) <= MaxIdempotencyKeyLen && cleanText(key)
+}

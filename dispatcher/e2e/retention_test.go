@@ -62,7 +62,7 @@ func (a *archive) endpoint(ctx context.Context) (string, int64) {
 		ID: a.id(webhook.PrefixSecret), Tenant: tenant, Endpoint: rec.ID, Signature: webhook.Signature{Scheme: webhook.SchemeV1},
 		Sealed: []byte("sealed"), Fingerprint: "fingerprint", CreatedAt: a.now,
 	}
-	rec, err := a.st.CreateEndpoint(ctx, a.now, rec, secret, 0)
+	rec, err := a.st.CreateEndpoint(ctx, a.now, rec, secret, store.Creation{})
 	a.must("CreateEndpoint", err)
 	return rec.ID, rec.Revision
 }

@@ -63,9 +63,9 @@ func (s *tap) EngineEndpoints(ctx context.Context, keys []store.Lane) ([]store.E
 	return tapped(s, "EngineEndpoints", func() ([]store.EngineEndpoint, error) { return s.Store.EngineEndpoints(ctx, keys) })
 }
 
-func (s *tap) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, most int, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
+func (s *tap) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, c store.Creation, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
 	return tapped(s, "CreateEndpoint", func() (store.EndpointRecord, error) {
-		return s.Store.CreateEndpoint(ctx, now, ep, secret, most, audit...)
+		return s.Store.CreateEndpoint(ctx, now, ep, secret, c, audit...)
 	})
 }
 

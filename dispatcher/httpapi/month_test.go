@@ -132,7 +132,7 @@ func fillMonth(t *testing.T, path string, end time.Time, n int) (endpoint string
 	epoch, err := st.Acquire(ctx, at, store.Process{}, 2*monthLength)
 	must(err)
 	ep := store.EndpointRecord{Endpoint: webhook.Endpoint{ID: webhook.NewID(webhook.PrefixEndpoint), Tenant: acme}}
-	ep, err = st.CreateEndpoint(ctx, at, ep, store.SecretRecord{ID: webhook.NewID(webhook.PrefixSecret), Tenant: acme, Endpoint: ep.ID}, 0)
+	ep, err = st.CreateEndpoint(ctx, at, ep, store.SecretRecord{ID: webhook.NewID(webhook.PrefixSecret), Tenant: acme, Endpoint: ep.ID}, store.Creation{})
 	must(err)
 	_, revision, err := st.TenantEndpoints(ctx, acme, 0)
 	must(err)

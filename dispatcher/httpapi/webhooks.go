@@ -45,7 +45,8 @@ type tagged[T any] struct {
 }
 
 type createInput struct {
-	RawBody []byte `contentType:"application/json"`
+	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255" doc:"Makes it safe to send the request again: for 24 hours the same key and body create nothing more, and the answer has no secret."`
+	RawBody        []byte `contentType:"application/json"`
 }
 
 type created struct {
@@ -118,9 +119,12 @@ func (a *api) createWebhook(ctx context.Context, in *createInput) (*created, err
 		return nil, err
 	}
 	var secret manage.Secret
-	if names.Has("secret") {
+	switch {
+	case in.IdempotencyKey != "" && names.Has("secret") == (body.Secret != ""):
+		ep, secret, err = a.createOnce(ctx, ep, in, body.Secret)
+	case names.Has("secret"):
 		ep, secret, err = a.m.ImportEndpoint(ctx, ep, body.Secret)
-	} else {
+	default:
 		ep, secret, err = a.m.CreateEndpoint(ctx, ep)
 	}
 	if err != nil {

@@ -26,16 +26,7 @@ import (
 // but store.ErrUnknown, nothing was stored. After store.ErrUnknown look whether
 // Endpoints has it; its secret can be rotated.
 func (m *Manager) CreateEndpoint(ctx context.Context, ep webhook.Endpoint) (webhook.Endpoint, Secret, error) {
-	ep, err := m.newEndpoint(ep, nil)
-	if err != nil {
-		m.refusedURL(ep.Tenant, "", err)
-		return webhook.Endpoint{}, Secret{}, err
-	}
-	key, err := newKey(ep.Signature)
-	if err != nil {
-		return webhook.Endpoint{}, Secret{}, fmt.Errorf("create endpoint: %w", err)
-	}
-	return m.create(ctx, ep, key)
+	return m.createEndpoint(ctx, ep, store.Creation{})
 }
 
 // CreateEndpointWithKey is CreateEndpoint with a key that stays outside, in a KMS or
@@ -53,7 +44,7 @@ func (m *Manager) CreateEndpointWithKey(ctx context.Context, ep webhook.Endpoint
 	if err != nil {
 		return webhook.Endpoint{}, Secret{}, err
 	}
-	return m.create(ctx, ep, key)
+	return m.create(ctx, ep, key, store.Creation{})
 }
 
 // ImportEndpoint is CreateEndpoint with a secret that receivers have already, by the
@@ -62,17 +53,35 @@ func (m *Manager) CreateEndpointWithKey(ctx context.Context, ep webhook.Endpoint
 // itself, 24 to 128 bytes of ASCII. Anything else is a *webhook.InvalidError, field
 // secret, code secret_invalid.
 func (m *Manager) ImportEndpoint(ctx context.Context, ep webhook.Endpoint, secret string) (webhook.Endpoint, Secret, error) {
+	return m.importEndpoint(ctx, ep, secret, store.Creation{})
+}
+
+func (m *Manager) createEndpoint(ctx context.Context, ep webhook.Endpoint, terms store.Creation) (webhook.Endpoint, Secret, error) {
+	ep, err := m.newEndpoint(ep, nil)
+	if err != nil {
+		m.refusedURL(ep.Tenant, "", err)
+		return webhook.Endpoint{}, Secret{}, err
+	}
+	key, err := newKey(ep.Signature)
+	if err != nil {
+		return webhook.Endpoint{}, Secret{}, fmt.Errorf("create endpoint: %w", err)
+	}
+	return m.create(ctx, ep, key, terms)
+}
+
+func (m *Manager) importEndpoint(ctx context.Context, ep webhook.Endpoint, secret string, terms store.Creation) (webhook.Endpoint, Secret, error) {
 	key, keyErr := parseKey(ep.WithDefaults().Signature, secret)
 	ep, err := m.newEndpoint(ep, keyErr)
 	if err != nil {
 		m.refusedURL(ep.Tenant, "", err)
 		return webhook.Endpoint{}, Secret{}, err
 	}
-	return m.create(ctx, ep, key)
+	return m.create(ctx, ep, key, terms)
 }
 
-// create stores an endpoint that was checked.
-func (m *Manager) create(ctx context.Context, ep webhook.Endpoint, key signingKey) (webhook.Endpoint, Secret, error) {
+// create stores an endpoint that was checked. What was created before, by the key of the
+// terms, is returned without a secret.
+func (m *Manager) create(ctx context.Context, ep webhook.Endpoint, key signingKey, terms store.Creation) (webhook.Endpoint, Secret, error) {
 	var err error
 	if ep.ID, err = m.d.NewID(webhook.PrefixEndpoint); err != nil {
 		return webhook.Endpoint{}, Secret{}, fmt.Errorf("create endpoint: %w", err)
@@ -97,13 +106,18 @@ func (m *Manager) create(ctx context.Context, ep webhook.Endpoint, key signingKe
 	if err := m.verifyOwner(ctx, rec, sealed); err != nil {
 		return webhook.Endpoint{}, Secret{}, err
 	}
-	rec, err = m.store.CreateEndpoint(ctx, now(), rec, sealed, max(limits.Endpoints, 0), record)
+	terms.Most = max(limits.Endpoints, 0)
+	rec, err = m.store.CreateEndpoint(ctx, now(), rec, sealed, terms, record)
 	if errors.Is(err, store.ErrTooMany) {
 		err = &webhook.QuotaError{Limit: webhook.LimitEndpoints}
 		m.overQuota(ep.Tenant, err)
 	}
 	if err != nil {
 		return webhook.Endpoint{}, Secret{}, err
+	}
+	if rec.ID != ep.ID {
+		first, err := m.show(ctx, rec)
+		return first, Secret{}, err
 	}
 	m.d.Changed(&rec.Endpoint)
 	m.incident(ep.Tenant, webhook.IncidentEndpointChurn, "")

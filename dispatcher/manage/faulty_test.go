@@ -26,12 +26,12 @@ type faultyStore struct {
 	earlier webhook.Delivery
 }
 
-func (s *faultyStore) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, most int, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
+func (s *faultyStore) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, c store.Creation, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
 	if s.createFails != nil {
 		return store.EndpointRecord{}, s.createFails
 	}
 	return change(s, "CreateEndpoint", func() (store.EndpointRecord, error) {
-		return s.Store.CreateEndpoint(ctx, now, ep, secret, most, audit...)
+		return s.Store.CreateEndpoint(ctx, now, ep, secret, c, audit...)
 	})
 }
 

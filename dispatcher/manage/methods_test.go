@@ -309,6 +309,12 @@ var methods = []method{
 		},
 	},
 	{
+		name: "CreateEndpointOnce", action: webhook.ActionEndpointCreated,
+		call: func(ctx context.Context, m *manage.Manager, tenant, _ string) (any, error) {
+			return created(m.CreateEndpointOnce(ctx, webhook.Endpoint{Tenant: tenant, URL: "https://own.example/"}, manage.Once{Key: webhook.NewID(webhook.PrefixEndpoint)}))
+		},
+	},
+	{
 		name: "CreateEndpointWithKey", action: webhook.ActionEndpointCreated,
 		call: func(ctx context.Context, m *manage.Manager, tenant, _ string) (any, error) {
 			return created(m.CreateEndpointWithKey(ctx, webhook.Endpoint{Tenant: tenant, URL: "https://own.example/"}, ownKey))

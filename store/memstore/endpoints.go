@@ -1,6 +1,7 @@
 package memstore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,7 +23,7 @@ type endpoint struct {
 func (ep *endpoint) id() string { return ep.ID }
 
 // CreateEndpoint implements store.Endpoints.
-func (s *Store) CreateEndpoint(ctx context.Context, now time.Time, rec store.EndpointRecord, secret store.SecretRecord, most int, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
+func (s *Store) CreateEndpoint(ctx context.Context, now time.Time, rec store.EndpointRecord, secret store.SecretRecord, c store.Creation, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
 	if err := s.beginChange(ctx, "create endpoint", audit); err != nil {
 		return store.EndpointRecord{}, err
 	}
@@ -31,7 +32,13 @@ func (s *Store) CreateEndpoint(ctx context.Context, now time.Time, rec store.End
 	if s.endpoints[key] != nil {
 		return store.EndpointRecord{}, errors.New("create endpoint: the id is in use")
 	}
-	if most > 0 && s.countEndpoints(rec.Tenant) >= most {
+	if first, err := s.createdBy(rec.Tenant, instant(now), &c); err != nil || first != nil {
+		if err != nil {
+			return store.EndpointRecord{}, fmt.Errorf("create endpoint: %w", err)
+		}
+		return first.Clone(), nil
+	}
+	if c.Most > 0 && s.countEndpoints(rec.Tenant) >= c.Most {
 		return store.EndpointRecord{}, fmt.Errorf("create endpoint: %w", store.ErrTooMany)
 	}
 	now = instant(now)
@@ -45,8 +52,46 @@ func (s *Store) CreateEndpoint(ctx context.Context, now time.Time, rec store.End
 	s.endpoints[key] = ep
 	s.tenant(ep.Tenant).endpoints.add(ep)
 	s.changed(ep, now)
+	if c.Key != "" {
+		s.creations[keyName{ep.Tenant, c.Key}] = creation{bytes.Clone(c.ContentHash), ep.ID, instant(c.KeyExpires)}
+	}
 	s.audit(now, audit)
 	return ep.Clone(), nil
+}
+
+// creation is what a key stands for by which an endpoint was created.
+type creation struct {
+	hash     []byte
+	endpoint string
+	expires  time.Time
+}
+
+// createdBy returns the endpoint that a key stands for, or nil if it is free.
+func (s *Store) createdBy(tenant string, now time.Time, c *store.Creation) (*endpoint, error) {
+	first, known := s.creations[keyName{tenant, c.Key}]
+	switch {
+	case !known || !first.expires.After(now):
+		return nil, nil
+	case !bytes.Equal(first.hash, c.ContentHash):
+		return nil, webhook.ErrIdempotencyConflict
+	}
+	return s.live(tenant, first.endpoint)
+}
+
+// creations removes keys of creations that have expired.
+func (p *pruning) creations() {
+	n := 0
+	for name, c := range p.store.creations {
+		if c.expires.After(p.now) {
+			continue
+		}
+		if n++; n > p.limit {
+			p.done.More = true
+			return
+		}
+		delete(p.store.creations, name)
+		p.done.IdempotencyKeys++
+	}
 }
 
 // changed gives an endpoint its next revision and makes its lane due.

@@ -25,6 +25,7 @@ func (s *Store) Prune(ctx context.Context, now time.Time, r store.Retention, lim
 	p.quotas(p.now.Add(-r.Statistics))
 	p.audit(p.now.Add(-r.Audit))
 	p.incidents(p.now.Add(-r.Audit))
+	p.creations()
 	p.tokens(p.now.Add(-store.TokensKept))
 	return p.done, nil
 }

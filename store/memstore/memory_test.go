@@ -25,7 +25,7 @@ func TestPruneLeavesNothing(t *testing.T) {
 	must(err)
 	for i := range 50 {
 		ep := store.EndpointRecord{Endpoint: webhook.Endpoint{ID: fmt.Sprintf("ep_%02d", i), Tenant: fmt.Sprint(i % 3)}}
-		ep, err := s.CreateEndpoint(ctx, now, ep, store.SecretRecord{}, 0)
+		ep, err := s.CreateEndpoint(ctx, now, ep, store.SecretRecord{}, store.Creation{})
 		must(err)
 		for j := range 4 {
 			_, err = s.Publish(ctx, now, []store.Publication{{

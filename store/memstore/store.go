@@ -25,7 +25,8 @@ type Store struct {
 	jobs       map[jobKey]*job
 	incidents  map[incidentKey]*incident // the last one of each
 	eventTypes map[string]webhook.EventType
-	tokens     map[string]*token  // by hash
+	tokens     map[string]*token // by hash
+	creations  map[keyName]creation
 	rates      map[rate]time.Time // when the next slot is free
 	notable    map[*endpoint]bool // those that ChangedHealth may tell of
 	// subjectKeys are sealed.
@@ -75,6 +76,7 @@ func New() *Store {
 		incidents:   make(map[incidentKey]*incident),
 		eventTypes:  make(map[string]webhook.EventType),
 		tokens:      make(map[string]*token),
+		creations:   make(map[keyName]creation),
 		rates:       make(map[rate]time.Time),
 		notable:     make(map[*endpoint]bool),
 		lanes:       make(map[store.Lane]*lane),

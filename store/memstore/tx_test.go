@@ -28,7 +28,7 @@ func TestTxIsJudgedAnewAtCommit(t *testing.T) {
 			return err
 		},
 		"an endpoint is created": func(st *memstore.Store) error {
-			_, err := st.CreateEndpoint(t.Context(), now, store.EndpointRecord{Endpoint: webhook.Endpoint{ID: "ep_1", Tenant: "acme"}}, store.SecretRecord{}, 0)
+			_, err := st.CreateEndpoint(t.Context(), now, store.EndpointRecord{Endpoint: webhook.Endpoint{ID: "ep_1", Tenant: "acme"}}, store.SecretRecord{}, store.Creation{})
 			return err
 		},
 	} {

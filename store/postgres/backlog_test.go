@@ -76,6 +76,7 @@ func (b *backlog) fill(t *testing.T, s backlogSize) {
 	b.watched = fmt.Sprint("ep_", b.insert(t, s.parked/10, audited)%100)
 	b.attacked = fmt.Sprint("ep_", (b.insert(t, s.parked/10, incidents)+s.parked/10-1)%100)
 	b.insert(t, s.parked/10, tokens)
+	b.insert(t, s.parked/10, creations)
 	b.d.exec(t, `
 		INSERT INTO :s.lanes (tenant, endpoint, next_at, revision)
 		VALUES ('dead', 'ep_dead', `+laterText+`, 0)
@@ -250,6 +251,12 @@ const tokens = `
 const keys = `
 	INSERT INTO :s.idempotency (tenant, key, content_hash, event, deliveries, expires_at)
 	SELECT 'dead', 'key ' || i, '\x00', 'evt_' || :s.ulid(i), 1, ` + laterText + ` + i
+	FROM generate_series(:from, :to) i`
+
+// creations adds keys by which endpoints were created.
+const creations = `
+	INSERT INTO :s.creations (tenant, key, content_hash, endpoint, expires_at)
+	SELECT 'dead', 'key ' || i, '\x00', 'ep_' || :s.ulid(i), ` + laterText + ` + i
 	FROM generate_series(:from, :to) i`
 
 // id returns the id of the row with a number.

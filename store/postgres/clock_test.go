@@ -101,7 +101,7 @@ func (c *clock) set(ctx context.Context, now time.Time) error {
 // clean removes all rows.
 func (c *clock) clean(t *testing.T) {
 	for _, table := range []string{
-		"sequences", "settings", "tenants", "endpoints", "secrets", "health", "lanes", "blocks", "rates", "quotas", "jobs", "audit", "incidents", "tokens", "event_types", "queue", "events", "payloads",
+		"sequences", "settings", "tenants", "endpoints", "secrets", "health", "lanes", "blocks", "rates", "quotas", "jobs", "audit", "incidents", "tokens", "creations", "event_types", "queue", "events", "payloads",
 		"deliveries", "attempts", "idempotency", "processes", "stats", "uncounted", "subject_keys",
 	} {
 		if _, err := c.pool.Exec(t.Context(), `DELETE FROM `+c.schema+`.`+table); err != nil {
@@ -221,11 +221,11 @@ func (s timed) Reap(ctx context.Context, now time.Time, epoch int64, ttl time.Du
 	return s.Store.Reap(ctx, now, epoch, ttl, limit)
 }
 
-func (s timed) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, most int, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
+func (s timed) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, c store.Creation, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
 	if err := s.clock.set(ctx, now); err != nil {
 		return store.EndpointRecord{}, err
 	}
-	return s.Store.CreateEndpoint(ctx, now, ep, secret, most, audit...)
+	return s.Store.CreateEndpoint(ctx, now, ep, secret, c, audit...)
 }
 
 func (s timed) UpdateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {

@@ -76,7 +76,7 @@ func (d *database) largeTables(t *testing.T) map[string]bool {
 	for _, name := range names {
 		large[name] = d.count(t, `SELECT count(*) FROM (SELECT FROM :s.`+name+` LIMIT 100) x`) == 100
 	}
-	for _, name := range []string{"queue", "lanes", "endpoints", "tenants", "secrets", "health", "idempotency", "audit", "incidents", "tokens"} {
+	for _, name := range []string{"queue", "lanes", "endpoints", "tenants", "secrets", "health", "idempotency", "audit", "incidents", "tokens", "creations"} {
 		if !large[name] {
 			t.Fatalf("table %s has less than 100 rows: its plans would prove nothing", name)
 		}

@@ -131,7 +131,7 @@ func (w *tenant) endpoint(st store.Store) store.EndpointRecord {
 	secret := store.SecretRecord{
 		ID: webhook.NewID(webhook.PrefixSecret), Tenant: w.name, Endpoint: ep.ID, Signature: webhook.Signature{Scheme: webhook.SchemeV1}, Sealed: []byte("sealed"),
 	}
-	ep, err := st.CreateEndpoint(w.t.Context(), time.Now(), ep, secret, 0)
+	ep, err := st.CreateEndpoint(w.t.Context(), time.Now(), ep, secret, store.Creation{Key: ep.ID, ContentHash: []byte("hash"), KeyExpires: time.Now().AddDate(100, 0, 0)})
 	must(w.t, err, "CreateEndpoint")
 	return ep
 }

@@ -10,12 +10,12 @@ import (
 )
 
 // CreateEndpoint implements store.Endpoints. It gives its tenant a shard.
-func (s *Store) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, most int, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
+func (s *Store) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, c store.Creation, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
 	sh, err := s.place(ctx, ep.Tenant)
 	if err != nil {
 		return store.EndpointRecord{}, fmt.Errorf("create endpoint: %w", err)
 	}
-	if ep, err = sh.CreateEndpoint(ctx, now, ep, secret, most, audit...); err == nil {
+	if ep, err = sh.CreateEndpoint(ctx, now, ep, secret, c, audit...); err == nil {
 		s.order.note(ep.Tenant, ep.ID)
 	}
 	return ep, err

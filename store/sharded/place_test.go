@@ -255,7 +255,7 @@ func TestExistingTenantsStay(t *testing.T) {
 	for i := range 50 {
 		ep := store.EndpointRecord{}
 		ep.ID, ep.Tenant = "ep_1", fmt.Sprint("quiet ", i)
-		if _, err := dbs["a"].CreateEndpoint(t.Context(), now, ep, store.SecretRecord{}, 0); err != nil {
+		if _, err := dbs["a"].CreateEndpoint(t.Context(), now, ep, store.SecretRecord{}, store.Creation{}); err != nil {
 			t.Fatal(err)
 		}
 		if i%2 == 0 {

@@ -225,9 +225,9 @@ func (s timed) Reap(ctx context.Context, now time.Time, epoch int64, ttl time.Du
 	return s.Store.Reap(ctx, now, epoch, ttl, limit)
 }
 
-func (s timed) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, most int, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
+func (s timed) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, c store.Creation, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
 	s.pair.set(s.t, now)
-	return s.Store.CreateEndpoint(ctx, now, ep, secret, most, audit...)
+	return s.Store.CreateEndpoint(ctx, now, ep, secret, c, audit...)
 }
 
 func (s timed) UpdateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {

@@ -91,7 +91,7 @@ func TestUnknownCursorMissesNothing(t *testing.T) {
 		t.Helper()
 		ep := store.EndpointRecord{}
 		ep.ID, ep.Tenant = id, "acme"
-		if _, err := here.CreateEndpoint(t.Context(), now, ep, store.SecretRecord{}, 0); err != nil {
+		if _, err := here.CreateEndpoint(t.Context(), now, ep, store.SecretRecord{}, store.Creation{}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -57,7 +57,7 @@ func newLoad(b testing.TB, st *sqlite.Store) *load {
 		}.WithDefaults()}
 		ep, err = st.CreateEndpoint(b.Context(), time.Now(), ep, store.SecretRecord{
 			ID: webhook.NewID(webhook.PrefixSecret), Tenant: "acme", Endpoint: ep.ID, Sealed: []byte("sealed"),
-		}, 0)
+		}, store.Creation{})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -156,7 +156,7 @@ func runEverything(t *testing.T, st *Store) {
 	ep := store.EndpointRecord{Endpoint: webhook.Endpoint{ID: webhook.NewID(webhook.PrefixEndpoint), Tenant: "acme"}}
 	ep.DeadLetter.Retain = time.Nanosecond * 1000
 	secret := store.SecretRecord{ID: webhook.NewID(webhook.PrefixSecret), Tenant: "acme", Endpoint: ep.ID}
-	ep, err = st.CreateEndpoint(ctx, now, ep, secret, 0)
+	ep, err = st.CreateEndpoint(ctx, now, ep, secret, store.Creation{Key: "k", ContentHash: []byte("hash"), KeyExpires: now.Add(time.Hour)})
 	must(err)
 	ep.Status = webhook.EndpointPaused
 	ep, err = st.UpdateEndpoint(ctx, now, ep)

@@ -60,25 +60,31 @@ func liveEndpoint(ctx context.Context, c Conn, tenant, id string) (store.Endpoin
 }
 
 // CreateEndpoint implements store.Endpoints.
-func (s *Store) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, most int, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
+func (s *Store) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, terms store.Creation, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
 	ep = ep.Clone()
 	err := s.db.Write(ctx, func(ctx context.Context, c Conn) error {
-		now, err := s.now(ctx, c, now)
+		at, err := s.now(ctx, c, now)
 		if err != nil {
+			return err
+		}
+		if first, err := useCreationKey(ctx, c, &ep, &terms, at, at.Sub(now)); err != nil || first != "" {
+			if err == nil {
+				ep, err = liveEndpoint(ctx, c, ep.Tenant, first)
+			}
 			return err
 		}
 		ep.Endpoint = ep.WithoutSecrets()
 		ep.Version, ep.DeletedAt = 1, time.Time{}
-		ep.CreatedAt, ep.UpdatedAt = whole(now), whole(now)
+		ep.CreatedAt, ep.UpdatedAt = whole(at), whole(at)
 		// Revisions are taken one by one until the commit, so nobody else creates
 		// an endpoint from here on.
 		if ep.Revision, err = nextRevision(ctx, c, ep.Tenant); err != nil {
 			return err
 		}
-		if most > 0 {
+		if terms.Most > 0 {
 			if n, err := countEndpoints(ctx, c, ep.Tenant); err != nil {
 				return err
-			} else if n >= most {
+			} else if n >= terms.Most {
 				return store.ErrTooMany
 			}
 		}
@@ -101,7 +107,7 @@ func (s *Store) CreateEndpoint(ctx context.Context, now time.Time, ep store.Endp
 		if err := insertSecret(ctx, c, secret); err != nil {
 			return err
 		}
-		return WriteAudit(ctx, c, now, audit)
+		return WriteAudit(ctx, c, at, audit)
 	})
 	if err != nil {
 		return store.EndpointRecord{}, fmt.Errorf("create endpoint: %w", err)

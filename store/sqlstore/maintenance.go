@@ -29,6 +29,7 @@ func (s *Store) Prune(ctx context.Context, now time.Time, r store.Retention, lim
 		func(ctx context.Context) error { return p.audit(ctx, now.Add(-r.Audit)) },
 		func(ctx context.Context) error { return p.incidents(ctx, now.Add(-r.Audit)) },
 		func(ctx context.Context) error { return p.tokens(ctx, now.Add(-store.TokensKept)) },
+		p.creations,
 		func(ctx context.Context) error { return p.deadLetters(ctx, r.Deliveries) },
 		func(ctx context.Context) error { return p.expired(ctx, r) },
 		func(ctx context.Context) error { return p.blocks(ctx, now.Add(-r.Deliveries)) },

@@ -103,7 +103,7 @@ func (w *world) mutations() []mutation {
 	token, hash := w.token(acme)
 	return []mutation{
 		{"CreateEndpoint", func(ctx context.Context, r ...webhook.AuditRecord) (err error) {
-			stored, err = w.store.CreateEndpoint(ctx, at, rec, w.newSecret(acme, rec.ID), 0, r...)
+			stored, err = w.store.CreateEndpoint(ctx, at, rec, w.newSecret(acme, rec.ID), store.Creation{}, r...)
 			return err
 		}},
 		{"UpdateEndpoint", func(ctx context.Context, r ...webhook.AuditRecord) error {
@@ -167,7 +167,7 @@ func auditRefused(w *world) {
 	stale := w.touch(w.endpoint(acme))
 	stale.Version--
 	for name, err := range map[string]error{
-		"CreateEndpoint of too many": second(w.store.CreateEndpoint(w.ctx, w.now, unknown, w.newSecret(acme, unknown.ID), 1, r)),
+		"CreateEndpoint of too many": second(w.store.CreateEndpoint(w.ctx, w.now, unknown, w.newSecret(acme, unknown.ID), store.Creation{Most: 1}, r)),
 		"UpdateEndpoint of nothing":  second(w.store.UpdateEndpoint(w.ctx, w.now, unknown, r)),
 		"UpdateEndpoint out of date": second(w.store.UpdateEndpoint(w.ctx, w.now, stale, r)),
 		"DeleteEndpoint of nothing":  w.store.DeleteEndpoint(w.ctx, w.now, acme, unknown.ID, r),
@@ -235,7 +235,7 @@ func auditFiltered(w *world) {
 	odd.Action, odd.Actor.Name = webhook.ActionEndpointCreated, "grace"
 	rec := w.newEndpoint(acme)
 	w.advance(time.Minute)
-	_, err := w.store.CreateEndpoint(w.ctx, w.now, rec, w.newSecret(acme, rec.ID), 0, odd)
+	_, err := w.store.CreateEndpoint(w.ctx, w.now, rec, w.newSecret(acme, rec.ID), store.Creation{}, odd)
 	w.must(err, "CreateEndpoint")
 	odd.At = w.now
 	all := append(slices.Clone(records), odd)

@@ -33,7 +33,7 @@ func endpointKeepsAuth(w *world) {
 	for _, auth := range auths {
 		rec := w.newEndpoint(acme)
 		rec.Auth, rec.TLS = auth, tlsSettings
-		got, err := w.store.CreateEndpoint(w.ctx, w.now, rec, w.newSecret(acme, rec.ID), 0)
+		got, err := w.store.CreateEndpoint(w.ctx, w.now, rec, w.newSecret(acme, rec.ID), store.Creation{})
 		w.must(err, "CreateEndpoint")
 		w.keepsAuth("CreateEndpoint", got, auth, tlsSettings)
 
@@ -67,7 +67,7 @@ func endpointKeepsNoSecrets(w *world) {
 	careless.Headers = map[string]string{"X-Key": "canary"}
 	careless.Auth = webhook.Auth{Type: webhook.AuthBearer, Secret: secret}
 	careless.TLS.ClientCertificate, careless.TLS.ClientKey = secret, secret
-	created, err := w.store.CreateEndpoint(w.ctx, w.now, careless, w.newSecret(acme, careless.ID), 0)
+	created, err := w.store.CreateEndpoint(w.ctx, w.now, careless, w.newSecret(acme, careless.ID), store.Creation{})
 	w.must(err, "CreateEndpoint")
 	careless.Version = created.Version
 	updated := w.touch(careless)
@@ -83,7 +83,7 @@ func endpointKeepsNoSecrets(w *world) {
 func endpointDeletionForgetsSecrets(w *world) {
 	rec := w.newEndpoint(acme)
 	rec.Sealed = []byte("sealed")
-	_, err := w.store.CreateEndpoint(w.ctx, w.now, rec, w.newSecret(acme, rec.ID), 0)
+	_, err := w.store.CreateEndpoint(w.ctx, w.now, rec, w.newSecret(acme, rec.ID), store.Creation{})
 	w.must(err, "CreateEndpoint")
 	w.must(w.store.DeleteEndpoint(w.ctx, w.now, acme, rec.ID), "DeleteEndpoint")
 	eps, err := w.store.EngineEndpoints(w.ctx, []store.Lane{{Tenant: acme, Endpoint: rec.ID}})

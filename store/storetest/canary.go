@@ -63,7 +63,7 @@ func (w *canaryWorld) publish(subject string) {
 	if w.endpoint == "" {
 		ep := webhook.Endpoint{ID: webhook.NewID(webhook.PrefixEndpoint), Tenant: acme, URL: "https://a.example", EventTypes: []string{"*"}}.WithDefaults()
 		secret := store.SecretRecord{ID: webhook.NewID(webhook.PrefixSecret), Tenant: acme, Endpoint: ep.ID, Signature: webhook.Signature{Scheme: webhook.SchemeV1}, Sealed: []byte("x"), CreatedAt: now}
-		_, err := w.st.CreateEndpoint(ctx, now, store.EndpointRecord{Endpoint: ep}, secret, 0)
+		_, err := w.st.CreateEndpoint(ctx, now, store.EndpointRecord{Endpoint: ep}, secret, store.Creation{})
 		w.must(err, "CreateEndpoint")
 		w.endpoint = ep.ID
 		w.epoch, err = w.st.Acquire(ctx, now, store.Process{}, time.Hour)

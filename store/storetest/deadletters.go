@@ -13,7 +13,7 @@ func (w *world) deadLetterEndpoint(retain time.Duration) store.EndpointRecord {
 	w.t.Helper()
 	ep := w.newEndpoint(acme)
 	ep.DeadLetter.Retain = retain
-	ep, err := w.store.CreateEndpoint(w.ctx, w.now, ep, w.newSecret(acme, ep.ID), 0)
+	ep, err := w.store.CreateEndpoint(w.ctx, w.now, ep, w.newSecret(acme, ep.ID), store.Creation{})
 	w.must(err, "CreateEndpoint")
 	return ep
 }

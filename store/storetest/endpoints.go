@@ -42,7 +42,7 @@ func endpointCreateKeepsAll(w *world) {
 	rec.Anonymize = []webhook.Anonymization{{Pointer: "/a~1b", Action: webhook.AnonymizeHash}, {Pointer: "/c/0", Action: webhook.AnonymizeRemove}}
 	rec.Sealed = []byte{0, 1, 0xff, 0xfe}
 
-	got, err := w.store.CreateEndpoint(w.ctx, w.now, rec, w.newSecret(acme, rec.ID), 0)
+	got, err := w.store.CreateEndpoint(w.ctx, w.now, rec, w.newSecret(acme, rec.ID), store.Creation{})
 	w.must(err, "CreateEndpoint")
 	want := rec
 	want.Revision, want.Version, want.CreatedAt, want.UpdatedAt = got.Revision, 1, w.now, w.now

@@ -299,6 +299,13 @@ var faults = map[string]struct {
 		wrap:     each(func(st store.Store) store.Store { return &tokensWithoutLimit{st} }),
 		caughtBy: []string{"Tokens/TooManyAreRefused", "Tokens/NeverTooMany"},
 	},
+	"a process knows its own creations alone": {
+		wrap: each(newRemembersItself),
+		caughtBy: []string{
+			"Creations/RepeatedReturnsTheFirst", "Creations/OneOfManyCreates", "Creations/OtherContentConflicts",
+			"Creations/ExpiredKeyIsFree", "Creations/TenantsAreSeparate",
+		},
+	},
 	"the last change of an event type wins": {
 		wrap:     each(func(st store.Store) store.Store { return &lastTypeWins{st} }),
 		caughtBy: []string{"EventTypes/StaleVersionWritesNothing", "EventTypes/OneOfManyCallersWins"},

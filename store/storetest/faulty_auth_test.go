@@ -17,8 +17,8 @@ type endpointWriter struct {
 	after  func(given, kept store.EndpointRecord) store.EndpointRecord
 }
 
-func (s *endpointWriter) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, most int, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
-	kept, err := s.Store.CreateEndpoint(ctx, now, s.before(ep.Clone()), secret, most, audit...)
+func (s *endpointWriter) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, c store.Creation, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
+	kept, err := s.Store.CreateEndpoint(ctx, now, s.before(ep.Clone()), secret, c, audit...)
 	return s.after(ep, kept), err
 }
 
@@ -75,9 +75,9 @@ type keepsSealed struct {
 	sealed sync.Map
 }
 
-func (s *keepsSealed) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, most int, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
+func (s *keepsSealed) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, c store.Creation, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
 	s.sealed.Store(ep.ID, ep.Sealed)
-	return s.Store.CreateEndpoint(ctx, now, ep, secret, most, audit...)
+	return s.Store.CreateEndpoint(ctx, now, ep, secret, c, audit...)
 }
 
 func (s *keepsSealed) EngineEndpoints(ctx context.Context, keys []store.Lane) ([]store.EngineEndpoint, error) {

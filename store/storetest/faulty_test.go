@@ -101,9 +101,9 @@ type countsBefore struct {
 	all     chan struct{}
 }
 
-func (s *countsBefore) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, most int, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
-	if most == 0 {
-		return s.Store.CreateEndpoint(ctx, now, ep, secret, 0, audit...)
+func (s *countsBefore) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, c store.Creation, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
+	if c.Most == 0 {
+		return s.Store.CreateEndpoint(ctx, now, ep, secret, c, audit...)
 	}
 	n, err := s.CountEndpoints(ctx, ep.Tenant)
 	if err != nil {
@@ -122,10 +122,11 @@ func (s *countsBefore) CreateEndpoint(ctx context.Context, now time.Time, ep sto
 	case <-all:
 	case <-time.After(time.Second):
 	}
-	if n >= most {
+	if n >= c.Most {
 		return store.EndpointRecord{}, store.ErrTooMany
 	}
-	return s.Store.CreateEndpoint(ctx, now, ep, secret, 0, audit...)
+	c.Most = 0
+	return s.Store.CreateEndpoint(ctx, now, ep, secret, c, audit...)
 }
 
 // tenantless looks deliveries up by their id alone.
@@ -290,20 +291,20 @@ func (s *endlessSlack) ReserveRates(ctx context.Context, now time.Time, reqs []s
 // removes those of every endpoint.
 type keepsDeadLetters struct{ store.Store }
 
-func (s *keepsDeadLetters) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, most int, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
+func (s *keepsDeadLetters) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, c store.Creation, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
 	retain := ep.DeadLetter.Retain
 	ep.DeadLetter.Retain = 0
-	ep, err := s.Store.CreateEndpoint(ctx, now, ep, secret, most, audit...)
+	ep, err := s.Store.CreateEndpoint(ctx, now, ep, secret, c, audit...)
 	ep.DeadLetter.Retain = retain
 	return ep, err
 }
 
 type eagerDead struct{ store.Store }
 
-func (s *eagerDead) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, most int, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
+func (s *eagerDead) CreateEndpoint(ctx context.Context, now time.Time, ep store.EndpointRecord, secret store.SecretRecord, c store.Creation, audit ...webhook.AuditRecord) (store.EndpointRecord, error) {
 	retain := ep.DeadLetter.Retain
 	ep.DeadLetter.Retain = time.Hour
-	ep, err := s.Store.CreateEndpoint(ctx, now, ep, secret, most, audit...)
+	ep, err := s.Store.CreateEndpoint(ctx, now, ep, secret, c, audit...)
 	ep.DeadLetter.Retain = retain
 	return ep, err
 }

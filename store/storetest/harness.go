@@ -94,6 +94,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		role{"Incidents", incidentCases},
 		role{"EventTypes", eventTypeCases},
 		role{"Tokens", tokenCases},
+		role{"Creations", creationCases},
 		role{"Tenants", tenantCases},
 	)
 }

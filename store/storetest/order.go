@@ -44,7 +44,7 @@ func (w *world) orderedEndpoint() store.EndpointRecord {
 	w.t.Helper()
 	ep := w.newEndpoint(acme)
 	ep.Order = webhook.Order{Enabled: true, OnFailure: webhook.OrderBlock}
-	ep, err := w.store.CreateEndpoint(w.ctx, w.now, ep, w.newSecret(acme, ep.ID), 0)
+	ep, err := w.store.CreateEndpoint(w.ctx, w.now, ep, w.newSecret(acme, ep.ID), store.Creation{})
 	w.must(err, "CreateEndpoint")
 	return ep
 }

@@ -216,7 +216,7 @@ func endpointLimitIsExact(w *world) {
 		rec := w.newEndpoint(acme)
 		secret := w.newSecret(acme, rec.ID)
 		all.Go(func() {
-			switch _, err := w.store.CreateEndpoint(w.ctx, w.now, rec, secret, most); {
+			switch _, err := w.store.CreateEndpoint(w.ctx, w.now, rec, secret, store.Creation{Most: most}); {
 			case err == nil:
 				created.Add(1)
 			case errors.Is(err, store.ErrTooMany):
@@ -237,7 +237,7 @@ func endpointLimitIsExact(w *world) {
 	w.must(w.store.DeleteEndpoint(w.ctx, w.now, acme, list[0].ID), "DeleteEndpoint")
 	w.wantEndpoints(acme, most-1)
 	rec := w.newEndpoint(acme)
-	if _, err := w.store.CreateEndpoint(w.ctx, w.now, rec, w.newSecret(acme, rec.ID), most); err != nil {
+	if _, err := w.store.CreateEndpoint(w.ctx, w.now, rec, w.newSecret(acme, rec.ID), store.Creation{Most: most}); err != nil {
 		w.t.Errorf("CreateEndpoint after one of the most was deleted: %v; want it created", err)
 	}
 }
@@ -255,11 +255,11 @@ func endpointsOfOthersDoNotCount(w *world) {
 	w.endpoint(globex)
 	w.wantEndpoints(acme, 0)
 	rec := w.newEndpoint(acme)
-	if _, err := w.store.CreateEndpoint(w.ctx, w.now, rec, w.newSecret(acme, rec.ID), 1); err != nil {
+	if _, err := w.store.CreateEndpoint(w.ctx, w.now, rec, w.newSecret(acme, rec.ID), store.Creation{Most: 1}); err != nil {
 		w.t.Errorf("CreateEndpoint of a tenant's first of at most one: %v; want it created", err)
 	}
 	rec = w.newEndpoint(acme)
-	if _, err := w.store.CreateEndpoint(w.ctx, w.now, rec, w.newSecret(acme, rec.ID), 1); !errors.Is(err, store.ErrTooMany) {
+	if _, err := w.store.CreateEndpoint(w.ctx, w.now, rec, w.newSecret(acme, rec.ID), store.Creation{Most: 1}); !errors.Is(err, store.ErrTooMany) {
 		w.t.Errorf("CreateEndpoint of the second of at most one: %v; want ErrTooMany", err)
 	}
 	if _, err := w.store.Endpoint(w.ctx, acme, rec.ID); !errors.Is(err, store.ErrNotFound) {

@@ -41,7 +41,7 @@ func (w *world) sealSome() map[store.SealedKind]int {
 		w.must(w.store.RotateSecret(w.ctx, w.now, w.newSecret(tenant, ep.ID), w.now.Add(time.Hour)), "RotateSecret")
 		bare := w.newEndpoint(tenant)
 		bare.Sealed = nil
-		_, err := w.store.CreateEndpoint(w.ctx, w.now, bare, w.newSecret(tenant, bare.ID), 0)
+		_, err := w.store.CreateEndpoint(w.ctx, w.now, bare, w.newSecret(tenant, bare.ID), store.Creation{})
 		w.must(err, "CreateEndpoint")
 		w.addKeys(w.store, keyOf(tenant, jane, 1, "key"), keyOf(tenant, "", 2, "key"))
 	}

@@ -43,7 +43,7 @@ func secretFirstIsPresent(w *world) {
 	ep := w.newEndpoint(acme)
 	secret := w.newSecret(acme, ep.ID)
 	secret.Sealed = []byte{0, 0xff, 1}
-	_, err := w.store.CreateEndpoint(w.ctx, w.now, ep, secret, 0)
+	_, err := w.store.CreateEndpoint(w.ctx, w.now, ep, secret, store.Creation{})
 	w.must(err, "CreateEndpoint")
 	if got := w.secrets(ep.ID); !sameList(got, []store.SecretRecord{secret}) {
 		w.t.Errorf("Secrets of a new endpoint = %+v; want %+v", got, secret)

@@ -47,7 +47,7 @@ var tenantCalls = []tenantCall{
 	{"CreateEndpoint", func(ctx context.Context, w *world, tenant string, of ofTenant) (any, error) {
 		rec := w.newEndpoint(tenant)
 		rec.ID = of.endpoint
-		_, err := w.store.CreateEndpoint(ctx, w.now, rec, w.newSecret(tenant, rec.ID), 0, w.auditOf(tenant, rec.ID))
+		_, err := w.store.CreateEndpoint(ctx, w.now, rec, w.newSecret(tenant, rec.ID), store.Creation{}, w.auditOf(tenant, rec.ID))
 		return nil, err
 	}},
 	{"UpdateEndpoint", func(ctx context.Context, w *world, tenant string, of ofTenant) (any, error) {

@@ -127,7 +127,7 @@ func (w *world) newSecret(tenant, endpoint string) store.SecretRecord {
 func (w *world) endpoint(tenant string) store.EndpointRecord {
 	w.t.Helper()
 	ep := w.newEndpoint(tenant)
-	ep, err := w.store.CreateEndpoint(w.ctx, w.now, ep, w.newSecret(tenant, ep.ID), 0)
+	ep, err := w.store.CreateEndpoint(w.ctx, w.now, ep, w.newSecret(tenant, ep.ID), store.Creation{})
 	w.must(err, "CreateEndpoint")
 	return ep
 }

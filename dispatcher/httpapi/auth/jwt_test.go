@@ -241,6 +241,23 @@ func TestJWTOfTwoIssuers(t *testing.T) {
 	}
 }
 
+// A key is used with its own algorithm alone, though another key's is allowed too.
+func TestJWTKeysHaveTheirAlgorithm(t *testing.T) {
+	t.Parallel()
+	one, two := newSigning(t, "a", "RS256"), newSigning(t, "b", "PS256")
+	authenticate := newJWT(t, nil, one, two)
+	for _, s := range []signing{one, two} {
+		if _, err := authenticate(with(s.sign(t, claims(nil), nil))); err != nil {
+			t.Errorf("%s by its own algorithm = %v; want it let in", s.id, err)
+		}
+	}
+	for _, s := range []signing{{"a", "PS256", one.key}, {"", "PS256", one.key}, {"b", "RS256", two.key}, {"b", "RS256", one.key}} {
+		if _, err := authenticate(with(s.sign(t, claims(nil), nil))); !errors.Is(err, auth.ErrInvalid) {
+			t.Errorf("%s by %s = %v; want ErrInvalid", s.id, s.algorithm, err)
+		}
+	}
+}
+
 func TestJWTOptions(t *testing.T) {
 	t.Parallel()
 	s := newSigning(t, "", "ES256")

@@ -254,6 +254,17 @@ CREATE TABLE postrider.idempotency (
 ) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX idempotency_expires ON postrider.idempotency (expires_at);
 
+-- Keys by which the creation of an endpoint can be repeated.
+CREATE TABLE postrider.creations (
+	tenant       text COLLATE "C" NOT NULL,
+	key          text COLLATE "C" NOT NULL,
+	content_hash bytea NOT NULL,
+	endpoint     text NOT NULL,
+	expires_at   bigint NOT NULL,
+	PRIMARY KEY (tenant, key)
+);
+CREATE INDEX creations_expires ON postrider.creations (expires_at);
+
 -- What takes many steps. owner is the epoch that works on it, or 0.
 CREATE TABLE postrider.jobs (
 	tenant     text COLLATE "C" NOT NULL,

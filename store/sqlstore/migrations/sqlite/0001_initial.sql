@@ -138,6 +138,17 @@ CREATE TABLE postrider_idempotency (
 );
 CREATE UNIQUE INDEX postrider_idempotency_key ON postrider_idempotency (tenant, key);
 
+-- Keys by which the creation of an endpoint can be repeated.
+CREATE TABLE postrider_creations (
+	tenant       TEXT    NOT NULL,
+	key          TEXT    NOT NULL,
+	content_hash BLOB    NOT NULL,
+	endpoint     TEXT    NOT NULL,
+	expires_at   INTEGER NOT NULL,
+	PRIMARY KEY (tenant, key)
+) WITHOUT ROWID;
+CREATE INDEX postrider_creations_expires ON postrider_creations (expires_at);
+
 -- owner is the epoch that a row is leased to, or 0. seq is the event's. okey is ""
 -- for a delivery that keeps no order, and else "=" and its ordering key; prio is the
 -- rank of its priority, batch the batch that it goes in.
