@@ -19,7 +19,8 @@ func (m *Manager) Delivery(ctx context.Context, tenant, id string) (webhook.Deli
 // Deliveries returns a page of a tenant's deliveries, newest first; those that
 // failed are the dead letters. A filter by an endpoint or an event that the
 // tenant does not have finds nothing, which is not an error; one by a deleted
-// endpoint finds its history. Errors are *webhook.InvalidError with the fields
+// endpoint finds its history. A page is full unless it is the last; to fill it, a page by
+// endpoint may have to read all that the tenant has pending, which FindDeliveries bounds. Errors are *webhook.InvalidError with the fields
 // status (not one of the five), to (not after from) and after (not a delivery's
 // id).
 func (m *Manager) Deliveries(ctx context.Context, tenant string, filter store.DeliveryFilter, page store.Page) ([]webhook.Delivery, error) {
