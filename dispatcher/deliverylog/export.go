@@ -31,7 +31,9 @@ const (
 // begun, and what error the deliveries ended with, or w. An answer that has begun must then
 // be broken off, with http.ErrAbortHandler: the client must not take it for all there is.
 func Export(w http.ResponseWriter, format, name string, deliveries iter.Seq2[webhook.Delivery, error]) (began bool, err error) {
-	file := exportFile{w: w, out: bufio.NewWriterSize(&timedWriter{w, http.NewResponseController(w)}, exportBuffer), csv: format == CSV, name: name}
+	control := http.NewResponseController(w)
+	lastAsLongAsNeeded(control)
+	file := exportFile{w: w, out: bufio.NewWriterSize(&timedWriter{w, control}, exportBuffer), csv: format == CSV, name: name}
 	for d, err := range deliveries {
 		if err == nil {
 			err = file.row(RowOf(&d))
@@ -42,7 +44,7 @@ func Export(w http.ResponseWriter, format, name string, deliveries iter.Seq2[web
 		}
 	}
 	file.begin()
-	return true, file.out.Flush()
+	return true, file.flush()
 }
 
 // exportFile writes rows.

@@ -52,6 +52,7 @@ func (s *Streams) Serve(w http.ResponseWriter, r *http.Request, tail *manage.Tai
 	stop := context.AfterFunc(s.shutdown(r), cancel)
 	defer stop()
 	out := &stream{w: w, control: http.NewResponseController(w)}
+	lastAsLongAsNeeded(out.control)
 	w.WriteHeader(http.StatusOK)
 	// A browser waits two seconds before it connects again, and goes on from here if
 	// nothing has come until then.
@@ -59,6 +60,13 @@ func (s *Streams) Serve(w http.ResponseWriter, r *http.Request, tail *manage.Tai
 		return
 	}
 	out.follow(ctx, tail, check)
+}
+
+// lastAsLongAsNeeded takes the time away that a server gives a whole request: when it is
+// over, the server would take the client for gone. Who sends nothing more has none to keep.
+// The server itself undoes deadlines before the next request.
+func lastAsLongAsNeeded(control *http.ResponseController) {
+	_ = control.SetReadDeadline(time.Time{}) // a writer that knows no deadlines has none
 }
 
 // ErrUnknown is what a check matches that cannot tell whether a client may still look.

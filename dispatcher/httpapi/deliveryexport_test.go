@@ -71,6 +71,17 @@ func TestExports(t *testing.T) {
 	}
 }
 
+// TestExportHasDeadlines exports to a writer that tells of its deadlines.
+func TestExportHasDeadlines(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b, done := w.bubbleOf(t.Context(), "text/csv")
+	<-done
+	if !b.endless || b.deadline.IsZero() {
+		t.Errorf("an export: no deadline for the request: %v, and %v for a write; want none, and one", b.endless, b.deadline)
+	}
+}
+
 var exportRows = flag.Int("export.rows", 20_000, "deliveries that TestExportsHoldLittle exports; 1000000 takes half a minute")
 
 // endlessStore has many deliveries, and fails after some of them if it is told to.

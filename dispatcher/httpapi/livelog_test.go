@@ -224,6 +224,13 @@ type bubbleLog struct {
 	*httptest.ResponseRecorder
 
 	deadline time.Time
+	// endless says that reading has no deadline.
+	endless bool
+}
+
+func (b *bubbleLog) SetReadDeadline(at time.Time) error {
+	b.endless = at.IsZero()
+	return nil
 }
 
 func (b *bubbleLog) SetWriteDeadline(at time.Time) error {
@@ -231,16 +238,23 @@ func (b *bubbleLog) SetWriteDeadline(at time.Time) error {
 	return nil
 }
 
+// bubble opens a live log and waits until it waits.
 func (w *world) bubble(ctx context.Context) (*bubbleLog, chan struct{}) {
+	b, done := w.bubbleOf(ctx, "text/event-stream")
+	synctest.Wait()
+	return b, done
+}
+
+// bubbleOf asks for the log in a form. The channel is closed at the end of the answer.
+func (w *world) bubbleOf(ctx context.Context, accept string) (*bubbleLog, chan struct{}) {
 	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/webhooks/deliveries", nil)
 	r.Header.Set("Authorization", asAdmin)
-	r.Header.Set("Accept", "text/event-stream")
+	r.Header.Set("Accept", accept)
 	b, done := &bubbleLog{ResponseRecorder: httptest.NewRecorder()}, make(chan struct{})
 	go func() {
 		defer close(done)
 		w.api.ServeHTTP(b, r)
 	}()
-	synctest.Wait()
 	return b, done
 }
 
@@ -258,6 +272,9 @@ func TestLiveLogBeatsAndHasDeadlines(t *testing.T) {
 		}
 		if got := b.deadline.Sub(began); got != 70*time.Second {
 			t.Errorf("the deadline of the last write is %v after the beginning; want ten seconds after the write", got)
+		}
+		if !b.endless {
+			t.Error("the deadline of the request holds for the live log too: a server's ReadTimeout would end it")
 		}
 		leave()
 		<-done

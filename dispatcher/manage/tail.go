@@ -73,6 +73,8 @@ type Tail struct {
 	batches chan *TailBatch
 	// last is the position of the last batch that was read.
 	last string
+	// empty says that there is nothing to follow, ever.
+	empty bool
 	// gone says that nothing more will come; of's mutex guards it.
 	gone bool
 }
@@ -99,14 +101,11 @@ func (m *Manager) Tail(ctx context.Context, tenant string, q TailQuery) (*Tail, 
 	if t.last = q.Position; !goesOn {
 		t.last = position(clock.Now())
 	}
-	if !ok {
-		t.gone = true // there is nothing to follow, ever
-		return t, nil
-	}
+	t.empty = !ok
 	if err := m.tails.add(m, t); err != nil {
 		return nil, err
 	}
-	if goesOn {
+	if goesOn && !t.empty {
 		if t.first, err = m.missed(ctx, tenant, filter, since); err != nil {
 			t.Close()
 			return nil, err
@@ -137,7 +136,7 @@ func (t *Tail) Next(ctx context.Context) (*TailBatch, error) {
 func (t *Tail) Position() string {
 	t.of.mu.Lock()
 	defer t.of.mu.Unlock()
-	if f := t.of.scopes[t.scope]; !t.gone && t.first == nil && len(t.batches) == 0 && !f.at.IsZero() {
+	if f := t.of.scopes[t.scope]; !t.empty && !t.gone && t.first == nil && len(t.batches) == 0 && !f.at.IsZero() {
 		return position(f.at)
 	}
 	return t.last

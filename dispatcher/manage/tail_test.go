@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -167,12 +168,12 @@ func TestTailsOfTenantsAreSeparate(t *testing.T) {
 // countingStore counts questions of tails.
 type countingStore struct {
 	store.Store
-	calls, asks int
+	calls, asks atomic.Int64
 }
 
 func (s *countingStore) TailDeliveries(ctx context.Context, now, since time.Time, asks []store.TailAsk) (store.Tailed, error) {
-	s.calls++
-	s.asks += len(asks)
+	s.calls.Add(1)
+	s.asks.Add(int64(len(asks)))
 	return s.Store.TailDeliveries(ctx, now, since, asks)
 }
 
@@ -198,17 +199,18 @@ func TestTailsShareOneQuestion(t *testing.T) {
 		_, err = w.d.Publish(t.Context(), ev)
 		w.must(err, "Publish")
 		time.Sleep(10*time.Second + 10*time.Millisecond)
-		if st.calls != 41 || st.asks != 2*st.calls {
-			t.Errorf("10 s of 90 tails of two tenants were %d calls with %d asks; want 41 with two each", st.calls, st.asks)
+		synctest.Wait()
+		if calls, asks := st.calls.Load(), st.asks.Load(); calls != 41 || asks != 2*calls {
+			t.Errorf("10 s of 90 tails of two tenants were %d calls with %d asks; want 41 with two each", calls, asks)
 		}
 		for _, tail := range open {
 			tail.Close()
 			tail.Close() // does nothing
 		}
-		before := st.calls
+		before := st.calls.Load()
 		time.Sleep(10 * time.Second)
-		if st.calls != before {
-			t.Errorf("%d calls were made while nobody follows anything; want none", st.calls-before)
+		if n := st.calls.Load() - before; n != 0 {
+			t.Errorf("%d calls were made while nobody follows anything; want none", n)
 		}
 	})
 }
@@ -298,6 +300,10 @@ func TestTailsAreBounded(t *testing.T) {
 		if err := fill(acme); !errors.Is(err, manage.ErrTooManyTails) || len(open) != 200 {
 			t.Errorf("a tenant may have %d tails, then %v; want 200, then ErrTooManyTails", len(open), err)
 		}
+		none := manage.TailQuery{DeliveryQuery: manage.DeliveryQuery{DeliveryFilter: store.DeliveryFilter{Endpoint: "nonsense"}}}
+		if _, err := w.Tail(t.Context(), acme, none); !errors.Is(err, manage.ErrTooManyTails) {
+			t.Errorf("Tail of what nobody can have, beside 200 = %v; want ErrTooManyTails: it is a connection like any other", err)
+		}
 		for _, tenant := range []string{"b", "c", "d", "e"} {
 			if err := fill(tenant); err == nil {
 				t.Error("a tenant may have any number of tails")
@@ -341,11 +347,11 @@ func TestTailSkipsWhatIsTooMuch(t *testing.T) {
 // silentStore does not answer tails while it is down.
 type silentStore struct {
 	store.Store
-	down bool
+	down atomic.Bool
 }
 
 func (s *silentStore) TailDeliveries(ctx context.Context, now, since time.Time, asks []store.TailAsk) (store.Tailed, error) {
-	if s.down {
+	if s.down.Load() {
 		return store.Tailed{}, store.ErrUnavailable
 	}
 	return s.Store.TailDeliveries(ctx, now, since, asks)
@@ -363,10 +369,10 @@ func TestTailOutlivesAnOutage(t *testing.T) {
 		tail := w.follow(acme, manage.TailQuery{})
 		defer tail.Close()
 		w.wantShown(tail, time.Second, "before anything happens")
-		st.down = true
+		st.down.Store(true)
 		published := w.publish()
 		w.wantShown(tail, time.Minute, "while the store is down")
-		st.down = false
+		st.down.Store(false)
 		w.wantShown(tail, 15*time.Second, "of what was pending all the while", published.ID+" pending")
 	})
 }

@@ -53,14 +53,17 @@ func (t *tails) add(m *Manager, tail *Tail) error {
 	if t.scopes == nil {
 		t.scopes, t.ofTenant = make(map[tailScope]*followed), make(map[string]int)
 	}
+	t.ofTenant[tail.scope.tenant]++
+	t.all++
+	if tail.empty {
+		return nil
+	}
 	f := t.scopes[tail.scope]
 	if f == nil {
 		f = &followed{tailScope: tail.scope, groups: make(map[deliveryFilter][]*Tail), known: make(map[string]*sight)}
 		t.scopes[tail.scope] = f
 	}
 	f.groups[tail.filter] = append(f.groups[tail.filter], tail)
-	t.ofTenant[tail.scope.tenant]++
-	t.all++
 	if t.poller == nil {
 		ctx, cancel := context.WithCancel(context.Background())
 		p := &tailPoller{m: m, stop: cancel, done: make(chan struct{})}
@@ -94,6 +97,17 @@ func (t *tails) drop(tail *Tail) {
 		return
 	}
 	tail.gone = true
+	if !tail.empty {
+		t.leave(tail)
+	}
+	if t.ofTenant[tail.scope.tenant]--; t.ofTenant[tail.scope.tenant] == 0 {
+		delete(t.ofTenant, tail.scope.tenant)
+	}
+	t.all--
+}
+
+// leave takes a tail out of its scope, which ends with the last one.
+func (t *tails) leave(tail *Tail) {
 	f := t.scopes[tail.scope]
 	group := slices.DeleteFunc(f.groups[tail.filter], func(other *Tail) bool { return other == tail })
 	if f.groups[tail.filter] = group; len(group) == 0 {
@@ -102,10 +116,6 @@ func (t *tails) drop(tail *Tail) {
 	if len(f.groups) == 0 {
 		delete(t.scopes, tail.scope)
 	}
-	if t.ofTenant[tail.scope.tenant]--; t.ofTenant[tail.scope.tenant] == 0 {
-		delete(t.ofTenant, tail.scope.tenant)
-	}
-	t.all--
 }
 
 // touch has a delivery looked at that may be too old to be read otherwise.
