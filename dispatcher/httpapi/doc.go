@@ -16,6 +16,15 @@
 // application/problem+json (RFC 9457) with a stable code; they never repeat what was
 // sent. The document of all of it is at /openapi.json, which needs no authentication.
 //
+// # Logs of deliveries
+//
+// Both logs of deliveries, a webhook's and all, come in the form that Accept asks for: a
+// page of JSON; all of it as CSV or NDJSON; or as Server-Sent Events, live (see package
+// deliverylog). An export that breaks off ends without the proper end of its connection. A
+// live log ends when its client does not read, when its server shuts down, and within 30
+// seconds of its credentials being refused; a tenant may have 200 in a process, and a
+// process 1,000.
+//
 // # Caching
 //
 // A single webhook has an ETag, which changes with its configuration and not with its

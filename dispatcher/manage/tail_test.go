@@ -168,12 +168,15 @@ func TestTailsOfTenantsAreSeparate(t *testing.T) {
 // countingStore counts questions of tails.
 type countingStore struct {
 	store.Store
-	calls, asks atomic.Int64
+	calls, asks, known atomic.Int64
 }
 
 func (s *countingStore) TailDeliveries(ctx context.Context, now, since time.Time, asks []store.TailAsk) (store.Tailed, error) {
 	s.calls.Add(1)
 	s.asks.Add(int64(len(asks)))
+	for _, ask := range asks {
+		s.known.Add(int64(len(ask.Known)))
+	}
 	return s.Store.TailDeliveries(ctx, now, since, asks)
 }
 
@@ -340,6 +343,42 @@ func TestTailSkipsWhatIsTooMuch(t *testing.T) {
 		w.must(err, "Next")
 		if len(b.Deliveries) != store.MaxTail || !b.Skipped {
 			t.Errorf("of 1000 deliveries at once a batch has %d, skipped: %v; want %d, and that there were more", len(b.Deliveries), b.Skipped, store.MaxTail)
+		}
+	})
+}
+
+// TestTailForgetsWhatIsErased follows a delivery until it is no more: it is not asked for
+// for ever.
+func TestTailForgetsWhatIsErased(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		st := &countingStore{Store: w.store}
+		d, err := dispatcher.New(st, dispatcher.Config{AllowPlaintextSecrets: true})
+		w.must(err, "New")
+		w.d, w.Manager = d, manage.New(d)
+		w.endpoint()
+		tail := w.follow(acme, manage.TailQuery{})
+		defer tail.Close()
+		ev, err := webhook.NewEvent(acme, "a", 1)
+		w.must(err, "NewEvent")
+		ev.Subject = "ada"
+		_, err = w.d.Publish(t.Context(), ev)
+		w.must(err, "Publish")
+		time.Sleep(30 * time.Second)
+		synctest.Wait()
+		if st.known.Load() == 0 {
+			t.Fatal("a delivery that is pending is not looked at again: the test would see nothing")
+		}
+		_, err = w.store.EraseSubject(t.Context(), time.Now(), acme, "ada", 10)
+		w.must(err, "EraseSubject")
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		st.known.Store(0)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if n := st.known.Load(); n != 0 {
+			t.Errorf("a delivery that was erased is asked for %d times in a minute; want never", n)
 		}
 	})
 }

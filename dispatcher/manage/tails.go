@@ -173,7 +173,7 @@ func (p *tailPoller) poll(ctx context.Context, t *tails) {
 		if t.scopes[f.tailScope] != f || i >= len(answer.Deliveries) || err != nil && answer.Deliveries[i] == nil {
 			continue
 		}
-		t.tell(f, f.learn(now, answer.At, asks[i].Backlog, answer.Deliveries[i]))
+		t.tell(f, f.learn(now, answer.At, &asks[i], answer.Deliveries[i]))
 	}
 }
 

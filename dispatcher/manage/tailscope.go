@@ -76,11 +76,12 @@ func (f *followed) ask(now time.Time) store.TailAsk {
 	return ask
 }
 
-// learn takes in an answer and returns what has changed, oldest first.
-func (f *followed) learn(now, at time.Time, backlog bool, list []webhook.Delivery) []change {
+// learn takes in the answer to an ask and returns what has changed, oldest first.
+func (f *followed) learn(now, at time.Time, ask *store.TailAsk, list []webhook.Delivery) []change {
+	f.drop(ask.Known, list)
 	sortOldest(list)
 	floor := webhook.PrefixDelivery.Floor(now.Add(-tailWindow))
-	since := f.since(at, backlog)
+	since := f.since(at, ask.Backlog)
 	var changed, fresh []change
 	for _, d := range list {
 		s := f.known[d.ID]
@@ -104,13 +105,27 @@ func (f *followed) learn(now, at time.Time, backlog bool, list []webhook.Deliver
 		f.see(&fresh[i].Delivery, now, at)
 	}
 	f.at = later(f.at, at)
-	if backlog {
+	if ask.Backlog {
 		f.backlogAt, f.nextBacklog = at, now.Add(backlogEvery)
 	}
 	f.forget(floor)
 	changed = append(changed, fresh...)
 	slices.SortStableFunc(changed, func(a, b change) int { return a.UpdatedAt.Compare(b.UpdatedAt) })
 	return changed
+}
+
+// drop forgets deliveries that were asked for and are not there any more: erased, or past
+// their retention.
+func (f *followed) drop(asked []string, list []webhook.Delivery) {
+	there := make(map[string]bool, len(list))
+	for i := range list {
+		there[list[i].ID] = true
+	}
+	for _, id := range asked {
+		if !there[id] {
+			delete(f.known, id)
+		}
+	}
 }
 
 // since returns from when on a delivery that nothing is known of is news.

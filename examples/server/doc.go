@@ -6,8 +6,8 @@
 // Requests show the key as "Authorization: Bearer KEY". Their tenant is that of the header
 // X-Tenant-Id, or "default"; whoever has the key is admin of all tenants, with all scopes.
 // The API is under /api/v1/platform, its document at /api/v1/platform/openapi.json;
-// /healthz answers while the process lives, and /readyz while it can reach its store and
-// delivers.
+// /healthz answers while the process lives, and /readyz while its store answers and
+// deliveries are less than a minute late.
 //
 // It prints one line with its URLs when it is ready. SIGTERM and interrupt end it: what is
 // being sent is finished first, at most half a minute long.
