@@ -23,7 +23,7 @@ func (w *world) document() (*openapi3.T, routers.Router) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if err := doc.Validate(context.Background()); err != nil {
+	if err := doc.Validate(context.Background()); err != nil && !*update { // what is written anew may not fit any more
 		w.t.Fatalf("the document is not valid: %v", err)
 	}
 	doc.Servers = nil // "." is wherever it is mounted

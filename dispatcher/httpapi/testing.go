@@ -56,9 +56,9 @@ type verifyInput struct {
 }
 
 type verificationJSON struct {
-	Valid   bool   `json:"valid"`
-	Reason  string `json:"reason" doc:"Empty if it is valid."`
-	Message string `json:"message"`
+	Valid  bool   `json:"valid"`
+	Reason string `json:"reason" doc:"Which part is wrong, in a sentence; empty if none is."`
+	Code   string `json:"code" doc:"The same for code; empty if nothing is wrong." example:"no_match"`
 }
 
 func (a *api) verifySignature(ctx context.Context, in *bodyOf) (*answer[verificationJSON], error) {
@@ -74,7 +74,7 @@ func (a *api) verifySignature(ctx context.Context, in *bodyOf) (*answer[verifica
 	if err != nil {
 		return nil, err
 	}
-	return uncached(verificationJSON{v.Valid, string(v.Reason), v.Message}), nil
+	return uncached(verificationJSON{v.Valid, v.Message, string(v.Reason)}), nil
 }
 
 // adviceJSON is something that would make a webhook work better.
