@@ -96,8 +96,9 @@ var rules = map[string]rule{
 		modules: []string{"go.uber.org/zap", "golang.org/x/time"},
 	},
 	"dispatcher/deliverylog": {local: []string{"webhook", "store", "dispatcher/clock", "dispatcher/manage"}},
+	"dispatcher/mount":       {modules: []string{"github.com/go-chi/chi/v5"}},
 	"dispatcher/httpapi": {
-		local:   []string{"signer", "webhook", "webhook/schema", "webhook/catalog", "store", "dispatcher", "dispatcher/clock", "dispatcher/manage", "dispatcher/deliverylog"},
+		local:   []string{"signer", "webhook", "webhook/schema", "webhook/catalog", "store", "dispatcher", "dispatcher/clock", "dispatcher/manage", "dispatcher/deliverylog", "dispatcher/mount"},
 		modules: []string{"github.com/danielgtaylor/huma/v2", "github.com/go-chi/chi/v5", "github.com/evanphx/json-patch/v5", "github.com/go-jose/go-jose/v4", "go.uber.org/zap", "golang.org/x/time"},
 	},
 	"dispatcher/httpapi/auth": {
@@ -105,8 +106,8 @@ var rules = map[string]rule{
 		modules: []string{"github.com/go-jose/go-jose/v4"},
 	},
 	"dispatcher/console": {
-		local:   []string{"signer", "webhook", "webhook/schema", "webhook/catalog", "store", "dispatcher", "dispatcher/manage", "dispatcher/deliverylog"},
-		modules: []string{"go.uber.org/zap", "golang.org/x/time"},
+		local:   []string{"webhook", "webhook/schema", "store", "dispatcher", "dispatcher/manage", "dispatcher/deliverylog", "dispatcher/mount"},
+		modules: []string{"github.com/go-chi/chi/v5", "go.uber.org/zap"},
 	},
 
 	"webhook/webhooktest": {

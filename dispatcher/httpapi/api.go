@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"net/http"
 	"runtime/debug"
@@ -16,6 +15,7 @@ import (
 	"github.com/postrider/postrider/dispatcher"
 	"github.com/postrider/postrider/dispatcher/deliverylog"
 	"github.com/postrider/postrider/dispatcher/manage"
+	"github.com/postrider/postrider/dispatcher/mount"
 )
 
 // api is the handler. Its methods that answer requests are beside what they are about.
@@ -53,25 +53,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	out := &response{ResponseWriter: w}
 	defer a.recover(out)
 	out.Header().Set("X-Content-Type-Options", "nosniff")
-	a.router.ServeHTTP(out, below(r))
-}
-
-// below returns a request for our own router. A host's chi leaves the path that is left
-// of a mount in the context, any other router in the URL, and one below the other the
-// shorter of both.
-func below(r *http.Request) *http.Request {
-	ctx := r.Context()
-	outer := chi.RouteContext(ctx)
-	if outer == nil {
-		return r
-	}
-	r = r.WithContext(context.WithValue(ctx, chi.RouteCtxKey, (*chi.Context)(nil)))
-	if rest := outer.RoutePath; rest != "" && len(rest) < len(r.URL.Path) && strings.HasSuffix(r.URL.Path, rest) {
-		u := *r.URL
-		u.Path, u.RawPath = rest, ""
-		r.URL = &u
-	}
-	return r
+	a.router.ServeHTTP(out, mount.Below(r))
 }
 
 var methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}

@@ -26,54 +26,29 @@ type listing struct {
 	limit  int
 }
 
-// page returns where the page begins. It is one longer than asked for, which tells
-// whether there is another.
-func (a *api) page(ctx context.Context, l listing) (store.Page, error) {
-	after, err := a.after(ctx, l)
-	return store.Page{After: after, Limit: l.limit + 1}, err
-}
-
-// after returns the last id of the page before, or "".
-func (a *api) after(ctx context.Context, l listing) (string, error) {
-	if l.cursor == "" {
-		return "", nil
-	}
-	return a.m.OpenCursor(ctx, tenant(ctx), manage.Position{List: l.name, Filter: l.filter}, l.cursor)
-}
-
-// cursor returns what leads to the page after an id.
-func (a *api) cursor(ctx context.Context, l listing, after string) (*string, error) {
-	next, err := a.m.Cursor(ctx, tenant(ctx), manage.Position{List: l.name, Filter: l.filter, After: after})
-	return &next, err
+// of returns the list as package manage pages through it.
+func (l listing) of(tenant string) manage.Listing {
+	return manage.Listing{Tenant: tenant, Name: l.name, Filter: l.filter, Cursor: l.cursor, Limit: l.limit}
 }
 
 // fetch returns a page of a list and the cursor of the next, if there is one.
 func fetch[T any](ctx context.Context, a *api, l listing, read func(store.Page) ([]T, error), id func(*T) string) ([]T, *string, error) {
-	page, err := a.page(ctx, l)
-	if err != nil {
-		return nil, nil, err
-	}
-	items, err := read(page)
-	if err != nil || len(items) <= l.limit {
-		return items, nil, err
-	}
-	items = items[:l.limit]
-	next, err := a.cursor(ctx, l, id(&items[l.limit-1]))
-	return items, next, err
+	items, next, err := manage.ReadPage(ctx, a.m, l.of(tenant(ctx)), read, id)
+	return items, nextOf(next), err
 }
 
 // look is fetch for what the history finds, whose pages say themselves where to go on.
-func look[T any](ctx context.Context, a *api, l listing, find func(store.Page) (store.Found[T], error)) (items []T, next *string, err error) {
-	after, err := a.after(ctx, l)
-	if err != nil {
-		return nil, nil, err
+func look[T any](ctx context.Context, a *api, l listing, find func(store.Page) (store.Found[T], error)) ([]T, *string, error) {
+	items, next, err := manage.FindPage(ctx, a.m, l.of(tenant(ctx)), find)
+	return items, nextOf(next), err
+}
+
+// nextOf returns a cursor, or nil at the end.
+func nextOf(cursor string) *string {
+	if cursor == "" {
+		return nil
 	}
-	found, err := find(store.Page{After: after, Limit: l.limit})
-	if err != nil || found.Next == "" {
-		return found.Items, nil, err
-	}
-	next, err = a.cursor(ctx, l, found.Next)
-	return found.Items, next, err
+	return &cursor
 }
 
 // pageJSON returns a page of what things are as JSON.

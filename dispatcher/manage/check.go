@@ -1,6 +1,7 @@
 package manage
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -9,6 +10,13 @@ import (
 
 	"github.com/postrider/postrider/webhook"
 )
+
+// CheckEndpoint returns nil, or the *webhook.InvalidError that CreateEndpoint would return
+// for an endpoint. It asks nobody: neither the receiver, nor how many endpoints there may be.
+func (m *Manager) CheckEndpoint(_ context.Context, ep webhook.Endpoint) error {
+	_, err := m.newEndpoint(ep, nil)
+	return err
+}
 
 // newEndpoint checks what a caller gave to be created and fills in defaults.
 // secretErr is what is wrong with the secret that came with it, or nil. The

@@ -177,6 +177,12 @@ var methods = []method{
 	{name: "Deliveries", call: func(ctx context.Context, m *manage.Manager, tenant, _ string) (any, error) {
 		return answer(m.Deliveries(ctx, tenant, store.DeliveryFilter{}, store.Page{}))
 	}},
+	{name: "FindEndpoints", call: func(ctx context.Context, m *manage.Manager, tenant, _ string) (any, error) {
+		return answer(m.FindEndpoints(ctx, tenant, manage.EndpointFilter{Query: "https"}, store.Page{}))
+	}},
+	{name: "CheckEndpoint", call: func(ctx context.Context, m *manage.Manager, tenant, _ string) (any, error) {
+		return no(m.CheckEndpoint(ctx, webhook.Endpoint{Tenant: tenant, URL: "https://example.com"}))
+	}},
 	{name: "Endpoints", call: func(ctx context.Context, m *manage.Manager, tenant, _ string) (any, error) {
 		return answer(m.Endpoints(ctx, tenant, store.Page{}))
 	}},

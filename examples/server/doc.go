@@ -1,5 +1,5 @@
 // Command server runs the library as a service of its own, to try it from outside: the
-// management API, publishing and delivering in one process.
+// management API, the console, publishing and delivering in one process.
 //
 //	go run ./examples/server -store sqlite:webhooks.db -api-key "$(openssl rand -hex 24)"
 //
@@ -8,6 +8,8 @@
 // The API is under /api/v1/platform, its document at /api/v1/platform/openapi.json;
 // /healthz answers while the process lives, and /readyz while its store answers and
 // deliveries are less than a minute late.
+//
+// The console is under /settings/webhooks/, behind a form that takes the same key.
 //
 // It prints one line with its URLs when it is ready. SIGTERM and interrupt end it: what is
 // being sent is finished first, at most half a minute long.

@@ -32,6 +32,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "ready: API %s%s/ · document %s%s/openapi.json · %s/healthz · %s/readyz\n", s.url, apiPrefix, s.url, apiPrefix, s.url, s.url)
+	fmt.Fprintf(stdout, "ready: console %s%s/ · API %s%s/ · document %s%s/openapi.json · %s/healthz · %s/readyz\n", s.url, consolePrefix, s.url, apiPrefix, s.url, apiPrefix, s.url, s.url)
 	return s.serve(ctx)
 }

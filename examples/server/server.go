@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/postrider/postrider/dispatcher"
+	"github.com/postrider/postrider/dispatcher/console"
 	"github.com/postrider/postrider/dispatcher/httpapi"
 	"github.com/postrider/postrider/dispatcher/manage"
 	"github.com/postrider/postrider/dispatcher/seal"
@@ -18,7 +19,10 @@ import (
 	"github.com/postrider/postrider/dispatcher/transport/guard"
 )
 
-const apiPrefix = "/api/v1/platform"
+const (
+	apiPrefix     = "/api/v1/platform"
+	consolePrefix = "/settings/webhooks"
+)
 
 // server is a dispatcher with the handlers over it.
 type server struct {
@@ -62,7 +66,13 @@ func (s *server) build(c config, keyring *seal.Keyring) error {
 	if err != nil {
 		return err
 	}
-	api, err := httpapi.New(manage.New(s.d), httpapi.Config{Authenticate: byKey(c.apiKey)})
+	m := manage.New(s.d)
+	api, err := httpapi.New(m, httpapi.Config{Authenticate: byKey(c.apiKey)})
+	if err != nil {
+		return err
+	}
+	people := newLogin(c.apiKey)
+	ui, err := console.New(m, console.Config{Authenticate: people.authenticate})
 	if err != nil {
 		return err
 	}
@@ -72,6 +82,8 @@ func (s *server) build(c config, keyring *seal.Keyring) error {
 	s.url = "http://" + s.listener.Addr().String()
 	mux := http.NewServeMux()
 	mux.Handle(apiPrefix+"/", http.StripPrefix(apiPrefix, api))
+	mux.Handle(consolePrefix+"/", people.guard(http.StripPrefix(consolePrefix, ui)))
+	mux.Handle(loginPath, http.NewCrossOriginProtection().Handler(people))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, nil) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) { answer(w, s.ready(r.Context())) })
 	s.http = &http.Server{

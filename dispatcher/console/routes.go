@@ -1,0 +1,79 @@
+package console
+
+import (
+	"net/http"
+
+	"github.com/go-chi/chi/v5"
+)
+
+// route is a page or a form: what it needs, and what makes it. An error of serve is
+// answered with a page that says what to do.
+type route struct {
+	method, path string
+	need         need
+	serve        func(http.ResponseWriter, *http.Request) error
+}
+
+const (
+	get  = http.MethodGet
+	post = http.MethodPost
+)
+
+// routes is the table of all pages. An {id} is a webhook's.
+func (c *console) routes() []route {
+	return []route{
+		{get, "/", reader, c.overview},
+		{get, "/manage", reader, c.overview},
+		{get, "/create", developer, c.creator},
+		{post, "/create", developer, c.create},
+
+		{get, "/testing", developer, c.testing},
+		{post, "/testing/check", developer, c.check},
+		{get, "/events", reader, c.reference},
+		{get, "/events/{type}", reader, c.eventType},
+		{get, "/analytics", reader, c.analytics},
+		{get, "/audit", admin, c.audit},
+		{get, "/dead-letters", reader, c.deadLetters},
+		{post, "/dead-letters/redeliver", developer, c.redeliverDeadLetters},
+		{get, "/redeliveries/{job}", reader, c.redelivery},
+		{post, "/redeliveries/{job}/cancel", developer, c.cancelRedelivery},
+
+		{get, "/{id}", reader, c.details},
+		{post, "/{id}", developer, c.verifyOnDetails},
+		{post, "/{id}/pause", developer, c.pause},
+		{post, "/{id}/resume", developer, c.resume},
+		{post, "/{id}/delete", developer, c.delete},
+		{post, "/{id}/rotate", developer, c.rotate},
+
+		{get, "/{id}/edit", developer, c.editor},
+		{post, "/{id}/edit", developer, c.edit},
+		{get, "/{id}/test", developer, c.tester},
+		{post, "/{id}/test", developer, c.test},
+
+		{get, "/{id}/deliveries", reader, c.deliveries},
+		{get, "/{id}/deliveries/{delivery}", reader, c.delivery},
+		{post, "/{id}/deliveries/redeliver", developer, c.redeliverWebhook},
+		{post, "/{id}/deliveries/{delivery}/retry", developer, c.retry},
+		{post, "/{id}/deliveries/{delivery}/cancel", developer, c.cancel},
+	}
+}
+
+// build makes the router.
+func (c *console) build() {
+	c.router = chi.NewRouter()
+	for _, rt := range c.routes() {
+		c.router.Method(rt.method, rt.path, c.letIn(rt))
+		if rt.method == get {
+			c.router.Method(http.MethodHead, rt.path, c.letIn(rt))
+		}
+	}
+	c.router.Get("/static/{version}/{file}", func(w http.ResponseWriter, r *http.Request) {
+		if !c.assets.serve(w, r) {
+			c.fail(w, r, &trouble{status: http.StatusNotFound})
+		}
+	})
+	c.router.NotFound(func(w http.ResponseWriter, r *http.Request) { c.fail(w, r, &trouble{status: http.StatusNotFound}) })
+	c.router.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
+		c.fail(w, r, &trouble{status: http.StatusMethodNotAllowed})
+	})
+}
