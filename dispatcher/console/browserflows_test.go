@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -27,6 +28,8 @@ func TestFlows(t *testing.T) {
 			id := tab.creates(w)
 			tab.verifies(w, id)
 			tab.redelivers(w, v)
+			tab.follows(w, id)
+			tab.makesKeys()
 			tab.quiet()
 		})
 	}
@@ -151,6 +154,35 @@ func (b *tab) redelivers(w *live, v variant) {
 	b.accessible("the progress of a redelivery")
 	b.open(prefix + "/dead-letters")
 	b.see("Dead letters")
+}
+
+// follows sees a delivery appear in the live log by itself.
+func (b *tab) follows(w *live, id string) {
+	b.t.Helper()
+	b.open(prefix + "/" + id + "/deliveries")
+	b.see("Live: new deliveries appear by themselves.")
+	before := eval[int](b, "document.querySelectorAll('#log tbody tr').length")
+	w.publish("user.registered")
+	b.wait(fmt.Sprintf("document.querySelectorAll('#log tbody tr').length === %d", before+1))
+	b.picture("flow-live")
+	b.accessible("the live log")
+	b.open(prefix + "/history")
+	b.click("main .table td a")
+	b.see("Deliveries")
+}
+
+// makesKeys makes an API key and revokes it.
+func (b *tab) makesKeys() {
+	b.t.Helper()
+	b.open(prefix + "/keys")
+	b.fill("#f-name", "exporter")
+	b.click("main form.panel button.primary")
+	b.see("This is the only time that it is shown.")
+	b.picture("flow-key")
+	b.accessible("a new key")
+	b.click("main .confirm summary")
+	b.click("main .confirm button")
+	b.see("The key is revoked.")
 }
 
 // TestKeyboard creates, tests, delivers and retries with the keyboard alone.

@@ -1,5 +1,7 @@
 package console
 
+import "github.com/postrider/postrider/webhook"
+
 // navEntry is a link of the navigation.
 type navEntry struct {
 	Href, Icon, Text, Key string
@@ -29,4 +31,17 @@ func rotateConfirm(root, id string) confirm {
 
 func deleteConfirm(root, id string) confirm {
 	return confirm{Text: "Delete webhook", Action: root + id + "/delete", Question: "This cannot be undone.", Yes: "Delete it for good", Danger: true}
+}
+
+// tokenTable is a list of keys.
+type tokenTable struct {
+	Root string
+	List []webhook.Token
+}
+
+func tokensOf(p page, list []webhook.Token) tokenTable { return tokenTable{p.Root, list} }
+
+// tokenKinds are the kinds of keys.
+func tokenKinds() []option {
+	return []option{{string(webhook.TokenAPIKey), "API key, for programs"}, {string(webhook.TokenPortal), "Portal token, for a page"}}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"go.uber.org/zap"
 
+	"github.com/postrider/postrider/dispatcher/deliverylog"
 	"github.com/postrider/postrider/dispatcher/manage"
 	"github.com/postrider/postrider/dispatcher/mount"
 )
@@ -24,6 +25,7 @@ type console struct {
 	pages       pages
 	policy      string
 	crossOrigin *http.CrossOriginProtection
+	streams     deliverylog.Streams
 }
 
 // policy is the Content-Security-Policy: only what this console serves itself, nothing

@@ -19,12 +19,14 @@ const rowsOnPage = 50
 type deliveriesPage struct {
 	page
 	Endpoint webhook.Endpoint
-	Filter   store.DeliveryFilter
+	Filter   manage.DeliveryQuery
 	Query    url.Values
 	Table    deliveryTable
 	Statuses []option
 	Next     string
 	First    bool
+	// Live, CSV and NDJSON are where the same can be followed, and had as a file.
+	Live, CSV, NDJSON string
 }
 
 // option is one of a list to choose from.
@@ -32,7 +34,7 @@ type option struct{ Value, Text string }
 
 // Narrowed says that not all deliveries are meant.
 func (p *deliveriesPage) Narrowed() bool {
-	return p.Filter.Status != "" || p.Filter.Event != "" || !p.Filter.From.IsZero() || !p.Filter.To.IsZero()
+	return p.Filter.Status != "" || p.Filter.Event != "" || p.Filter.Text != "" || !p.Filter.From.IsZero() || !p.Filter.To.IsZero()
 }
 
 // deliveryTable is a list of deliveries.
@@ -50,26 +52,33 @@ var deliveryStatuses = []option{
 }
 
 func (c *console) deliveries(w http.ResponseWriter, r *http.Request) error {
-	ctx, id, q := r.Context(), chi.URLParam(r, "id"), r.URL.Query()
-	ep, err := c.m.Endpoint(ctx, tenant(ctx), id)
+	ctx, q := r.Context(), r.URL.Query()
+	ep, query, err := c.theLog(r)
 	if err != nil {
 		return err
 	}
-	p := &deliveriesPage{page: c.newPage(r, "overview", "Deliveries"), Endpoint: ep, Query: q, Statuses: deliveryStatuses, First: q.Get("cursor") == ""}
-	p.Breadcrumbs = []crumb{{p.Root, "Overview"}, {p.Root + id, host(ep.URL)}}
-	p.Filter = store.DeliveryFilter{Endpoint: id, Event: q.Get("event"), Status: webhook.DeliveryStatus(q.Get("status"))}
-	if p.Filter.From, p.Filter.To, err = timesOf(q); err != nil {
-		return err
-	}
-	list, next, err := manage.ReadPage(ctx, c.m, manage.Listing{Tenant: tenant(ctx), Name: "webhook deliveries", Filter: p.Filter, Cursor: q.Get("cursor"), Limit: rowsOnPage},
-		func(page store.Page) ([]webhook.Delivery, error) {
-			return c.m.Deliveries(ctx, tenant(ctx), p.Filter, page)
-		},
-		func(d *webhook.Delivery) string { return d.ID })
+	p := &deliveriesPage{page: c.newPage(r, "overview", "Deliveries"), Endpoint: ep, Filter: query, Query: q, Statuses: deliveryStatuses, First: q.Get("cursor") == ""}
+	p.Breadcrumbs = []crumb{{p.Root, "Overview"}, {p.Root + ep.ID, host(ep.URL)}}
+	list, next, err := manage.FindPage(ctx, c.m, manage.Listing{Tenant: tenant(ctx), Name: "webhook deliveries", Filter: query, Cursor: q.Get("cursor"), Limit: rowsOnPage},
+		func(page store.Page) (store.Found[webhook.Delivery], error) {
+			return c.m.FindDeliveries(ctx, tenant(ctx), query, page)
+		})
 	if err != nil {
 		return err
 	}
 	p.Table, p.Next = deliveryTable{Root: p.Root, Deliveries: list}, nextLink(q, next)
+	filter := url.Values{}
+	for _, name := range []string{"status", "event", "q", "from", "to"} {
+		if v := q.Get(name); v != "" {
+			filter.Set(name, v)
+		}
+	}
+	at := p.Root + ep.ID + "/deliveries/"
+	p.Live = at + "live?" + filter.Encode()
+	filter.Set("format", "csv")
+	p.CSV = at + "export?" + filter.Encode()
+	filter.Set("format", "ndjson")
+	p.NDJSON = at + "export?" + filter.Encode()
 	c.show(w, r, http.StatusOK, "deliveries", p)
 	return nil
 }

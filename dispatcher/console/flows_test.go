@@ -263,3 +263,78 @@ func TestConfig(t *testing.T) {
 		}
 	})
 }
+
+// TestExport has the log of a webhook as a file, as it is narrowed on the page.
+func TestExport(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, ep := furnished(t)
+		for _, tt := range []struct {
+			query, contentType string
+			lines              int
+		}{
+			{"", "text/csv", 3}, {"?status=failed&format=csv", "text/csv", 2}, {"?format=ndjson", "application/x-ndjson", 2}, {"?format=ndjson&q=user.comes", "application/x-ndjson", 1},
+		} {
+			r := w.get("viewer "+acme, "/"+ep.ID+"/deliveries/export"+tt.query).is(http.StatusOK)
+			if got := r.header.Get("Content-Type"); !strings.HasPrefix(got, tt.contentType) || strings.Count(r.body, "\n") != tt.lines {
+				t.Errorf("%s = %q:\n%s\nwant %s of %d lines", r.call, got, r.body, tt.contentType, tt.lines)
+			}
+			if got := r.header.Get("Content-Disposition"); !strings.HasPrefix(got, "attachment") {
+				t.Errorf("%s has the disposition %q; want an attachment", r.call, got)
+			}
+		}
+		w.get(asAdmin, "/"+ep.ID+"/deliveries/export?status=lost").is(http.StatusUnprocessableEntity)
+	})
+}
+
+// TestHistory narrows the history, and cancels what waits.
+func TestHistory(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, ep := furnished(t)
+		w.get(asAdmin, "/history").is(http.StatusOK).says("user.fails", "user.comes", "1 failed", "1 delivered")
+		if page := w.get(asAdmin, "/history?status=failed").is(http.StatusOK).says("user.fails"); strings.Contains(page.body, "user.comes") {
+			t.Error("the history of what failed has what was delivered")
+		}
+		w.get(asAdmin, "/history?q=nothing.like.it").is(http.StatusOK).says("No event matches")
+		if _, err := w.m.Pause(t.Context(), acme, ep.ID); err != nil {
+			t.Fatal(err)
+		}
+		id := w.publish(webhook.Event{Type: "user.waits", Data: []byte(`{"n":3}`), Subject: "customer-7"})
+		w.get(asAdmin, "/history?subject=customer-7").is(http.StatusOK).says("user.waits", "1 pending")
+		w.get(asAdmin, "/history/"+id).is(http.StatusOK).says("customer-7", "Cancel what has not gone out", "acme.example/hooks")
+		w.post(asAdmin, "/history/"+id+"/cancel", nil).to("../../history/" + id + "?done=evcanceled")
+		w.post(asAdmin, "/history/"+id+"/cancel", nil).to("../../history/" + id + "?done=evnothing")
+		w.get(asAdmin, "/history/"+id).is(http.StatusOK).says("Canceled")
+	})
+}
+
+// TestKeys makes keys that can do no more than who makes them, shows each once, and revokes
+// them.
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.post(asAdmin, "/keys", url.Values{"role": {"viewer"}}).is(http.StatusUnprocessableEntity)
+		w.post(asAdmin, "/keys", url.Values{"name": {"x"}, "scopes": {"publish"}}).is(http.StatusForbidden)
+		for _, kind := range []webhook.TokenKind{webhook.TokenAPIKey, webhook.TokenPortal} {
+			r := w.post(asAdmin+" publish", "/keys", url.Values{"name": {"exporter"}, "kind": {string(kind)}, "scopes": {"publish"}, "life": {"hour"}}).is(http.StatusCreated).says("This is the only time that it is shown.", "exporter")
+			shown := regexp.MustCompile(`<code id="the-secret">([^<]+)</code>`).FindStringSubmatch(r.body)
+			if shown == nil {
+				t.Fatal("the page has no secret")
+			}
+			token, err := w.m.CheckToken(t.Context(), kind, shown[1])
+			if err != nil || token.Role != webhook.RoleDeveloper || len(token.Scopes) != 1 || token.ExpiresAt.Sub(token.CreatedAt) > time.Hour {
+				t.Errorf("the secret of %s is that of %+v, %v", kind, token, err)
+			}
+			if page := w.get(asAdmin, "/keys").is(http.StatusOK).says("exporter"); strings.Contains(page.body, shown[1]) {
+				t.Error("the list of keys has the secret")
+			}
+			w.post(asAdmin, "/keys/"+token.ID+"/revoke", nil).to("../../keys?done=revoked")
+			w.post(asAdmin, "/keys/"+token.ID+"/revoke", nil).is(http.StatusNotFound)
+			if _, err := w.m.CheckToken(t.Context(), kind, shown[1]); err == nil {
+				t.Errorf("the revoked %s still lets in", kind)
+			}
+		}
+	})
+}

@@ -116,10 +116,10 @@ func TestHostileText(t *testing.T) {
 			}
 			pages := []string{"/" + ep.ID, "/" + ep.ID + "/edit", "/" + ep.ID + "/test?event_type=" + fmt.Sprintf("hostile.t%d", i), "/" + ep.ID + "/deliveries", "/events/" + fmt.Sprintf("hostile.t%d", i)}
 			for _, d := range delivery {
-				pages = append(pages, "/"+ep.ID+"/deliveries/"+d.ID)
+				pages = append(pages, "/"+ep.ID+"/deliveries/"+d.ID, "/history/"+d.EventID)
 			}
 			for _, name := range []string{"q", "label", "status", "event", "action", "actor", "resource", "range", "webhook", "event_type", "done", "view", "find"} {
-				for _, page := range []string{"/", "/audit", "/analytics", "/events", "/dead-letters", "/create", "/" + ep.ID + "/deliveries"} {
+				for _, page := range []string{"/", "/audit", "/history", "/analytics", "/events", "/dead-letters", "/create", "/" + ep.ID + "/deliveries"} {
 					if i%5 == len(name)%5 { // each page with each name, if not with each text
 						pages = append(pages, page+"?"+url.Values{name: {text}}.Encode())
 					}
@@ -147,10 +147,12 @@ func TestHostileText(t *testing.T) {
 			w.post(asAdmin, "/"+ep.ID, url.Values{"act": {"verify"}, "headers": {"webhook-id: " + text}, "body": {text}}).inert()
 			w.post(asAdmin, "/"+ep.ID+"/test", url.Values{"act": {"check"}, "event_type": {fmt.Sprintf("hostile.t%d", i)}, "payload": {text}}).inert()
 			w.post(asAdmin, "/"+ep.ID+"/test", url.Values{"event_type": {fmt.Sprintf("hostile.t%d", i)}, "payload": {string(hostileData(text))}}).inert()
+			w.post(asAdmin, "/keys", url.Values{"name": {text}, "role": {"admin"}}).inert()
+			w.post(asAdmin, "/keys", url.Values{"name": {text[:min(len(text), 30)]}, "scopes": {text}, "role": {text}, "kind": {text}, "life": {text}}).inert()
 			w.post(asAdmin, "/dead-letters/redeliver", url.Values{"event_types": {text}, "status": {text}, "delivery": {text}}).inert()
 			time.Sleep(5 * time.Second) // virtual: tests are limited
 		}
-		for _, page := range []string{"/", "/manage", "/create", "/testing", "/events", "/analytics", "/dead-letters", "/audit", "/audit?view=incidents", "/audit?view=security"} {
+		for _, page := range []string{"/", "/manage", "/create", "/testing", "/events", "/analytics", "/history", "/keys", "/dead-letters", "/audit", "/audit?view=incidents", "/audit?view=security"} {
 			w.get("admin "+acme+" "+hostile[0], page).is(http.StatusOK).inert()
 		}
 	})

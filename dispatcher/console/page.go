@@ -118,6 +118,7 @@ var flashes = map[string]flash{
 	"stopped":      {Text: "The redelivery is stopped. What it has put back stays on its way."},
 	"noneselected": {Text: "Nothing was selected. Check the deliveries that you want to send again.", Bad: true},
 	"nothing":      {Text: "Nothing matched, so nothing is sent again.", Bad: true},
+	"revoked":      {Text: "The key is revoked. Whoever uses it is refused from now on."},
 	"evcanceled":   {Text: "What had not gone out of this event is canceled."},
 	"evnothing":    {Text: "Nothing of this event was waiting any more.", Bad: true},
 }

@@ -113,7 +113,7 @@ func crawl(t *testing.T, h http.Handler, as, start string) map[string]bool {
 			t.Errorf("%s: a link leads to %s, which is %d", as, page, r.status)
 			continue
 		}
-		if strings.HasPrefix(r.header.Get("Content-Type"), "text/html") {
+		if strings.HasPrefix(r.header.Get("Content-Type"), "text/html") { // exports are links too
 			queue = append(queue, links(t, r, as, page)...)
 		}
 	}
@@ -189,14 +189,37 @@ func TestBareMount(t *testing.T) {
 	})
 }
 
-// everyRoute are requests for all routes, with the least role that may make them.
-func everyRoute(ep, delivery, job string) []struct{ method, path, role string } {
+// things are ids of what routes are about.
+type things struct{ endpoint, delivery, job, event, key string }
+
+// things returns what acme has.
+func (w *world) things(ep webhook.Endpoint) things {
+	w.t.Helper()
+	key, _, err := w.m.CreateAPIKey(w.t.Context(), webhook.Principal{Tenant: acme, Role: webhook.RoleAdmin}, webhook.Token{Name: "a program"})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	d := w.deliveries(ep.ID)[0]
+	return things{ep.ID, d.ID, w.redeliver(ep.ID), d.EventID, key.ID}
+}
+
+// everyRoute are requests for all routes but the live log, which does not end, with the
+// least role that may make them.
+func everyRoute(of things) []struct{ method, path, role string } {
+	ep, delivery, job, event, key := of.endpoint, of.delivery, of.job, of.event, of.key
 	return []struct{ method, path, role string }{
 		{"GET", "/", "viewer"},
 		{"GET", "/manage", "viewer"},
 		{"GET", "/" + ep, "viewer"},
 		{"GET", "/" + ep + "/deliveries", "viewer"},
 		{"GET", "/" + ep + "/deliveries/" + delivery, "viewer"},
+		{"GET", "/" + ep + "/deliveries/export", "viewer"},
+		{"GET", "/history", "viewer"},
+		{"GET", "/history/" + event, "viewer"},
+		{"POST", "/history/" + event + "/cancel", "developer"},
+		{"GET", "/keys", "admin"},
+		{"POST", "/keys", "admin"},
+		{"POST", "/keys/" + key + "/revoke", "admin"},
 		{"GET", "/events", "viewer"},
 		{"GET", "/events/user.registered", "viewer"},
 		{"GET", "/analytics", "viewer"},
@@ -229,12 +252,10 @@ func TestRoles(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w, ep := furnished(t)
-		delivery := w.deliveries(ep.ID)[0].ID
-		job := w.redeliver(ep.ID)
 		rank := []string{"viewer", "developer", "admin"}
-		routes := everyRoute(ep.ID, delivery, job)
-		if got, want := len(routes), console.Routes(); got != want {
-			t.Errorf("%d routes are tested; there are %d", got, want)
+		routes := everyRoute(w.things(ep))
+		if got, want := len(routes)+1, console.Routes(); got != want {
+			t.Errorf("%d routes are tested, the live log among them; there are %d", got, want)
 		}
 		before := w.audited()
 		for _, rt := range routes {
@@ -253,7 +274,7 @@ func TestRoles(t *testing.T) {
 			t.Errorf("%d changes were made by those who may make none", after-before)
 		}
 		for _, rt := range routes {
-			r := send(t, w.ui, rt.role+" "+acme, rt.method, rt.path, url.Values{"payload": {"{}"}, "event_type": {"ping"}})
+			r := send(t, w.ui, rt.role+" "+acme, rt.method, rt.path, url.Values{"payload": {"{}"}, "event_type": {"ping"}, "name": {"another"}})
 			if r.status >= 400 && r.status != http.StatusUnprocessableEntity {
 				t.Errorf("%s as %s = %d; want it answered", r.call, rt.role, r.status)
 			}
@@ -278,9 +299,11 @@ func TestTenantsAreSeparate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w, ep := furnished(t)
-		delivery, job := w.deliveries(ep.ID)[0].ID, w.redeliver(ep.ID)
-		own := everyRoute(ep.ID, delivery, job)
-		nobody := everyRoute(webhook.NewID(webhook.PrefixEndpoint), webhook.NewID(webhook.PrefixDelivery), webhook.NewID(webhook.PrefixJob))
+		own := everyRoute(w.things(ep))
+		nobody := everyRoute(things{
+			webhook.NewID(webhook.PrefixEndpoint), webhook.NewID(webhook.PrefixDelivery), webhook.NewID(webhook.PrefixJob),
+			webhook.NewID(webhook.PrefixEvent), webhook.NewID(webhook.TokenAPIKey.Prefix()),
+		})
 		for i, rt := range own {
 			if rt.path == nobody[i].path { // it is about no id
 				continue
@@ -340,7 +363,7 @@ func TestCrossOrigin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w, ep := furnished(t)
-		for _, rt := range everyRoute(ep.ID, w.deliveries(ep.ID)[0].ID, "job_x") {
+		for _, rt := range everyRoute(things{ep.ID, w.deliveries(ep.ID)[0].ID, "job_x", "evt_x", "key_x"}) {
 			if rt.method != http.MethodPost {
 				continue
 			}

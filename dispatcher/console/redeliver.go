@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 
@@ -31,19 +32,29 @@ func (c *console) deadLetters(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p.Table, p.Next = deliveryTable{Root: p.Root, Deliveries: list, Select: p.Write, Webhooks: make(map[string]string)}, nextLink(q, next)
+	p.Table, p.Next = deliveryTable{Root: p.Root, Deliveries: list, Select: p.Write}, nextLink(q, next)
+	if p.Table.Webhooks, err = c.places(ctx, list); err != nil {
+		return err
+	}
+	c.show(w, r, http.StatusOK, "deadletters", p)
+	return nil
+}
+
+// places returns where the webhooks of deliveries are, by their ids; "" for those that were
+// deleted.
+func (c *console) places(ctx context.Context, list []webhook.Delivery) (map[string]string, error) {
+	places := make(map[string]string)
 	for _, d := range list {
-		if _, ok := p.Table.Webhooks[d.EndpointID]; ok {
+		if _, ok := places[d.EndpointID]; ok {
 			continue
 		}
 		ep, err := c.m.Endpoint(ctx, tenant(ctx), d.EndpointID)
 		if err != nil && !isNotFound(err) {
-			return err
+			return nil, err
 		}
-		p.Table.Webhooks[d.EndpointID] = place(ep.URL)
+		places[d.EndpointID] = place(ep.URL)
 	}
-	c.show(w, r, http.StatusOK, "deadletters", p)
-	return nil
+	return places, nil
 }
 
 // redeliverPage asks whether so many deliveries are really meant.

@@ -29,6 +29,12 @@ func (c *console) routes() []route {
 
 		{get, "/testing", developer, c.testing},
 		{post, "/testing/check", developer, c.check},
+		{get, "/history", reader, c.history},
+		{get, "/history/{event}", reader, c.event},
+		{post, "/history/{event}/cancel", developer, c.cancelEvent},
+		{get, "/keys", admin, c.keys},
+		{post, "/keys", admin, c.createKey},
+		{post, "/keys/{key}/revoke", admin, c.revokeKey},
 		{get, "/events", reader, c.reference},
 		{get, "/events/{type}", reader, c.eventType},
 		{get, "/analytics", reader, c.analytics},
@@ -51,6 +57,8 @@ func (c *console) routes() []route {
 		{post, "/{id}/test", developer, c.test},
 
 		{get, "/{id}/deliveries", reader, c.deliveries},
+		{get, "/{id}/deliveries/live", reader, c.follow},
+		{get, "/{id}/deliveries/export", reader, c.export},
 		{get, "/{id}/deliveries/{delivery}", reader, c.delivery},
 		{post, "/{id}/deliveries/redeliver", developer, c.redeliverWebhook},
 		{post, "/{id}/deliveries/{delivery}/retry", developer, c.retry},

@@ -16,6 +16,11 @@ func TestScreens(t *testing.T) {
 	good, bad, paused := w.furnish()
 	delivered := w.settled(store.DeliveryFilter{Endpoint: good.ID, Status: webhook.DeliveryDelivered}, 1)[0]
 	failed := w.settled(store.DeliveryFilter{Endpoint: bad.ID, Status: webhook.DeliveryFailed}, 1)[0]
+	for _, token := range []webhook.Token{{Name: "billing-export", Scopes: []string{"event-types"}}, {Name: "dashboard", Role: webhook.RoleViewer}} {
+		if _, _, err := w.m.CreateAPIKey(w.t.Context(), webhook.Principal{Tenant: acme, Role: webhook.RoleAdmin, Scopes: []string{"event-types"}}, token); err != nil {
+			t.Fatal(err)
+		}
+	}
 	pages := []struct{ name, path string }{
 		{"overview", ""},
 		{"overview-nothing", "?q=nothing"},
@@ -31,6 +36,9 @@ func TestScreens(t *testing.T) {
 		{"delivery", good.ID + "/deliveries/" + delivered.ID},
 		{"delivery-failed", bad.ID + "/deliveries/" + failed.ID},
 		{"dead-letters", "dead-letters"},
+		{"history", "history"},
+		{"event", "history/" + failed.EventID},
+		{"keys", "keys"},
 		{"events", "events"},
 		{"event-type", "events/user.registered"},
 		{"analytics", "analytics"},

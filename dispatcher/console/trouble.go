@@ -68,6 +68,10 @@ func (c *console) troubleOf(ctx context.Context, err error) *trouble {
 		{store.ErrPayloadGone, trouble{status: http.StatusConflict, title: "The payload is no longer kept", text: "It cannot be sent again."}},
 		{manage.ErrTooManySecrets, trouble{status: http.StatusConflict, title: "Too many secrets are in use", text: "Wait until the first of the older secrets ends, then rotate again."}},
 		{manage.ErrTestLimit, trouble{status: http.StatusTooManyRequests, text: "Too many tests in a row.", todo: "Try again in a second.", retryAfter: 1}},
+		{manage.ErrTooManyTails, trouble{status: http.StatusTooManyRequests, text: "Your account follows as many live logs as it may.", retryAfter: 10}},
+		{manage.ErrTailsBusy, trouble{status: http.StatusServiceUnavailable, text: "Too many live logs are followed at the moment.", retryAfter: 10}},
+		{store.ErrTooMany, trouble{status: http.StatusConflict, title: "There are too many already", text: "Delete what you no longer need first."}},
+		{webhook.ErrForbidden, trouble{status: http.StatusForbidden}},
 		{store.ErrUnavailable, trouble{status: http.StatusServiceUnavailable, retryAfter: 1}},
 		{store.ErrUnknown, trouble{status: http.StatusServiceUnavailable, text: "Our database did not answer, so the change may have been made or not.", todo: "Look before you try again.", retryAfter: 1}},
 	} {
