@@ -209,6 +209,7 @@ func TestKeyboard(t *testing.T) {
 	tab.press("/")
 	tab.wait("document.activeElement.id === 'f-find'")
 	eval[string](tab, "document.activeElement.value = ''") // the tool sends characters of keys that were prevented, too
+	tab.wait("document.querySelector('[data-nojs]').hidden") // the selector listens
 	tab.press("registered")
 	tab.wait("document.querySelector('[value=\"user.registered\"]').checkVisibility()")
 	tab.tabToMatch("[value='user.registered']")
@@ -250,9 +251,10 @@ func TestKeyboard(t *testing.T) {
 	tab.quiet()
 }
 
-// press types keys.
+// press types keys, once the page listens to them.
 func (b *tab) press(keys string) {
 	b.t.Helper()
+	b.wait("document.querySelector('[data-shortcuts]')?.hidden === false")
 	b.do(chromedp.KeyEvent(keys))
 }
 
