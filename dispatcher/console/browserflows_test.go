@@ -208,7 +208,7 @@ func TestKeyboard(t *testing.T) {
 	tab.see("Which events do you want?")
 	tab.press("/")
 	tab.wait("document.activeElement.id === 'f-find'")
-	eval[string](tab, "document.activeElement.value = ''") // the tool sends characters of keys that were prevented, too
+	eval[string](tab, "document.activeElement.value = ''")   // the tool sends characters of keys that were prevented, too
 	tab.wait("document.querySelector('[data-nojs]').hidden") // the selector listens
 	tab.press("registered")
 	tab.wait("document.querySelector('[value=\"user.registered\"]').checkVisibility()")
