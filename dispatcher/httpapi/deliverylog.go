@@ -27,7 +27,7 @@ type logQuery struct {
 	From      time.Time `query:"from" doc:"Only those published at this time or later."`
 	To        time.Time `query:"to" doc:"Only those published before this time."`
 	Limit     int       `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"Of a page; exports and the live log have none."`
-	Cursor    string    `query:"cursor" doc:"The next of the page before. A page may be short, or empty, although there is a next: at most 2,000 deliveries are looked at."`
+	Cursor    string    `query:"cursor" doc:"The next of the page before. A page may be short, or empty, although there is a next: at most 1,000 deliveries are looked at."`
 	Accept    string    `header:"Accept" hidden:"true"`
 	LastID    string    `header:"Last-Event-ID" doc:"Of the live log: the last id that was received, to go on from there."`
 }
@@ -42,7 +42,7 @@ type webhookLogQuery struct {
 	From      time.Time `query:"from" doc:"Only those published at this time or later."`
 	To        time.Time `query:"to" doc:"Only those published before this time."`
 	Limit     int       `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"Of a page; exports and the live log have none."`
-	Cursor    string    `query:"cursor" doc:"The next of the page before. A page may be short, or empty, although there is a next: at most 2,000 deliveries are looked at."`
+	Cursor    string    `query:"cursor" doc:"The next of the page before. A page may be short, or empty, although there is a next: at most 1,000 deliveries are looked at."`
 	Accept    string    `header:"Accept" hidden:"true"`
 	LastID    string    `header:"Last-Event-ID" doc:"Of the live log: the last id that was received, to go on from there."`
 }

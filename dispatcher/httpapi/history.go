@@ -64,7 +64,7 @@ func (a *api) listEvents(ctx context.Context, in *struct {
 	From        time.Time `query:"from" doc:"Only those published at this time or later."`
 	To          time.Time `query:"to" doc:"Only those published before this time."`
 	Limit       int       `query:"limit" minimum:"1" maximum:"100" default:"50"`
-	Cursor      string    `query:"cursor" doc:"The next of the page before. A page may be short, or empty, although there is a next: at most 2,000 events are looked at, and for a status 1,000."`
+	Cursor      string    `query:"cursor" doc:"The next of the page before. A page may be short, or empty, although there is a next: at most 1,000 events are looked at."`
 	IfNoneMatch string    `header:"If-None-Match"`
 },
 ) (*tagged[listJSON[eventJSON]], error) {
