@@ -36,10 +36,10 @@ type followed struct {
 	tailScope
 	groups map[deliveryFilter][]*Tail
 	known  map[string]*sight
-	// at is the store's time of the last answer, and full says that there was more of
-	// what was new than it had.
-	at   time.Time
-	full bool
+	// at is the store's time of the last answer. crowded says that it did not have all
+	// of the window, and full that it did not have all that was new.
+	at            time.Time
+	crowded, full bool
 	// backlogAt is the store's time when the backlog was read, and nextBacklog when it
 	// is read again.
 	backlogAt, nextBacklog time.Time
@@ -65,7 +65,7 @@ func (f *followed) ask(now time.Time) store.TailAsk {
 	ask := store.TailAsk{Tenant: f.tenant, Endpoint: f.endpoint, Backlog: !now.Before(f.nextBacklog)}
 	floor := webhook.PrefixDelivery.Floor(now.Add(-tailWindow))
 	for id, s := range f.known {
-		if s.status == webhook.DeliveryPending && !s.look.After(now) && (f.full || id < floor) {
+		if s.status == webhook.DeliveryPending && !s.look.After(now) && (f.crowded || id < floor) {
 			ask.Known = append(ask.Known, id)
 		}
 	}
@@ -83,8 +83,12 @@ func (f *followed) learn(now, at time.Time, ask *store.TailAsk, list []webhook.D
 	floor := webhook.PrefixDelivery.Floor(now.Add(-tailWindow))
 	since := f.since(at, ask.Backlog)
 	var changed, fresh []change
+	recent := 0
 	for _, d := range list {
 		s := f.known[d.ID]
+		if d.ID >= floor {
+			recent++
+		}
 		switch {
 		case s == nil && (d.ID >= floor || !d.UpdatedAt.Before(since)):
 			fresh = append(fresh, change{d, ""})
@@ -98,7 +102,7 @@ func (f *followed) learn(now, at time.Time, ask *store.TailAsk, list []webhook.D
 			f.see(&d, now, at)
 		}
 	}
-	f.full = len(fresh) >= store.MaxTail
+	f.crowded, f.full = recent >= store.MaxTail, len(fresh) >= store.MaxTail
 	// What finds no place is new the next time too.
 	fresh = fresh[max(len(fresh)-max(store.MaxTail-len(changed), 0), 0):]
 	for i := range fresh {
