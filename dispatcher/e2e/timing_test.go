@@ -9,6 +9,7 @@ func TestTimings(t *testing.T) {
 		"PublishTx is sent at once":            testPublishTxIsSentAtOnce,
 		"restart delivers at once":             testRestartDeliversAtOnce,
 		"sends stop elsewhere within a second": testSendsStopElsewhere,
+		"changes are seen elsewhere":           testChangesAreSeenElsewhere,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

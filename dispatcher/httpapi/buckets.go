@@ -55,7 +55,8 @@ func (b *buckets) wait(l *rate.Limiter) (time.Duration, bool) {
 	return time.Duration((1 - l.Tokens()) / float64(b.limit) * float64(time.Second)), false
 }
 
-// makeRoom forgets names that have been quiet, and if there are none any one.
+// makeRoom forgets names that have been quiet, and then any until a tenth is free: who comes
+// under ever new names must not make each of them cost a look at all.
 func (b *buckets) makeRoom() {
 	if len(b.of) < maxBuckets {
 		return
@@ -66,7 +67,7 @@ func (b *buckets) makeRoom() {
 		}
 	}
 	for name := range b.of {
-		if len(b.of) < maxBuckets {
+		if len(b.of) <= maxBuckets*9/10 {
 			return
 		}
 		delete(b.of, name)

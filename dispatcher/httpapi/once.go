@@ -14,7 +14,7 @@ import (
 
 // createOnce creates a webhook by the idempotency key of a request. A secret that is given
 // is imported.
-func (a *api) createOnce(ctx context.Context, ep webhook.Endpoint, in *createInput, secret string) (webhook.Endpoint, manage.Secret, error) {
+func (a *api) createOnce(ctx context.Context, ep webhook.Endpoint, in *createWebhookInput, secret string) (webhook.Endpoint, manage.Secret, error) {
 	content, err := canonical(in.RawBody)
 	if err != nil {
 		return webhook.Endpoint{}, manage.Secret{}, err

@@ -45,6 +45,10 @@ type tagged[T any] struct {
 }
 
 type createInput struct {
+	RawBody []byte `contentType:"application/json"`
+}
+
+type createWebhookInput struct {
 	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255" doc:"Makes it safe to send the request again: for 24 hours the same key and body create nothing more, and the answer has no secret."`
 	RawBody        []byte `contentType:"application/json"`
 }
@@ -109,7 +113,7 @@ func (a *api) describeAll(ctx context.Context, eps []webhook.Endpoint) ([]webhoo
 	return out, nil
 }
 
-func (a *api) createWebhook(ctx context.Context, in *createInput) (*created, error) {
+func (a *api) createWebhook(ctx context.Context, in *createWebhookInput) (*created, error) {
 	body, names, err := readWebhookInput(in.RawBody)
 	if err != nil {
 		return nil, err

@@ -5,6 +5,8 @@
 //
 // Requests show the key as "Authorization: Bearer KEY". Their tenant is that of the header
 // X-Tenant-Id, or "default"; whoever has the key is admin of all tenants, with all scopes.
+// It makes keys of single tenants, with fewer rights, by POST /api-keys: they are shown in
+// the same way, and so are portal tokens.
 // The API is under /api/v1/platform, its document at /api/v1/platform/openapi.json;
 // /healthz answers while the process lives, and /readyz while its store answers and
 // deliveries are less than a minute late.

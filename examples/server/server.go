@@ -67,7 +67,7 @@ func (s *server) build(c config, keyring *seal.Keyring) error {
 		return err
 	}
 	m := manage.New(s.d)
-	api, err := httpapi.New(m, httpapi.Config{Authenticate: byKey(c.apiKey)})
+	api, err := httpapi.New(m, httpapi.Config{Authenticate: authenticator(c.apiKey, m)})
 	if err != nil {
 		return err
 	}

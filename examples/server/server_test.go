@@ -55,11 +55,17 @@ func (r *running) end() {
 // call makes a request with the key, and returns the answer's status and body.
 func (r *running) call(method, path, body string) (int, string) {
 	r.t.Helper()
+	return r.as(testKey, method, path, body)
+}
+
+// as is call with another key.
+func (r *running) as(key, method, path, body string) (int, string) {
+	r.t.Helper()
 	req, err := http.NewRequestWithContext(r.t.Context(), method, r.url+path, strings.NewReader(body))
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	req.Header.Set("Authorization", "Bearer "+testKey)
+	req.Header.Set("Authorization", "Bearer "+key)
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
@@ -114,6 +120,35 @@ func TestServerDelivers(t *testing.T) {
 	var page struct{ Data []json.RawMessage }
 	if err := json.Unmarshal([]byte(list), &page); err != nil || len(page.Data) != 1 {
 		t.Errorf("deliveries after a restart = %s; want the one that was delivered", list)
+	}
+}
+
+// TestServerKeys makes an API key and a portal token with the root key, and uses them until
+// they are revoked.
+func TestServerKeys(t *testing.T) {
+	t.Parallel()
+	s := launch(t, "-key-file", filepath.Join(t.TempDir(), "k"))
+	defer s.end()
+	for _, path := range []string{"/api-keys", "/portal-tokens"} {
+		status, made := s.call("POST", apiPrefix+path, `{"name":"deploy","role":"developer"}`)
+		var key struct{ ID, Secret string }
+		if err := json.Unmarshal([]byte(made), &key); err != nil || status != http.StatusCreated || key.Secret == "" {
+			t.Fatalf("POST %s = %d %s; want 201 with a secret", path, status, made)
+		}
+		for _, step := range []struct {
+			call, path string
+			want       int
+		}{{"GET", "/webhooks", http.StatusOK}, {"GET", "/api-keys", http.StatusForbidden}} {
+			if status, got := s.as(key.Secret, step.call, apiPrefix+step.path, ""); status != step.want {
+				t.Errorf("%s %s by a developer's secret of %s = %d %s; want %d", step.call, step.path, path, status, got, step.want)
+			}
+		}
+		if status, got := s.call("DELETE", apiPrefix+path+"/"+key.ID, ""); status != http.StatusNoContent {
+			t.Errorf("DELETE %s = %d %s; want 204", path, status, got)
+		}
+		if status, got := s.as(key.Secret, "GET", apiPrefix+"/webhooks", ""); status != http.StatusUnauthorized {
+			t.Errorf("with a revoked secret of %s = %d %s; want 401", path, status, got)
+		}
 	}
 }
 
