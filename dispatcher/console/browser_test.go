@@ -180,9 +180,11 @@ func (b *tab) see(part string) {
 	b.wait(fmt.Sprintf("document.body && document.body.innerText.includes(%s)", quoted(part)))
 }
 
-// wait waits until an expression is true.
+// wait waits until an expression is true of a page that is loaded: its text is there
+// before its scripts listen.
 func (b *tab) wait(expression string) {
 	b.t.Helper()
+	expression = "document.readyState === 'complete' && (" + expression + ")"
 	for deadline := time.Now().Add(patience); ; {
 		ok, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("Boolean("+expression+")"))
 		if err == nil && ok {
