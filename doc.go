@@ -30,6 +30,10 @@
 //     [github.com/postrider/postrider/store/memstore] for tests.
 //     [github.com/postrider/postrider/dispatcher/manage] creates and changes
 //     endpoints, and redelivers.
+//   - To let customers manage their webhooks:
+//     [github.com/postrider/postrider/dispatcher/httpapi] is a REST API,
+//     [github.com/postrider/postrider/dispatcher/httpapi/auth] lets requests in,
+//     and [github.com/postrider/postrider/dispatcher/console] is a web console.
 //   - To receive: [github.com/postrider/postrider/signer] verifies signatures
 //     with one middleware, and depends on the standard library alone.
 //   - To understand: [github.com/postrider/postrider/webhook] has the values and
