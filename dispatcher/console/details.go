@@ -130,11 +130,12 @@ func (c *console) readDetails(ctx context.Context, p *detailsPage) error {
 	if p.Advice, err = c.m.Advice(ctx, tenant(ctx), id); err != nil {
 		return err
 	}
-	recent, err := c.m.Deliveries(ctx, tenant(ctx), store.DeliveryFilter{Endpoint: id}, store.Page{Limit: 8})
+	of := manage.DeliveryQuery{DeliveryFilter: store.DeliveryFilter{Endpoint: id}}
+	recent, err := c.m.FindDeliveries(ctx, tenant(ctx), of, store.Page{Limit: 8})
 	if err != nil {
 		return err
 	}
-	p.Recent = deliveryTable{Root: p.Root, Deliveries: recent}
+	p.Recent = deliveryTable{Root: p.Root, Deliveries: recent.Items}
 	p.Settings = settingsOf(&p.Endpoint)
 	return nil
 }
