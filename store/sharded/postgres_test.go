@@ -271,3 +271,18 @@ func (s timed) CountIncidents(ctx context.Context, now time.Time, counts []store
 	s.pair.set(s.t, now)
 	return s.Store.CountIncidents(ctx, now, counts)
 }
+
+func (s timed) CreateToken(ctx context.Context, now time.Time, token webhook.Token, hash []byte, limit int, audit ...webhook.AuditRecord) (webhook.Token, error) {
+	s.pair.set(s.t, now)
+	return s.Store.CreateToken(ctx, now, token, hash, limit, audit...)
+}
+
+func (s timed) RevokeToken(ctx context.Context, now time.Time, tenant, id string, audit ...webhook.AuditRecord) error {
+	s.pair.set(s.t, now)
+	return s.Store.RevokeToken(ctx, now, tenant, id, audit...)
+}
+
+func (s timed) UseToken(ctx context.Context, now time.Time, tenant, id string) error {
+	s.pair.set(s.t, now)
+	return s.Store.UseToken(ctx, now, tenant, id)
+}
