@@ -84,32 +84,32 @@ func (t *rawTarget) close() {
 }
 
 // measure sends over n connections for about d, a fifth of it before the clock
-// starts, and returns the answered requests a second.
+// starts, and returns the answered requests a second. What is under way at the end is
+// not broken off: net/http may close a connection for that which somebody else has got
+// meanwhile.
 func (t *rawTarget) measure(ctx context.Context, n int, d time.Duration) (float64, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	sending, stop := context.WithCancel(ctx)
+	defer stop()
 	var sent, answered atomic.Int64
 	var failed atomic.Pointer[error]
 	var senders sync.WaitGroup
 	for range n {
 		senders.Go(func() {
-			for ctx.Err() == nil {
+			for sending.Err() == nil {
 				if err := t.send(ctx, int(sent.Add(1))); err != nil {
-					if ctx.Err() == nil {
-						failed.CompareAndSwap(nil, &err)
-						cancel()
-					}
+					failed.CompareAndSwap(nil, &err)
+					stop()
 					return
 				}
 				answered.Add(1)
 			}
 		})
 	}
-	wait(ctx, d/5)
+	wait(sending, d/5)
 	began, before := time.Now(), answered.Load()
-	wait(ctx, d-d/5)
+	wait(sending, d-d/5)
 	count, took := answered.Load()-before, time.Since(began)
-	cancel()
+	stop()
 	senders.Wait()
 	if err := failed.Load(); err != nil {
 		return 0, *err
