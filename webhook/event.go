@@ -81,7 +81,7 @@ func payload(data any) (json.RawMessage, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// Limits of an event's parts, in bytes.
+// Limits of an event's parts, in bytes unless they count.
 const (
 	MaxEventTypeLen      = 128
 	MaxIdempotencyKeyLen = 255

@@ -12,6 +12,9 @@ import (
 
 const (
 	maintainEvery = time.Minute
+	// maintainFirst is when it is done for the first time: before a minute is over, or
+	// a process that never lives that long would keep everything for ever.
+	maintainFirst = 10 * time.Second
 	pruneLimit    = 1000
 	// pruneRest is how long pruning rests between two bites, so that it never
 	// takes more than a small share of the store's time.
@@ -23,11 +26,15 @@ const (
 // maintain removes what is past its retention and forgets idle lanes, until ctx
 // ends.
 func (e *Engine) maintain(ctx context.Context) {
-	every(ctx, maintainEvery, func() {
+	all := func() {
 		e.sched.Evict()
 		e.prune(ctx)
 		e.pruneTenants(ctx)
-	})
+	}
+	if sleep(ctx, maintainFirst) {
+		all()
+	}
+	every(ctx, maintainEvery, all)
 }
 
 func (e *Engine) prune(ctx context.Context) {

@@ -113,6 +113,7 @@ func (c *child) open() error {
 		Lease:     c.cfg.Lease,
 
 		RedeliverRate: c.cfg.RedeliverRate,
+		Retention:     c.cfg.Retention,
 		DrainTimeout:  5 * time.Second,
 	}); err != nil {
 		return err

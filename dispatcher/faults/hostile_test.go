@@ -21,62 +21,62 @@ import (
 type hostileMode struct {
 	name    string
 	classes []webhook.ErrorClass
-	serve   func(hw *hostileWorld, c net.Conn)
+	serve   func(hw *hostileNet, c net.Conn)
 	secured bool // the URL is https
 	refuses bool // nobody listens
 }
 
 var hostileModes = []hostileMode{
 	{name: "refuses", classes: classes(webhook.ClassConnect), refuses: true},
-	{name: "accepts and closes", classes: classes(webhook.ClassConnect), serve: func(_ *hostileWorld, c net.Conn) { _ = c.Close() }},
-	{name: "resets before the header", classes: classes(webhook.ClassConnect), serve: answering(func(_ *hostileWorld, c net.Conn) { abort(c) })},
+	{name: "accepts and closes", classes: classes(webhook.ClassConnect), serve: func(_ *hostileNet, c net.Conn) { _ = c.Close() }},
+	{name: "resets before the header", classes: classes(webhook.ClassConnect), serve: answering(func(_ *hostileNet, c net.Conn) { abort(c) })},
 	// A reset may overtake what was sent before it.
-	{name: "resets inside the body", classes: classes(webhook.ClassHTTPStatus, webhook.ClassConnect), serve: answering(func(_ *hostileWorld, c net.Conn) {
+	{name: "resets inside the body", classes: classes(webhook.ClassHTTPStatus, webhook.ClassConnect), serve: answering(func(_ *hostileNet, c net.Conn) {
 		say(c, "HTTP/1.1 500 No\r\nContent-Length: 10\r\n\r\nhalf")
 		abort(c)
 	})},
-	{name: "header, a byte a second", classes: classes(webhook.ClassTimeout), serve: answering(func(_ *hostileWorld, c net.Conn) { drip(c, "HTTP/1.1 200 OK\r\nX-Slow: yes\r\n") })},
-	{name: "body, a byte a second", classes: classes(webhook.ClassTimeout), serve: answering(func(_ *hostileWorld, c net.Conn) {
+	{name: "header, a byte a second", classes: classes(webhook.ClassTimeout), serve: answering(func(_ *hostileNet, c net.Conn) { drip(c, "HTTP/1.1 200 OK\r\nX-Slow: yes\r\n") })},
+	{name: "body, a byte a second", classes: classes(webhook.ClassTimeout), serve: answering(func(_ *hostileNet, c net.Conn) {
 		say(c, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
 		drip(c, strings.Repeat("x", 1000))
 	})},
-	{name: "body without end", classes: classes(webhook.ClassNone), serve: answering(func(_ *hostileWorld, c net.Conn) {
+	{name: "body without end", classes: classes(webhook.ClassNone), serve: answering(func(_ *hostileNet, c net.Conn) {
 		say(c, "HTTP/1.1 200 OK\r\n\r\n")
 		flood(c, strings.Repeat("x", 4<<10))
 	})},
-	{name: "header without end", classes: classes(webhook.ClassProtocol), serve: answering(func(_ *hostileWorld, c net.Conn) {
+	{name: "header without end", classes: classes(webhook.ClassProtocol), serve: answering(func(_ *hostileNet, c net.Conn) {
 		say(c, "HTTP/1.1 200 OK\r\n")
 		flood(c, "X-More: yes\r\n")
 	})},
-	{name: "1xx without end", classes: classes(webhook.ClassProtocol), serve: answering(func(_ *hostileWorld, c net.Conn) { flood(c, "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n") })},
-	{name: "gzip bomb", classes: classes(webhook.ClassNone), serve: answering(func(_ *hostileWorld, c net.Conn) {
+	{name: "1xx without end", classes: classes(webhook.ClassProtocol), serve: answering(func(_ *hostileNet, c net.Conn) { flood(c, "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n") })},
+	{name: "gzip bomb", classes: classes(webhook.ClassNone), serve: answering(func(_ *hostileNet, c net.Conn) {
 		say(c, fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s", len(bomb), bomb))
 	})},
-	{name: "wrong Content-Length", classes: classes(webhook.ClassNone), serve: answering(func(_ *hostileWorld, c net.Conn) { say(c, "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nshort") })},
-	{name: "garbage", classes: classes(webhook.ClassProtocol), serve: answering(func(_ *hostileWorld, c net.Conn) { say(c, "\x00\xff\x16garbage\r\n\r\n") })},
-	{name: "garbage for TLS", classes: classes(webhook.ClassTLS), secured: true, serve: func(_ *hostileWorld, c net.Conn) {
+	{name: "wrong Content-Length", classes: classes(webhook.ClassNone), serve: answering(func(_ *hostileNet, c net.Conn) { say(c, "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nshort") })},
+	{name: "garbage", classes: classes(webhook.ClassProtocol), serve: answering(func(_ *hostileNet, c net.Conn) { say(c, "\x00\xff\x16garbage\r\n\r\n") })},
+	{name: "garbage for TLS", classes: classes(webhook.ClassTLS), secured: true, serve: func(_ *hostileNet, c net.Conn) {
 		say(c, "HTTP/1.1 400 Bad Request\r\n\r\n")
 		drain(c)
 	}},
-	{name: "expired certificate", classes: classes(webhook.ClassTLS), secured: true, serve: func(hw *hostileWorld, c net.Conn) {
+	{name: "expired certificate", classes: classes(webhook.ClassTLS), secured: true, serve: func(hw *hostileNet, c net.Conn) {
 		_ = tls.Server(c, &tls.Config{Certificates: []tls.Certificate{hw.expired}}).Handshake() // the sender refuses it
 	}},
-	{name: "redirects to this machine", classes: classes(webhook.ClassRedirect), serve: answering(func(hw *hostileWorld, c net.Conn) {
+	{name: "redirects to this machine", classes: classes(webhook.ClassRedirect), serve: answering(func(hw *hostileNet, c net.Conn) {
 		status := []int{301, 302, 303, 307, 308}[hw.turn.Add(1)%5]
 		say(c, fmt.Sprintf("HTTP/1.1 %d Elsewhere\r\nLocation: http://%s/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", status, hw.inside.Addr()))
 	})},
-	{name: "429 and a bad Retry-After", classes: classes(webhook.ClassHTTPStatus), serve: answering(func(hw *hostileWorld, c net.Conn) {
+	{name: "429 and a bad Retry-After", classes: classes(webhook.ClassHTTPStatus), serve: answering(func(hw *hostileNet, c net.Conn) {
 		after := []string{"0", "-1", "1000000000", "Thu, 01 Jan 1970 00:00:00 GMT", "\x80soon", ""}[hw.turn.Add(1)%6]
 		say(c, "HTTP/1.1 429 Slow Down\r\nRetry-After: "+after+"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 	})},
-	{name: "500 and a mebibyte", classes: classes(webhook.ClassHTTPStatus), serve: answering(func(_ *hostileWorld, c net.Conn) {
+	{name: "500 and a mebibyte", classes: classes(webhook.ClassHTTPStatus), serve: answering(func(_ *hostileNet, c net.Conn) {
 		say(c, "HTTP/1.1 500 No\r\nContent-Length: 1048576\r\n\r\n"+strings.Repeat("x", 1<<20))
 	})},
-	{name: "answers too late", classes: classes(webhook.ClassTimeout), serve: answering(func(_ *hostileWorld, c net.Conn) {
+	{name: "answers too late", classes: classes(webhook.ClassTimeout), serve: answering(func(_ *hostileNet, c net.Conn) {
 		<-time.After(hostileTimeout + 200*time.Millisecond)
 		say(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 	})},
-	{name: "succeeds once in a hundred", classes: classes(webhook.ClassHTTPStatus, webhook.ClassNone), serve: answering(func(hw *hostileWorld, c net.Conn) {
+	{name: "succeeds once in a hundred", classes: classes(webhook.ClassHTTPStatus, webhook.ClassNone), serve: answering(func(hw *hostileNet, c net.Conn) {
 		status := 500
 		if hw.turn.Add(1)%100 == 0 {
 			status = 200
@@ -89,8 +89,8 @@ var hostileModes = []hostileMode{
 func classes(c ...webhook.ErrorClass) []webhook.ErrorClass { return c }
 
 // answering is a mode that reads a request of HTTP/1 before it does anything.
-func answering(f func(hw *hostileWorld, c net.Conn)) func(*hostileWorld, net.Conn) {
-	return func(hw *hostileWorld, c net.Conn) {
+func answering(f func(hw *hostileNet, c net.Conn)) func(*hostileNet, net.Conn) {
+	return func(hw *hostileNet, c net.Conn) {
 		if err := readHTTP1(c); err == nil {
 			f(hw, c)
 		}
@@ -99,7 +99,7 @@ func answering(f func(hw *hostileWorld, c net.Conn)) func(*hostileWorld, net.Con
 
 // breakHTTP2 answers requests with a reset and with a GOAWAY that leaves them out,
 // in turn.
-func breakHTTP2(hw *hostileWorld, c net.Conn) {
+func breakHTTP2(hw *hostileNet, c net.Conn) {
 	conn := tls.Server(c, &tls.Config{Certificates: []tls.Certificate{hw.valid}, NextProtos: []string{"h2"}})
 	preface := make([]byte, len(http2.ClientPreface))
 	if _, err := io.ReadFull(conn, preface); err != nil {

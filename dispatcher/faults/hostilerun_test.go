@@ -1,10 +1,10 @@
 package faults_test
 
 import (
+	"fmt"
 	"os"
 	"runtime"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 )
@@ -34,7 +34,7 @@ func TestFaultHostile(t *testing.T) {
 	published := w.run(lasting)
 	p99, missing := w.p99(), w.missing(published)
 	for i, m := range w.modes {
-		got, seen := w.byURL[w.endpoints[i].URL], w.attempts(i)
+		got, seen := w.byURL[w.endpoints[i].URL], attemptsOf(t, w.manage, w.endpoints[i].ID)
 		for class, n := range seen {
 			if !slices.Contains(m.classes, class) {
 				t.Errorf("%s: %d attempts of class %q; want %q alone", m.name, n, class, m.classes)
@@ -87,17 +87,19 @@ func openFiles() int {
 	return len(entries)
 }
 
-// residentMemory returns the process's resident memory in bytes, where that can be
+// residentMemory returns this process's resident memory in bytes, where that can be
 // told.
-func residentMemory() int64 {
-	status, err := os.ReadFile("/proc/self/statm")
+func residentMemory() int64 { return residentMemoryOf(os.Getpid()) }
+
+// residentMemoryOf is residentMemory of any process.
+func residentMemoryOf(pid int) int64 {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	var total, resident int64
+	if err == nil {
+		_, err = fmt.Sscan(string(status), &total, &resident)
+	}
 	if err != nil {
 		return 0
 	}
-	fields := strings.Fields(string(status))
-	pages := int64(0)
-	for _, digit := range fields[1] {
-		pages = pages*10 + int64(digit-'0')
-	}
-	return pages * int64(os.Getpagesize())
+	return resident * int64(os.Getpagesize())
 }

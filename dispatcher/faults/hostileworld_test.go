@@ -1,21 +1,12 @@
 package faults_test
 
 import (
-	"bufio"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
 	"fmt"
-	"math/big"
-	"net"
 	"net/http"
 	"path/filepath"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,40 +30,28 @@ const (
 // hostileWorld is a dispatcher in this process, over SQLite, with an endpoint for
 // each hostile mode and some healthy ones.
 type hostileWorld struct {
-	t       *testing.T
-	d       *dispatcher.Dispatcher
-	manage  *manage.Manager
-	stalls  *stalls.Watch
-	http    *transport.HTTP
-	modes   []hostileMode
-	expired tls.Certificate
-	valid   tls.Certificate
-	inside  net.Listener // where redirects lead
-	reached atomic.Int64 // connections there
-	turn    atomic.Int64
+	*hostileNet
+	t      *testing.T
+	d      *dispatcher.Dispatcher
+	manage *manage.Manager
+	stalls *stalls.Watch
+	http   *transport.HTTP
+	modes  []hostileMode
 
 	endpoints []webhook.Endpoint // of the modes, then the healthy ones
 	byURL     map[string]*mistreated
 
-	serving sync.WaitGroup
-	closers []func()
-
 	mu      sync.Mutex // guards what follows
 	called  map[int]time.Time
 	arrived map[int]time.Time
-	conns   map[net.Conn]bool
 }
 
 // newHostileWorld starts the receivers and creates the endpoints.
 func newHostileWorld(t *testing.T, modes []hostileMode) *hostileWorld {
 	t.Helper()
-	w := &hostileWorld{t: t, modes: modes, byURL: map[string]*mistreated{}, called: map[int]time.Time{}, arrived: map[int]time.Time{}, conns: map[net.Conn]bool{}}
+	w := &hostileWorld{hostileNet: newHostileNet(t), t: t, modes: modes, byURL: map[string]*mistreated{}, called: map[int]time.Time{}, arrived: map[int]time.Time{}}
 	w.stalls = stalls.Start()
 	w.closers = append(w.closers, w.stalls.Stop)
-	roots := x509.NewCertPool()
-	w.valid = w.certificate(roots, time.Hour)
-	w.expired = w.certificate(roots, -time.Minute)
-	w.inside = w.listen(func(c net.Conn) { w.reached.Add(1) })
 
 	st, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "webhooks.db"))
 	if err != nil {
@@ -80,7 +59,7 @@ func newHostileWorld(t *testing.T, modes []hostileMode) *hostileWorld {
 	}
 	w.closers = append(w.closers, func() { _ = st.Close() })
 	cfg := openGuard
-	cfg.RootCAs = roots
+	cfg.RootCAs = w.roots
 	if w.http, err = transport.NewHTTP(cfg); err != nil {
 		t.Fatal(err)
 	}
@@ -89,18 +68,10 @@ func newHostileWorld(t *testing.T, modes []hostileMode) *hostileWorld {
 	}
 	w.manage = manage.New(w.d)
 	for _, m := range modes {
-		l := w.listen(func(c net.Conn) { m.serve(w, c) })
-		if m.refuses {
-			_ = l.Close() // the port is nobody's now
-		}
-		scheme := "http://"
-		if m.secured {
-			scheme = "https://"
-		}
-		w.create(scheme + l.Addr().String() + "/")
+		w.create(w.receiver(m))
 	}
 	for range healthyReceivers {
-		w.create("http://" + w.healthyReceiver() + "/")
+		w.create(w.healthy(func(req *http.Request) bool { return arrived(&w.mu, w.arrived, req) }))
 	}
 	return w
 }
@@ -124,83 +95,6 @@ func (w *hostileWorld) send(ctx context.Context, req *transport.Request) (*trans
 	resp, err := w.http.Send(ctx, req)
 	w.byURL[req.URL].add(time.Since(start), hostileTimeout+time.Second+w.stalls.Longest())
 	return resp, err
-}
-
-// listen hands each connection to serve until the world ends.
-func (w *hostileWorld) listen(serve func(net.Conn)) net.Listener {
-	w.t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(w.t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.serving.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			w.serving.Go(func() {
-				w.track(c, true)
-				defer w.track(c, false)
-				defer c.Close()
-				serve(c)
-			})
-		}
-	})
-	w.closers = append(w.closers, func() { _ = l.Close() })
-	return l
-}
-
-func (w *hostileWorld) track(c net.Conn, open bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if open {
-		w.conns[c] = true
-	} else {
-		delete(w.conns, c)
-	}
-}
-
-func (w *hostileWorld) healthyReceiver() string {
-	w.t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(w.t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	srv := &http.Server{Handler: http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
-		if !arrived(&w.mu, w.arrived, req) {
-			rw.WriteHeader(http.StatusBadRequest)
-			return
-		}
-		rw.WriteHeader(http.StatusNoContent)
-	})}
-	w.serving.Go(func() { _ = srv.Serve(l) }) // until it is closed
-	w.closers = append(w.closers, func() { _ = srv.Close() })
-	return l.Addr().String()
-}
-
-// certificate returns a certificate for this machine that is good for so long from
-// now, and whose authority is trusted.
-func (w *hostileWorld) certificate(roots *x509.CertPool, valid time.Duration) tls.Certificate {
-	w.t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(valid),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, BasicConstraintsValid: true, IsCA: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	roots.AddCert(leaf)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
 // run delivers while it publishes to all endpoints in turn, and returns how many
@@ -258,19 +152,19 @@ func (w *hostileWorld) p99() time.Duration {
 	return quantile(took, 0.99)
 }
 
-// attempts returns the classes of what the log keeps of a mode's first deliveries.
-func (w *hostileWorld) attempts(mode int) map[webhook.ErrorClass]int {
-	w.t.Helper()
-	list, err := w.manage.Deliveries(w.t.Context(), tenant, store.DeliveryFilter{Endpoint: w.endpoints[mode].ID},
+// attemptsOf returns the classes of what the log keeps of an endpoint's first deliveries.
+func attemptsOf(t *testing.T, m *manage.Manager, endpoint string) map[webhook.ErrorClass]int {
+	t.Helper()
+	list, err := m.Deliveries(t.Context(), tenant, store.DeliveryFilter{Endpoint: endpoint},
 		store.Page{Limit: store.MaxPage, Oldest: true}) // the latest wait for a breaker
 	if err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
 	seen := make(map[webhook.ErrorClass]int)
 	for _, d := range list {
-		attempts, err := w.manage.Attempts(w.t.Context(), tenant, d.ID)
+		attempts, err := m.Attempts(t.Context(), tenant, d.ID)
 		if err != nil {
-			w.t.Fatal(err)
+			t.Fatal(err)
 		}
 		for _, a := range attempts {
 			if a.Class != webhook.ClassCanceled { // at the end of the run
@@ -284,23 +178,5 @@ func (w *hostileWorld) attempts(mode int) map[webhook.ErrorClass]int {
 // close ends the receivers and waits for them.
 func (w *hostileWorld) close() {
 	w.http.CloseIdleConnections()
-	for _, c := range w.closers {
-		c()
-	}
-	w.mu.Lock()
-	for c := range w.conns {
-		_ = c.Close()
-	}
-	w.mu.Unlock()
-	w.serving.Wait()
-}
-
-// readHTTP1 reads one request of HTTP/1, body included.
-func readHTTP1(c net.Conn) error {
-	req, err := http.ReadRequest(bufio.NewReader(c))
-	if err != nil {
-		return err
-	}
-	drain(req.Body)
-	return nil
+	w.hostileNet.close()
 }

@@ -16,6 +16,7 @@ var (
 	toxicFor   = flag.Duration("toxic.for", 0, "how long TestFaultNetwork poisons the network in each way, once; 0 for 1.2 s, or three times 20 s if POSTRIDER_FAULTS is long")
 	darkFor    = flag.Duration("dark.for", 0, "how long TestFaultDark lasts with each number of dark endpoints; 0 for 7 s, or 120 s if POSTRIDER_FAULTS is long")
 	hostileFor = flag.Duration("hostile.for", 0, "how long TestFaultHostile lasts; 0 for 4 s, a minute if POSTRIDER_FAULTS is set, or ten if it is long")
+	soakFor    = flag.Duration("soak.for", 0, "how long TestFaultSoak lasts on each database; 0 for 6 s, or an hour if POSTRIDER_FAULTS is long")
 	seedFlag   = flag.Uint64("fault.seed", 0, "the seed of the faults; 0 for a fresh one")
 )
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/postrider/postrider/dispatcher"
 	"github.com/postrider/postrider/webhook"
 )
 
@@ -30,6 +31,8 @@ type childConfig struct {
 	Slots int `json:"slots"`
 	// RedeliverRate is the dispatcher's, or 0 for its default.
 	RedeliverRate int `json:"redeliver_rate,omitempty"`
+	// Retention is the dispatcher's.
+	Retention dispatcher.Retention `json:"retention,omitzero"`
 	// Idle leaves deliveries alone: the child only publishes.
 	Idle bool `json:"idle,omitempty"`
 	// WatchStalls measures how long the machine keeps the child waiting.
