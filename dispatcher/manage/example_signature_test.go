@@ -1,10 +1,15 @@
 package manage_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
+	"encoding/json"
 	"fmt"
+	"io"
 	"log"
+	"net/http"
+	"net/http/httptest"
 	"time"
 
 	"github.com/postrider/postrider/dispatcher"
@@ -93,4 +98,62 @@ func ExampleManager_CreateEndpointWithKey() {
 	// Output:
 	// whpk_O2onvM62pC1io6jQKm8Nc2UyFXcd4kOmOsBIoYtZ2ik=
 	// EdDSA O2onvM62pC1io6jQKm8Nc2UyFXcd4kOmOsBIoYtZ2ik
+}
+
+// Receivers verify with a public key: nothing that they have can sign.
+func ExampleManager_PublicKeys() {
+	ctx := context.Background()
+	m, _ := newManager()
+	ep, public, err := m.CreateEndpoint(ctx, webhook.Endpoint{
+		Tenant: "acme", URL: "https://acme.example/hooks",
+		Signature: webhook.Signature{Scheme: webhook.SchemeV1a}, // Ed25519
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	v, err := signer.NewVerifier(public.Reveal()) // "whpk_…", for package signer
+	fmt.Println("a verifier:", v != nil, err)
+
+	keys, err := m.PublicKeys(ctx, "acme", ep.ID) // a JWKS, for all others
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, k := range keys.Keys {
+		fmt.Println(k.KeyType, k.Curve, k.Algorithm, k.Use)
+	}
+	// Output:
+	// a verifier: true <nil>
+	// OKP Ed25519 EdDSA sig
+}
+
+// A receiver's developers find out why a request does not verify: here their framework has
+// parsed the body and written it anew.
+func ExampleManager_VerifySignature() {
+	ctx := context.Background()
+	m, _ := newManager()
+	var header http.Header
+	var body []byte
+	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		header = r.Header
+		body, _ = io.ReadAll(r.Body)
+	}))
+	defer srv.Close()
+	ep := subscribe(m, webhook.Endpoint{URL: srv.URL})
+	if _, err := m.TestEndpoint(ctx, "acme", ep.ID, manage.Test{}); err != nil {
+		log.Fatal(err)
+	}
+
+	got, err := m.VerifySignature(ctx, "acme", ep.ID, header, body)
+	fmt.Println("as it arrived:", got.Valid, err)
+	var spaced bytes.Buffer
+	if err := json.Indent(&spaced, body, "", "  "); err != nil {
+		log.Fatal(err)
+	}
+	got, err = m.VerifySignature(ctx, "acme", ep.ID, header, spaced.Bytes())
+	fmt.Println(got.Reason, err)
+	fmt.Println(got.Message)
+	// Output:
+	// as it arrived: true <nil>
+	// body_changed <nil>
+	// The body is not the one that was signed: verify the bytes as they came, before anything parses or formats them.
 }

@@ -22,13 +22,71 @@ import (
 // newManager is a manager as a test has it: nothing is kept, and receivers may be
 // on this machine.
 func newManager() (*manage.Manager, *dispatcher.Dispatcher) {
-	d, err := dispatcher.New(memstore.New(), dispatcher.Config{
-		HTTP: transport.HTTPConfig{Guard: guard.Config{AllowHTTP: true, AllowPrivate: true}},
-	})
+	return newManagerWith(dispatcher.Config{})
+}
+
+func newManagerWith(cfg dispatcher.Config) (*manage.Manager, *dispatcher.Dispatcher) {
+	cfg.HTTP = transport.HTTPConfig{Guard: guard.Config{AllowHTTP: true, AllowPrivate: true}}
+	d, err := dispatcher.New(memstore.New(), cfg)
 	if err != nil {
 		log.Fatal(err)
 	}
 	return manage.New(d), d
+}
+
+// subscribe creates an endpoint of tenant acme.
+func subscribe(m *manage.Manager, ep webhook.Endpoint) webhook.Endpoint {
+	ep.Tenant = "acme"
+	ep, _, err := m.CreateEndpoint(context.Background(), ep)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return ep
+}
+
+// publish publishes an event of tenant acme.
+func publish(d *dispatcher.Dispatcher, ev webhook.Event) webhook.Receipt {
+	ev.Tenant = "acme"
+	receipt, err := d.Publish(context.Background(), ev)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return receipt
+}
+
+// deliver runs a dispatcher until the function that it returns is called.
+func deliver(d *dispatcher.Dispatcher) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ran := make(chan error, 1)
+	go func() { ran <- d.Run(ctx) }()
+	return func() {
+		cancel()
+		if err := <-ran; err != nil {
+			log.Fatal(err)
+		}
+	}
+}
+
+// await returns the delivery of an event to the only endpoint, once it has a status.
+func await(m *manage.Manager, event string, status webhook.DeliveryStatus) webhook.Delivery {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // bounds what hangs
+	defer cancel()
+	for tick := time.Tick(5 * time.Millisecond); ; {
+		found, err := m.FindDeliveries(ctx, "acme", manage.DeliveryQuery{
+			DeliveryFilter: store.DeliveryFilter{Event: event, Status: status},
+		}, store.Page{})
+		if err != nil {
+			log.Fatal(err)
+		}
+		if len(found.Items) > 0 {
+			return found.Items[0]
+		}
+		select {
+		case <-tick:
+		case <-ctx.Done():
+			log.Fatalf("no delivery of %s is %s", event, status)
+		}
+	}
 }
 
 func ExampleManager_CreateEndpoint() {
