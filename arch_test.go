@@ -112,10 +112,9 @@ var rules = map[string]rule{
 
 	"webhook/webhooktest": {
 		local: []string{
-			"signer", "signer/jwe", "webhook", "webhook/schema", "webhook/celexpr", "webhook/catalog", "store", "store/memstore", "store/storetest",
-			"dispatcher", "dispatcher/transport", "dispatcher/seal", "dispatcher/manage", "dispatcher/httpapi", "dispatcher/console",
+			"signer", "webhook", "store", "store/memstore",
+			"dispatcher", "dispatcher/transport", "dispatcher/transport/guard", "dispatcher/manage",
 		},
-		modules: []string{"github.com/google/go-cmp"},
 	},
 	"examples": {local: []string{"*"}, modules: []string{"*"}},
 }
@@ -127,6 +126,16 @@ var lastInChain = []string{"examples", "webhook/webhooktest"}
 var (
 	drivers     = []string{"modernc.org/sqlite", "github.com/jackc/pgx", "github.com/lib/pq", "github.com/mattn/go-sqlite3"}
 	mayHaveThem = []string{"store/sqlite", "store/postgres", "examples"}
+)
+
+// kits are for tests alone. Nobody else may link package testing, and nobody at all
+// what other modules have for tests: no user's binary is to have them.
+var (
+	kits = []string{
+		"store/storetest", "store/postgres/postgrestest", "dispatcher/transport/transporttest", "dispatcher/transport/guard/guardtest",
+		"dispatcher/transport/auth/authtest", "webhook/webhooktest",
+	}
+	testModules = []string{"github.com/google/go-cmp", "go.uber.org/goleak", "go.uber.org/zap/zaptest", "github.com/stretchr/testify", "pgregory.net/rapid"}
 )
 
 // pkg is one package as "go list" knows it. Deps are all it links, directly or
@@ -188,15 +197,25 @@ func violations(pkgs []pkg) []string {
 			}
 		}
 		for _, d := range drivers {
-			if within(name, mayHaveThem) {
-				break
-			}
-			if slices.ContainsFunc(p.Deps, func(dep string) bool { return dep == d || strings.HasPrefix(dep, d+"/") }) {
+			if !within(name, mayHaveThem) && p.links(d) {
 				found = append(found, fmt.Sprintf("%s links the driver %s: only %s may", name, d, strings.Join(mayHaveThem, ", ")))
+			}
+		}
+		if slices.Contains(p.Deps, "testing") && !within(name, kits) {
+			found = append(found, fmt.Sprintf("%s links package testing: only %s may", name, strings.Join(kits, ", ")))
+		}
+		for _, m := range testModules {
+			if p.links(m) {
+				found = append(found, fmt.Sprintf("%s links %s, which is for tests", name, m))
 			}
 		}
 	}
 	return found
+}
+
+// links reports whether the package links another, or something below it.
+func (p *pkg) links(path string) bool {
+	return slices.ContainsFunc(p.Deps, func(dep string) bool { return dep == path || strings.HasPrefix(dep, path+"/") })
 }
 
 // forbidden returns why package name, under the rule of owner, must not import
@@ -289,6 +308,10 @@ func TestArchitectureCanFail(t *testing.T) {
 		{"httpapi imports console", fake("dispatcher/httpapi", module+"/dispatcher/console")},
 		{"console imports an example", fake("dispatcher/console", module+"/examples/server")},
 		{"dispatcher imports the test kit", fake("dispatcher", module+"/webhook/webhooktest")},
+		{"the test kit imports a module for tests", fake("webhook/webhooktest", "github.com/google/go-cmp/cmp")},
+		{"the test kit links a module for tests", pkg{ImportPath: module + "/webhook/webhooktest", Deps: []string{"go.uber.org/goleak"}}},
+		{"dispatcher links testing", pkg{ImportPath: module + "/dispatcher", Deps: []string{"testing"}}},
+		{"an example links testing", pkg{ImportPath: module + "/examples/server", Deps: []string{"testing", "testing/synctest"}}},
 		{"an example imports the test kit", fake("examples/server", module+"/webhook/webhooktest")},
 		{"the root imports something", fake("", module+"/webhook")},
 		{"a module of a like name", fake("webhook", "github.com/oklog/ulid/v2x")},
@@ -310,6 +333,7 @@ func TestArchitectureCanFail(t *testing.T) {
 		fake("dispatcher/engine", module+"/store", module+"/dispatcher/lane", "go.uber.org/zap/zapcore"),
 		fake("dispatcher", module+"/dispatcher/engine", module+"/dispatcher/schedule", "go.uber.org/zap"),
 		fake("webhook/webhooktest", module+"/dispatcher/manage", module+"/store/memstore"),
+		{ImportPath: module + "/webhook/webhooktest", Deps: []string{"testing", "testing/synctest"}},
 		fake("examples/server", module+"/dispatcher/console", module+"/examples/receiver", "github.com/gin-gonic/gin"),
 	}
 	for _, v := range violations(good) {

@@ -158,18 +158,28 @@ func (h *HTTP) send(ctx context.Context, req *Request, read bodyReader) (*Respon
 		// context does not bound.
 		return nil, x.fail(webhook.ClassProtocol, errSwitched)
 	}
-	body, truncated, err := read(resp.Body)
+	out, err := readResponse(resp, read)
 	if err != nil && ctx.Err() != nil {
 		return nil, x.classify(ctx, err)
 	}
-	out := &Response{
+	out.RemoteAddr, out.Timings = x.finish()
+	return out, nil
+}
+
+// ReadResponse returns what a Transport keeps of an HTTP response, for one that speaks
+// HTTP in a way of its own. It reads the body within the caps and leaves closing it to
+// the caller, who sets RemoteAddr and Timings. The error is what ended the body early;
+// the response is whole but for that, and not nil. resp.Header is given away.
+func ReadResponse(resp *http.Response) (*Response, error) { return readResponse(resp, readBody) }
+
+func readResponse(resp *http.Response, read bodyReader) (*Response, error) {
+	body, truncated, err := read(resp.Body)
+	return &Response{
 		StatusCode: resp.StatusCode,
 		Header:     keepHeader(resp.Header),
 		Body:       body,
 		Truncated:  truncated,
-	}
-	out.RemoteAddr, out.Timings = x.finish()
-	return out, nil
+	}, err
 }
 
 var errSwitched = errors.New("receiver switched protocols")

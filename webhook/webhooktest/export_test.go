@@ -1,0 +1,13 @@
+package webhooktest
+
+import (
+	"net/http"
+	"testing"
+)
+
+// Listen adds a host that nobody verifies or records for.
+func (n *Network) Listen(t testing.TB, handler http.Handler) string {
+	url, h := n.listen(handler)
+	t.Cleanup(h.close)
+	return url
+}
