@@ -1,0 +1,32 @@
+// Command signer receives webhooks. It is built and never run: its size is what counts.
+package main
+
+import (
+	"bytes"
+	"database/sql"
+	"fmt"
+	"html/template"
+	"net/http"
+	"os"
+
+	"github.com/postrider/postrider/signer"
+)
+
+func main() {
+	// What every service has.
+	var page bytes.Buffer
+	check(template.Must(template.New("").Parse("{{.}}")).Execute(&page, "a page"))
+	db, err := sql.Open(os.Getenv("DRIVER"), os.Getenv("DATABASE"))
+	check(err)
+	fmt.Println(page.String(), db.Stats())
+	v, err := signer.NewVerifier(os.Getenv("SECRET"))
+	check(err)
+	http.Handle("POST /hooks", v.Middleware(http.NotFoundHandler()))
+	check(http.ListenAndServe(os.Getenv("ADDRESS"), nil))
+}
+
+func check(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
