@@ -67,9 +67,10 @@ var rules = map[string]rule{
 	"dispatcher/quota":      {local: []string{"webhook", "store", "dispatcher/clock"}},
 	"dispatcher/types":      {local: []string{"webhook", "webhook/pointer", "webhook/schema", "store", "dispatcher/clock"}, modules: []string{"go.uber.org/zap"}},
 	"dispatcher/tokens":     {local: []string{"webhook", "store", "dispatcher/clock"}, modules: []string{"go.uber.org/zap"}},
+	"dispatcher/telemetry":  {local: []string{"webhook", "store"}, modules: []string{"go.opentelemetry.io/otel"}},
 	"dispatcher/send": {
-		local:   []string{"signer", "signer/jwe", "webhook", "webhook/pointer", "store", "dispatcher/clock", "dispatcher/expression", "dispatcher/seal", "dispatcher/transport", "dispatcher/transport/auth", "dispatcher/transport/guard"},
-		modules: []string{"go.uber.org/zap", "go.opentelemetry.io/otel"},
+		local:   []string{"dispatcher/telemetry", "signer", "signer/jwe", "webhook", "webhook/pointer", "store", "dispatcher/clock", "dispatcher/expression", "dispatcher/seal", "dispatcher/transport", "dispatcher/transport/auth", "dispatcher/transport/guard"},
+		modules: []string{"go.uber.org/zap"},
 	},
 	"dispatcher/schedule": {local: []string{"webhook", "store", "dispatcher/clock", "dispatcher/lane", "dispatcher/send"}},
 	"dispatcher/jobs": {
@@ -79,17 +80,17 @@ var rules = map[string]rule{
 	"dispatcher/engine": {
 		local: []string{
 			"webhook", "store", "dispatcher/clock", "dispatcher/entropy", "dispatcher/seal", "dispatcher/lane",
-			"dispatcher/batch", "dispatcher/jobs", "dispatcher/send", "dispatcher/schedule",
+			"dispatcher/batch", "dispatcher/jobs", "dispatcher/send", "dispatcher/schedule", "dispatcher/telemetry",
 		},
-		modules: []string{"go.uber.org/zap", "golang.org/x/time", "go.opentelemetry.io/otel"},
+		modules: []string{"go.uber.org/zap", "golang.org/x/time"},
 	},
 	"dispatcher": {
 		local: []string{
 			"signer", "webhook", "webhook/schema", "store", "dispatcher/clock", "dispatcher/entropy", "dispatcher/seal",
 			"dispatcher/transport", "dispatcher/transport/auth", "dispatcher/transport/guard", "dispatcher/audit", "dispatcher/batch", "dispatcher/directory", "dispatcher/expression", "dispatcher/tokens", "dispatcher/types", "dispatcher/quota", "dispatcher/send",
-			"dispatcher/schedule", "dispatcher/jobs", "dispatcher/engine", "dispatcher/vault",
+			"dispatcher/schedule", "dispatcher/jobs", "dispatcher/engine", "dispatcher/vault", "dispatcher/telemetry",
 		},
-		modules: []string{"go.uber.org/zap", "golang.org/x/time", "go.opentelemetry.io/otel"},
+		modules: []string{"go.uber.org/zap", "golang.org/x/time"},
 	},
 	"dispatcher/manage": {
 		local:   []string{"signer", "signer/redact", "webhook", "webhook/schema", "webhook/catalog", "store", "dispatcher", "dispatcher/audit", "dispatcher/clock", "dispatcher/jobs", "dispatcher/quota", "dispatcher/lane", "dispatcher/transport", "dispatcher/transport/guard", "dispatcher/seal"},
@@ -122,11 +123,15 @@ var rules = map[string]rule{
 // lastInChain may import much, and nothing may import it.
 var lastInChain = []string{"examples", "webhook/webhooktest"}
 
-// drivers are linked only by those who chose the database.
-var (
-	drivers     = []string{"modernc.org/sqlite", "github.com/jackc/pgx", "github.com/lib/pq", "github.com/mattn/go-sqlite3"}
-	mayHaveThem = []string{"store/sqlite", "store/postgres", "examples"}
-)
+// chosen are modules that are linked only by those who chose them: drivers by the
+// database, and OpenTelemetry's SDK by the host, whose affair it is.
+var chosen = []struct {
+	what             string
+	modules, allowed []string
+}{
+	{"driver", []string{"modernc.org/sqlite", "github.com/jackc/pgx", "github.com/lib/pq", "github.com/mattn/go-sqlite3"}, []string{"store/sqlite", "store/postgres", "examples"}},
+	{"SDK", []string{"go.opentelemetry.io/otel/sdk", "go.opentelemetry.io/otel/exporters", "github.com/prometheus"}, []string{"examples"}},
+}
 
 // kits are for tests alone. Nobody else may link package testing, and nobody at all
 // what other modules have for tests: no user's binary is to have them.
@@ -196,9 +201,11 @@ func violations(pkgs []pkg) []string {
 				found = append(found, fmt.Sprintf("%s imports %s: %s", name, imp, why))
 			}
 		}
-		for _, d := range drivers {
-			if !within(name, mayHaveThem) && p.links(d) {
-				found = append(found, fmt.Sprintf("%s links the driver %s: only %s may", name, d, strings.Join(mayHaveThem, ", ")))
+		for _, c := range chosen {
+			for _, m := range c.modules {
+				if !within(name, c.allowed) && p.links(m) {
+					found = append(found, fmt.Sprintf("%s links the %s %s: only %s may", name, c.what, m, strings.Join(c.allowed, ", ")))
+				}
 			}
 		}
 		if slices.Contains(p.Deps, "testing") && !within(name, kits) {
@@ -289,6 +296,10 @@ func TestArchitectureCanFail(t *testing.T) {
 		{"sqlstore imports a driver", fake("store/sqlstore", "modernc.org/sqlite")},
 		{"sqlstore links a driver", pkg{ImportPath: module + "/store/sqlstore", Deps: []string{"github.com/jackc/pgx/v5/pgconn"}}},
 		{"dispatcher links a driver", pkg{ImportPath: module + "/dispatcher", Deps: []string{"modernc.org/sqlite/lib"}}},
+		{"dispatcher links the SDK", pkg{ImportPath: module + "/dispatcher", Deps: []string{"go.opentelemetry.io/otel/sdk/trace"}}},
+		{"telemetry links an exporter", pkg{ImportPath: module + "/dispatcher/telemetry", Deps: []string{"go.opentelemetry.io/otel/exporters/prometheus"}}},
+		{"engine imports otel", fake("dispatcher/engine", "go.opentelemetry.io/otel/trace")},
+		{"telemetry imports engine", fake("dispatcher/telemetry", module+"/dispatcher/engine")},
 		{"storetest imports a module", fake("store/storetest", "github.com/google/go-cmp/cmp")},
 		{"transport imports store", fake("dispatcher/transport", module+"/store")},
 		{"a part of transport imports dispatcher", fake("dispatcher/transport/guard", module+"/dispatcher")},

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/postrider/postrider/dispatcher/seal"
+	"github.com/postrider/postrider/dispatcher/telemetry"
 	"github.com/postrider/postrider/dispatcher/transport"
 	"github.com/postrider/postrider/dispatcher/transport/auth"
 	"github.com/postrider/postrider/dispatcher/transport/guard"
@@ -55,6 +56,9 @@ type Config struct {
 	// payload or the query of a URL.
 	// Defaults to none.
 	Logger *zap.Logger
+	// Telemetry says where traces and metrics go.
+	// Defaults to what the host has installed as OpenTelemetry's global providers.
+	Telemetry telemetry.Config
 	// HTTP says where deliveries may go and whom to trust on the way. Its guard
 	// judges URLs also when Transport is set.
 	// Defaults to https, public addresses and the system's certificates.

@@ -14,6 +14,7 @@ import (
 	"github.com/postrider/postrider/dispatcher/quota"
 	"github.com/postrider/postrider/dispatcher/seal"
 	"github.com/postrider/postrider/dispatcher/send"
+	"github.com/postrider/postrider/dispatcher/telemetry"
 	"github.com/postrider/postrider/dispatcher/tokens"
 	"github.com/postrider/postrider/dispatcher/transport"
 	"github.com/postrider/postrider/dispatcher/transport/auth"
@@ -52,6 +53,7 @@ type Dispatcher struct {
 	log     *zap.Logger
 	entropy *entropy.Source
 
+	telemetry   *telemetry.Telemetry
 	directory   *directory.Directory
 	types       *types.Registry
 	tokens      *tokens.Cache
@@ -86,6 +88,9 @@ func New(st store.Store, cfg Config) (*Dispatcher, error) {
 	d.incidents, d.filtering = newIncidents(d), newFiltering(d)
 	d.reports, d.jobBudget = newReporter(d), jobs.NewBudget(cfg.RedeliverRate)
 	var err error
+	if d.telemetry, err = telemetry.New(cfg.Telemetry, Version); err != nil {
+		return nil, err
+	}
 	if d.sealer, err = sealerFor(d.sharded, cfg); err != nil {
 		return nil, err
 	}

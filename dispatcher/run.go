@@ -83,7 +83,7 @@ func (s *shard) awaitOpen(ctx context.Context) bool {
 func (d *Dispatcher) engineConfig(s *shard) engine.Config {
 	r := d.cfg.Retention
 	return engine.Config{
-		Store: s.store, Sealer: d.sealer, Sender: d.sender, Entropy: d.entropy, Log: s.log, Version: Version,
+		Store: s.store, Sealer: d.sealer, Sender: d.sender, Entropy: d.entropy, Log: s.log, Telemetry: d.telemetry, Version: Version,
 		Slots: slotsOf(d.cfg.Slots, len(d.shards)), DrainTimeout: d.cfg.DrainTimeout, Lease: d.cfg.Lease,
 		Retention: store.Retention{
 			Payloads: r.Payloads, Deliveries: r.Deliveries, Statistics: r.Statistics, Audit: r.Audit, Tombstones: tombstonesFor,

@@ -50,6 +50,9 @@ type Event struct {
 	// Metadata is for the host alone. It is stored beside the event and never
 	// sent. At most 4 KiB in all. Defaults to none.
 	Metadata map[string]string
+	// Trace is where the event was published, in a distributed trace. Publish
+	// assigns it; leave it empty.
+	Trace TraceContext
 }
 
 // NewEvent returns an event whose payload is data as JSON. A json.RawMessage

@@ -215,10 +215,12 @@ func (e *Engine) attemptBatch(j *schedule.Job) {
 			until = young
 		}
 	}
-	x := e.send(j.Route, send.NewBatch(j.Batch, messages))
+	ctx, sending := e.startAttempt(j)
+	x := e.send(ctx, j.Route, send.NewBatch(j.Batch, messages))
 	out := decide(x.Answer, situation{
 		at: x.At, done: done, endpoint: &j.Route.Endpoint, policy: e.policy(j.Members[0]), until: until, random: e.cfg.Entropy.Jitter(),
 	})
+	sending.End(outcomeFor(x, &out))
 	x.Attempt.BatchID = j.Batch
 	if len(x.Attempt.ResponseBody) > maxBatchBody {
 		x.Attempt.ResponseBody, x.Attempt.Truncated = x.Attempt.ResponseBody[:maxBatchBody:maxBatchBody], true

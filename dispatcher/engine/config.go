@@ -10,6 +10,7 @@ import (
 	"github.com/postrider/postrider/dispatcher/jobs"
 	"github.com/postrider/postrider/dispatcher/seal"
 	"github.com/postrider/postrider/dispatcher/send"
+	"github.com/postrider/postrider/dispatcher/telemetry"
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/webhook"
 )
@@ -23,6 +24,8 @@ type Config struct {
 	Sender  *send.Sender
 	Entropy *entropy.Source
 	Log     *zap.Logger
+	// Telemetry is told of attempts and of what becomes of them.
+	Telemetry *telemetry.Telemetry
 	// Version is the version of the library, as the lease shows it.
 	Version string
 	// Slots bounds the deliveries under way.

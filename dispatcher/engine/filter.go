@@ -34,9 +34,11 @@ func (e *Engine) filtered(j *schedule.Job) *schedule.Settling {
 // unsent is an attempt that failed before there was a request.
 func (e *Engine) unsent(j *schedule.Job, class webhook.ErrorClass) *schedule.Settling {
 	at := clock.Now().UTC().Truncate(time.Microsecond)
+	_, sending := e.startAttempt(j)
 	out := decide(send.Answer{Class: class}, situation{
 		at: at, done: j.Attempts + 1 - j.Base, endpoint: &j.Route.Endpoint, policy: e.policy(j), until: e.youngUntil(j), random: e.cfg.Entropy.Jitter(),
 	})
+	sending.End(outcomeFor(send.Exchange{Answer: send.Answer{Class: class}, At: clock.Now()}, &out))
 	settled, err := e.outcomeOf(j, webhook.Attempt{At: at, Class: class}, &out)
 	if err != nil {
 		e.log.Error("make an attempt id", zap.Error(err))

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"time"
 
 	"go.uber.org/zap"
@@ -53,7 +54,8 @@ func (e *Engine) deliver(j *schedule.Job) {
 
 // attempt sends a delivery and decides what the answer means.
 func (e *Engine) attempt(j *schedule.Job, r *send.Route) {
-	x := e.send(r, j.Message)
+	ctx, sending := e.startAttempt(j)
+	x := e.send(ctx, r, j.Message)
 	out := decide(x.Answer, situation{
 		at:       x.At,
 		done:     j.Attempts + 1 - j.Base,
@@ -62,6 +64,7 @@ func (e *Engine) attempt(j *schedule.Job, r *send.Route) {
 		until:    e.youngUntil(j),
 		random:   e.cfg.Entropy.Jitter(),
 	})
+	sending.End(outcomeFor(x, &out))
 	settled, err := e.outcomeOf(j, x.Attempt, &out)
 	if err != nil {
 		e.log.Error("make an attempt id", zap.Error(err))
@@ -77,8 +80,8 @@ func (e *Engine) finish(j *schedule.Job, r lane.Result, it *schedule.Settling) {
 	e.sched.Finish(j, r, it)
 }
 
-func (e *Engine) send(r *send.Route, msg *send.Message) send.Exchange {
-	x := e.cfg.Sender.Send(e.sendCtx, r, msg, r.Endpoint.Timeout)
+func (e *Engine) send(ctx context.Context, r *send.Route, msg *send.Message) send.Exchange {
+	x := e.cfg.Sender.Send(ctx, r, msg, r.Endpoint.Timeout)
 	if x.Class == webhook.ClassCanceled && e.sendCtx.Err() == nil {
 		x.Class = webhook.ClassInternal // the transport's own doing
 		x.Attempt.Class = webhook.ClassInternal

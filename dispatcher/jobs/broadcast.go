@@ -28,6 +28,8 @@ type broadcastSpec struct {
 	DeliverAt      time.Time         `json:"deliver_at,omitzero"`
 	Subject        string            `json:"subject,omitempty"`
 	Metadata       map[string]string `json:"metadata,omitempty"`
+	TraceParent    string            `json:"traceparent,omitempty"`
+	TraceState     string            `json:"tracestate,omitempty"`
 }
 
 // BroadcastSpec returns an event, that is to be published to all tenants under its
@@ -36,6 +38,7 @@ func BroadcastSpec(ev webhook.Event) ([]byte, error) {
 	return json.Marshal(broadcastSpec{
 		Type: ev.Type, Data: ev.Data, Timestamp: ev.Timestamp, IdempotencyKey: ev.IdempotencyKey, OrderingKey: ev.OrderingKey,
 		Source: ev.Source, Channels: ev.Channels, Priority: ev.Priority, DeliverAt: ev.DeliverAt, Subject: ev.Subject, Metadata: ev.Metadata,
+		TraceParent: ev.Trace.Parent, TraceState: ev.Trace.State,
 	})
 }
 
@@ -46,6 +49,7 @@ func BroadcastEvent(spec []byte) (webhook.Event, error) {
 	return webhook.Event{
 		Type: s.Type, Data: s.Data, Timestamp: s.Timestamp, IdempotencyKey: s.IdempotencyKey, OrderingKey: s.OrderingKey,
 		Source: s.Source, Channels: s.Channels, Priority: s.Priority, DeliverAt: s.DeliverAt, Subject: s.Subject, Metadata: s.Metadata,
+		Trace: webhook.TraceContext{Parent: s.TraceParent, State: s.TraceState},
 	}, err
 }
 

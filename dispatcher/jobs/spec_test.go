@@ -19,6 +19,8 @@ func TestBroadcastSpecKeepsTheEvent(t *testing.T) {
 		switch f := v.Field(i).Addr().Interface().(type) {
 		case *string:
 			*f = "some " + name
+		case *webhook.TraceContext:
+			*f = webhook.TraceContext{Parent: "some parent", State: "some state"}
 		case *webhook.Priority:
 			*f = webhook.PriorityHigh
 		case *time.Time:

@@ -15,6 +15,7 @@ type Message struct {
 	subject       string
 	timestamp     time.Time
 	deliverAt     time.Time
+	trace         webhook.TraceContext
 	// body is the standard envelope, and payload is where the event's own bytes begin
 	// in it.
 	body    []byte
@@ -32,7 +33,7 @@ func NewMessage(ev *webhook.Event) *Message {
 	body, payload := standardEnvelope(ev.Type, ev.Timestamp, ev.Data)
 	return &Message{
 		id: ev.ID, eventType: ev.Type, source: ev.Source, metadata: ev.Metadata, subject: ev.Subject, timestamp: ev.Timestamp, deliverAt: ev.DeliverAt,
-		body: body, payload: payload, size: len(body),
+		trace: ev.Trace, body: body, payload: payload, size: len(body),
 	}
 }
 
@@ -44,6 +45,9 @@ func (m *Message) Subject() string { return m.subject }
 
 // DeliverAt is when the event's first attempt was to be made; zero for at once.
 func (m *Message) DeliverAt() time.Time { return m.deliverAt }
+
+// Trace is where the event was published, in a trace.
+func (m *Message) Trace() webhook.TraceContext { return m.trace }
 
 // Data returns the event's own bytes, which the caller must not change.
 func (m *Message) Data() []byte { return m.body[m.payload : len(m.body)-1 : len(m.body)-1] }

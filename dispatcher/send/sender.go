@@ -11,6 +11,7 @@ import (
 
 	"github.com/postrider/postrider/dispatcher/clock"
 	"github.com/postrider/postrider/dispatcher/expression"
+	"github.com/postrider/postrider/dispatcher/telemetry"
 	"github.com/postrider/postrider/dispatcher/transport"
 	"github.com/postrider/postrider/dispatcher/transport/auth"
 	"github.com/postrider/postrider/dispatcher/transport/guard"
@@ -117,6 +118,7 @@ func (s *Sender) Send(ctx context.Context, r *Route, msg *Message, timeout time.
 	if r.Endpoint.Format == webhook.FormatCloudEventsBinary && msg.members == nil {
 		setCloudEvent(req.Header, msg)
 	}
+	telemetry.Inject(ctx, req.Header)
 	req.Body = body
 	resp, err := s.exchange(ctx, r, req)
 	if resp != nil {

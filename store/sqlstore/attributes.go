@@ -15,15 +15,20 @@ type eventAttributes struct {
 	Channels    []string `json:"channels,omitempty"`
 	Priority    string   `json:"priority,omitempty"`
 	DeliverAt   int64    `json:"deliver_at,omitempty"` // microseconds since 1970
+	TraceParent string   `json:"traceparent,omitempty"`
+	TraceState  string   `json:"tracestate,omitempty"`
 }
 
 // EventAttributes encodes what few events have, or returns "" if this one has
 // none of it.
 func EventAttributes(ev *webhook.Event) (string, error) {
-	if ev.OrderingKey == "" && len(ev.Channels) == 0 && ev.Priority == "" && ev.DeliverAt.IsZero() {
+	if ev.OrderingKey == "" && len(ev.Channels) == 0 && ev.Priority == "" && ev.DeliverAt.IsZero() && ev.Trace == (webhook.TraceContext{}) {
 		return "", nil
 	}
-	a := eventAttributes{OrderingKey: ev.OrderingKey, Channels: ev.Channels, Priority: string(ev.Priority)}
+	a := eventAttributes{
+		OrderingKey: ev.OrderingKey, Channels: ev.Channels, Priority: string(ev.Priority),
+		TraceParent: ev.Trace.Parent, TraceState: ev.Trace.State,
+	}
 	if !ev.DeliverAt.IsZero() {
 		a.DeliverAt = ev.DeliverAt.UnixMicro()
 	}
@@ -41,6 +46,7 @@ func SetEventAttributes(text string, ev *webhook.Event) error {
 		return err
 	}
 	ev.OrderingKey, ev.Channels, ev.Priority = a.OrderingKey, a.Channels, webhook.Priority(a.Priority)
+	ev.Trace = webhook.TraceContext{Parent: a.TraceParent, State: a.TraceState}
 	if a.DeliverAt != 0 {
 		ev.DeliverAt = time.UnixMicro(a.DeliverAt).UTC()
 	}

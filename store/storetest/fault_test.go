@@ -45,6 +45,10 @@ var faults = map[string]struct {
 		wrap:     each(func(st store.Store) store.Store { return &writesRefused{st} }),
 		caughtBy: []string{"Publishing/StaleWritesNothing", "Publishing/BatchStoresWhatIsNotRefused", "Idempotency/OtherContentConflicts"},
 	},
+	"the trace of an event is forgotten": {
+		wrap:     each(func(st store.Store) store.Store { return &forgetsTraces{st} }),
+		caughtBy: []string{"Publishing/KeepsTheTrace"},
+	},
 	"what is skipped is sent": {
 		wrap:     each(func(st store.Store) store.Store { return &sendsSkipped{st} }),
 		caughtBy: []string{"Ended/IsRecordedAndNeverClaimed", "Ended/IsNotInReceipts"},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
 )
 
 // writesRefused writes event and deliveries before it judges the key.
@@ -39,6 +40,17 @@ func (s *sendsSkipped) Publish(ctx context.Context, now time.Time, pubs []store.
 		for j := range pubs[i].Deliveries {
 			pubs[i].Deliveries[j].Status, pubs[i].Deliveries[j].Reason = "", ""
 		}
+	}
+	return s.Store.Publish(ctx, now, pubs)
+}
+
+// forgetsTraces keeps the trace of an event in the process that publishes it.
+type forgetsTraces struct{ store.Store }
+
+func (s *forgetsTraces) Publish(ctx context.Context, now time.Time, pubs []store.Publication) ([]store.PublishResult, error) {
+	pubs = slices.Clone(pubs)
+	for i := range pubs {
+		pubs[i].Event.Trace = webhook.TraceContext{}
 	}
 	return s.Store.Publish(ctx, now, pubs)
 }

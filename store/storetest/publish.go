@@ -15,6 +15,7 @@ import (
 var publishingCases = []testCase{
 	{"StoresEventAndDeliveries", publishStoresEventAndDeliveries},
 	{"KeepsAttributes", publishKeepsAttributes},
+	{"KeepsTheTrace", publishKeepsTheTrace},
 	{"StoresEventWithoutDeliveries", publishStoresEventWithoutDeliveries},
 	{"NothingToPublish", publishNothing},
 	{"StaleWritesNothing", publishStaleWritesNothing},
@@ -330,5 +331,40 @@ func publishKeepsAttributes(w *world) {
 	w.advance(time.Hour)
 	if c := w.pollOne(epoch); c.Priority != d.Priority || !c.Ordered || c.Key != d.Key || c.Seq == 0 {
 		w.t.Errorf("Poll = %+v; want the priority, order and key of %+v, and a number", c, *d)
+	}
+}
+
+// publishKeepsTheTrace has two events in traces, one of which has a state, and one in
+// none. What is kept is found by whoever claims, after the process is gone.
+func publishKeepsTheTrace(w *world) {
+	ep := w.endpoint(acme)
+	traces := []webhook.TraceContext{
+		{Parent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", State: "rojo=00f067aa0ba902b7,congo=\"t61\""},
+		{Parent: "00-11112222333344445555666677778888-aaaabbbbccccdddd-00"},
+		{},
+	}
+	pubs := make([]store.Publication, len(traces))
+	for i := range pubs {
+		pubs[i] = w.publication(acme, ep.ID)
+		pubs[i].Event.Trace = traces[i]
+	}
+	w.stored(pubs...)
+	if w.h.Reopen != nil {
+		w.reopen()
+	}
+	var keys []store.EventKey
+	for _, c := range w.poll(w.acquire()) {
+		keys = append(keys, store.EventKey{Tenant: c.Tenant, ID: c.Event})
+	}
+	events, err := w.store.EventsByKey(w.ctx, keys)
+	w.must(err, "EventsByKey")
+	got := make(map[string]webhook.TraceContext)
+	for _, ev := range events {
+		got[ev.ID] = ev.Trace
+	}
+	for i := range pubs {
+		if trace, ok := got[pubs[i].Event.ID]; !ok || trace != traces[i] {
+			w.t.Errorf("EventsByKey after a crash: trace = %+v; want %+v: attempts would not be in the trace of whoever published", trace, traces[i])
+		}
 	}
 }
