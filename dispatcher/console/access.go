@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -13,38 +14,76 @@ import (
 	"github.com/postrider/postrider/webhook"
 )
 
-// need is what a principal needs for a page.
+// need is what a visitor needs for a page.
 type need int
 
 const (
-	reader    need = iota // a developer or an admin; a viewer, if the host allows that
+	anyone    need = iota // nobody in particular
+	reader                // a developer or an admin; a viewer, if the host allows that
 	developer             // a developer or an admin
 	admin                 // an admin
+	owner                 // an admin whom the host has let in: what a portal's session makes must not outlive it
+	registrar             // an admin with the scope event-types
 )
 
-// meets reports whether a role is enough.
-func (n need) meets(role webhook.Role, allowViewer bool) bool {
-	switch role {
-	case webhook.RoleAdmin:
-		return true
-	case webhook.RoleDeveloper:
-		return n != admin
-	case webhook.RoleViewer:
-		return n == reader && allowViewer
-	}
-	return false
+// scopeEventTypes opens what is the host's of event types.
+const scopeEventTypes = "event-types"
+
+// visitor is who makes a request.
+type visitor struct {
+	webhook.Principal
+	// Portal says that they came with a portal token.
+	Portal bool
 }
 
-type principalKey struct{}
+// known says that somebody was let in.
+func (v *visitor) known() bool { return v.Role.Valid() }
+
+// metBy reports whether a visitor may see a page.
+func (n need) metBy(v *visitor, allowViewer bool) bool {
+	switch v.Role {
+	case webhook.RoleAdmin:
+		return (n != owner || !v.Portal) && (n != registrar || slices.Contains(v.Scopes, scopeEventTypes))
+	case webhook.RoleDeveloper:
+		return n <= developer
+	case webhook.RoleViewer:
+		return n <= reader && allowViewer
+	}
+	return n == anyone
+}
+
+type visitorKey struct{}
+
+// visitorOf returns who makes a request, or nobody for one that was not let in.
+func visitorOf(ctx context.Context) *visitor {
+	v, ok := ctx.Value(visitorKey{}).(*visitor)
+	if !ok {
+		return new(visitor)
+	}
+	return v
+}
 
 // principal returns who makes a request that was let in.
-func principal(ctx context.Context) webhook.Principal {
-	p, _ := ctx.Value(principalKey{}).(webhook.Principal)
-	return p
-}
+func principal(ctx context.Context) webhook.Principal { return visitorOf(ctx).Principal }
 
 // tenant returns the only tenant that a request may be about.
 func tenant(ctx context.Context) string { return principal(ctx).Tenant }
+
+// identify says who makes a request: the customer whose portal token is in the cookie, or
+// whom the host knows. Errors are errSessionEnded, and those of Config.Authenticate.
+func (c *console) identify(r *http.Request) (*visitor, error) {
+	if v, err := c.customer(r); v != nil || err != nil {
+		return v, err
+	}
+	p, err := c.cfg.Authenticate(r)
+	switch {
+	case err != nil:
+		return nil, err
+	case !p.Role.Valid(), !webhook.ValidTenant(p.Tenant):
+		return nil, webhook.ErrForbidden
+	}
+	return &visitor{Principal: p}, nil
+}
 
 // maxForm bounds the body of a form: a payload of 256 KiB that is escaped throughout fits.
 const maxForm = 1 << 20
@@ -53,26 +92,24 @@ const maxForm = 1 << 20
 // whether they have sent what we read.
 func (c *console) letIn(rt route) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if err := c.crossOrigin.Check(r); err != nil {
+		guard := c.crossOrigin
+		if rt.need == anyone {
+			guard = c.entrance
+		}
+		if err := guard.Check(r); err != nil {
 			c.fail(w, r, &trouble{status: http.StatusForbidden, code: "cross_origin", text: "This request came from another site, and nothing was done.", todo: "Open the console itself and try again there."})
 			return
 		}
-		p, err := c.cfg.Authenticate(r)
-		switch {
-		case err == nil && p.Role.Valid() && webhook.ValidTenant(p.Tenant):
-		case errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrUnknown):
-			c.fail(w, r, &trouble{status: http.StatusServiceUnavailable})
-			return
-		case err == nil, errors.Is(err, webhook.ErrForbidden):
-			c.fail(w, r, &trouble{status: http.StatusForbidden})
-			return
-		default:
-			c.fail(w, r, &trouble{status: http.StatusUnauthorized})
+		v, err := c.identify(r)
+		if err != nil && rt.need != anyone {
+			c.refuse(w, r, err)
 			return
 		}
-		ctx := webhook.WithActor(r.Context(), webhook.Actor{Name: p.Actor, Address: c.cfg.ClientAddress(r)})
-		r = r.WithContext(context.WithValue(ctx, principalKey{}, p))
-		if !rt.need.meets(p.Role, c.cfg.AllowViewer) {
+		if v != nil {
+			ctx := webhook.WithActor(r.Context(), webhook.Actor{Name: v.Actor, Address: c.cfg.ClientAddress(r)})
+			r = r.WithContext(context.WithValue(ctx, visitorKey{}, v))
+		}
+		if !rt.need.metBy(visitorOf(r.Context()), c.cfg.AllowViewer) {
 			c.fail(w, r, &trouble{status: http.StatusForbidden})
 			return
 		}
@@ -83,6 +120,22 @@ func (c *console) letIn(rt route) http.HandlerFunc {
 		if err := rt.serve(w, r); err != nil {
 			c.fail(w, r, c.troubleOf(r.Context(), err))
 		}
+	}
+}
+
+// refuse answers a request of somebody who could not be identified.
+func (c *console) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	switch {
+	case errors.Is(err, errSessionEnded):
+		redirect(w, root(r.Context())+"portal", http.StatusSeeOther) // which says what to do
+	case errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrUnknown):
+		c.fail(w, r, &trouble{status: http.StatusServiceUnavailable})
+	case errors.Is(err, webhook.ErrForbidden):
+		c.fail(w, r, &trouble{status: http.StatusForbidden})
+	case c.cfg.SignIn != nil && r.Method != http.MethodPost:
+		c.cfg.SignIn.ServeHTTP(w, r)
+	default:
+		c.fail(w, r, &trouble{status: http.StatusUnauthorized})
 	}
 }
 

@@ -134,6 +134,20 @@ func (b *tab) hear(ev any) {
 	b.faults = append(b.faults, fault)
 }
 
+// hears waits until something has gone wrong that is meant to.
+func (b *tab) hears(part string) {
+	b.t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-time.After(20 * time.Millisecond) {
+		b.mu.Lock()
+		found := slices.ContainsFunc(b.faults, func(f string) bool { return strings.Contains(f, part) })
+		b.mu.Unlock()
+		if found {
+			return
+		}
+	}
+	b.t.Fatalf("%s: nothing says %q", b.name, part)
+}
+
 // expect says that messages with this in them are meant to come.
 func (b *tab) expect(part string) { b.expected = append(b.expected, part) }
 

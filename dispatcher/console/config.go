@@ -30,8 +30,18 @@ type Config struct {
 	// Brand is how the console looks.
 	// Defaults to our own name and colours.
 	Brand Brand
+	// Portal lets customers in with portal tokens, which manage.CreatePortalToken makes:
+	// by a link to the page "portal" below the mount with the token after a "#", or by a
+	// form that posts it there as "token". The console then keeps it in its only cookie.
+	// Who has that cookie is not asked for by Authenticate.
+	// Defaults to off.
+	Portal bool
+	// SignIn answers whoever wants to see a page and is not signed in, such as by a
+	// redirect to the host's login.
+	// Defaults to a page that says so.
+	SignIn http.Handler
 	// FrameAncestors are the origins whose pages may show the console in a frame, such
-	// as "https://app.example.com", or "'self'".
+	// as "https://app.example.com", or "'self'". With Portal they may also post tokens.
 	// Defaults to none.
 	FrameAncestors []string
 	// ClientAddress returns where a request comes from, for the audit log, where the
@@ -72,7 +82,10 @@ func New(m *manage.Manager, cfg Config) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("console: %w", err)
 	}
-	c := &console{m: m, cfg: cfg, assets: assets, pages: pages, policy: policy(cfg.FrameAncestors), crossOrigin: http.NewCrossOriginProtection()}
+	c := &console{
+		m: m, cfg: cfg, assets: assets, pages: pages, policy: policy(cfg.FrameAncestors),
+		crossOrigin: http.NewCrossOriginProtection(), entrance: trusting(cfg.FrameAncestors),
+	}
 	c.build()
 	return c, nil
 }

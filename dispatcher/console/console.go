@@ -25,6 +25,7 @@ type console struct {
 	pages       pages
 	policy      string
 	crossOrigin *http.CrossOriginProtection
+	entrance    *http.CrossOriginProtection // that of the portal
 	streams     deliverylog.Streams
 }
 

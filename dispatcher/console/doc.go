@@ -16,6 +16,27 @@
 // a proxy that changes the path. The bare mount path redirects to itself with a slash.
 // It works below http.StripPrefix in any router, and mounted in chi as it is.
 //
+// # Portal
+//
+// With Config.Portal customers come in without the host's login, by tokens that an
+// administrator or the host's program makes (manage.CreatePortalToken), each for one tenant,
+// with a role and an end. There are two ways:
+//
+//   - a link to portal#TOKEN below the mount. What is after the "#" is in no request, so it
+//     is in no log and no Referer. A script takes it out of the address bar and the history
+//     before it posts it; without JavaScript there is a form to paste it into. The link is
+//     good until the token ends, or is revoked.
+//   - a form that posts it there as "token", from the console's own origin or one of
+//     Config.FrameAncestors.
+//
+// Both set the console's only cookie. It has the token, is for the mount alone and HttpOnly,
+// ends with the token, and is Secure but on plain http on this machine; for frames it is
+// partitioned, else SameSite=Lax. The token is checked for every page, so one that is
+// revoked shuts its customer out within a second, and live logs end too.
+//
+// A customer sees what the token's role and scopes open, and never the page of keys: what
+// it makes would outlive the session.
+//
 // # Pages
 //
 // Pages are html/template with CSS and small ES modules of our own, embedded, with no build

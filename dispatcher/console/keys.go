@@ -20,9 +20,13 @@ type keysPage struct {
 	// Secret is that of the key that was just made, for the only time.
 	Secret string
 	Made   webhook.Token
+	// Link opens the console with it, if it is a portal token and there is a portal.
+	Link   string
 	Scopes []string
-	Now    time.Time
 }
+
+// MadePortal says that what was just made is a portal token.
+func (p *keysPage) MadePortal() bool { return p.Made.Kind == webhook.TokenPortal }
 
 var tokenRoles = []option{{"developer", "Developer: manages webhooks"}, {"viewer", "Viewer: only looks"}, {"admin", "Administrator: keys and audit too"}}
 
@@ -60,7 +64,10 @@ func (c *console) createKey(w http.ResponseWriter, r *http.Request) error {
 
 func (c *console) showKeys(w http.ResponseWriter, r *http.Request, status int, p *keysPage) error {
 	ctx := r.Context()
-	p.page, p.Roles, p.Lives, p.Scopes, p.Now = c.newPage(r, "keys", "API keys"), tokenRoles, lifeOptions, principal(ctx).Scopes, time.Now()
+	p.page, p.Roles, p.Lives, p.Scopes = c.newPage(r, "keys", "API keys"), tokenRoles, lifeOptions, principal(ctx).Scopes
+	if p.MadePortal() && c.cfg.Portal {
+		p.Link = p.Root + "portal#" + p.Secret
+	}
 	var err error
 	if p.APIKeys, err = c.m.APIKeys(ctx, tenant(ctx), store.Page{Limit: store.MaxPage}); err != nil {
 		return err

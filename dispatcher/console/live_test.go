@@ -74,17 +74,23 @@ func newLive(t *testing.T) *live {
 // serve serves the console for a role, and returns its URL.
 func (w *live) serve(role webhook.Role) string {
 	w.t.Helper()
-	ui, err := console.New(w.m, console.Config{
+	return w.mount(console.Config{
 		AllowViewer: true, SourceIPs: []string{"203.0.113.7"},
 		Authenticate: func(*http.Request) (webhook.Principal, error) {
 			return webhook.Principal{Tenant: acme, Role: role, Actor: string(role) + "@acme.example", Scopes: []string{"event-types"}}, nil
 		},
-	})
+	}, func(ui http.Handler) http.Handler { return ui })
+}
+
+// mount serves a console behind what a test puts before it, and returns its URL.
+func (w *live) mount(cfg console.Config, before func(http.Handler) http.Handler) string {
+	w.t.Helper()
+	ui, err := console.New(w.m, cfg)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle(prefix+"/", http.StripPrefix(prefix, ui))
+	mux.Handle(prefix+"/", before(http.StripPrefix(prefix, ui)))
 	s := httptest.NewServer(mux)
 	w.t.Cleanup(s.Close)
 	return s.URL + prefix + "/"

@@ -73,14 +73,14 @@ func (c *console) follow(w http.ResponseWriter, r *http.Request) error {
 
 // stillMay returns an error unless whoever made a request may make it again.
 func (c *console) stillMay(r *http.Request) error {
-	was := principal(r.Context())
-	p, err := c.cfg.Authenticate(r)
+	was := visitorOf(r.Context())
+	v, err := c.identify(r)
 	switch {
 	case errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrUnknown), r.Context().Err() != nil:
 		return deliverylog.ErrUnknown
 	case err != nil:
 		return err
-	case p.Tenant != was.Tenant || !reader.meets(p.Role, c.cfg.AllowViewer):
+	case v.Tenant != was.Tenant || !reader.metBy(v, c.cfg.AllowViewer):
 		return webhook.ErrForbidden
 	}
 	return nil

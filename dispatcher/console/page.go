@@ -52,12 +52,14 @@ type page struct {
 	// Nav names the entry of the navigation that the page belongs to.
 	Nav   string
 	Brand Brand
-	// Who is signed in, as the host calls them; empty for nobody. Write says that they may
-	// change webhooks, Admin that they see what administrators see.
-	Who         string
-	Known       bool
-	Write       bool
-	Admin       bool
+	// Who is signed in, as the host calls them; empty for nobody. Portal says that they came
+	// with a portal token.
+	Who           string
+	Known, Portal bool
+	// Write says that they may change webhooks, Admin that they see what administrators
+	// see, Keys that they manage keys, and Types that they change event types.
+	Write, Admin, Keys, Types bool
+
 	Flash       flash
 	HasLogo     bool
 	Breadcrumbs []crumb
@@ -71,10 +73,11 @@ func (p page) Base() page { return p }
 
 // newPage returns what all pages have, for the one that is asked for.
 func (c *console) newPage(r *http.Request, nav, title string) page {
-	who := principal(r.Context())
+	who := visitorOf(r.Context())
+	may := func(n need) bool { return n.metBy(who, c.cfg.AllowViewer) }
 	p := page{
 		Root: root(r.Context()), Title: title, Nav: nav, Brand: c.assets.brand, Who: who.Actor, HasLogo: c.assets.logo != nil,
-		Known: who.Role.Valid(), Write: developer.meets(who.Role, false), Admin: admin.meets(who.Role, false),
+		Known: who.known(), Portal: who.Portal, Write: may(developer), Admin: may(admin), Keys: may(owner), Types: may(registrar),
 		Flash: flashOf(r.URL.Query().Get("done")),
 	}
 	p.Static = p.Root + "static/" + c.assets.version + "/"
@@ -119,6 +122,7 @@ var flashes = map[string]flash{
 	"noneselected": {Text: "Nothing was selected. Check the deliveries that you want to send again.", Bad: true},
 	"nothing":      {Text: "Nothing matched, so nothing is sent again.", Bad: true},
 	"revoked":      {Text: "The key is revoked. Whoever uses it is refused from now on."},
+	"left":         {Text: "You have left. To come back, open the console from where you came from."},
 	"evcanceled":   {Text: "What had not gone out of this event is canceled."},
 	"evnothing":    {Text: "Nothing of this event was waiting any more.", Bad: true},
 }

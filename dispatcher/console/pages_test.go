@@ -51,13 +51,13 @@ var mounts = []struct {
 }
 
 // furnished is a world with something to show on every page.
-func furnished(t *testing.T) (w *world, ep webhook.Endpoint) {
+func furnished(t *testing.T, change ...func(*dispatcher.Config, *console.Config)) (w *world, ep webhook.Endpoint) {
 	t.Helper()
 	types := catalog.New()
 	if err := telecom.Register(types); err != nil {
 		t.Fatal(err)
 	}
-	w = newWorld(t, func(cfg *dispatcher.Config, _ *console.Config) { cfg.EventTypes = types.Types() })
+	w = newWorld(t, append(change, func(cfg *dispatcher.Config, _ *console.Config) { cfg.EventTypes = types.Types() })...)
 	ep = w.create(webhook.Endpoint{URL: "https://acme.example/hooks", Description: "Billing", Labels: []string{"eu"}, EventTypes: []string{"user.*", "gone.type"}, Retry: webhook.RetryPolicy{Schedule: []time.Duration{0}}})
 	w.answer = statusCode(500)
 	w.publish(webhook.Event{Type: "user.fails", Data: []byte(`{"n":1}`)})

@@ -32,9 +32,9 @@ func (c *console) routes() []route {
 		{get, "/history", reader, c.history},
 		{get, "/history/{event}", reader, c.event},
 		{post, "/history/{event}/cancel", developer, c.cancelEvent},
-		{get, "/keys", admin, c.keys},
-		{post, "/keys", admin, c.createKey},
-		{post, "/keys/{key}/revoke", admin, c.revokeKey},
+		{get, "/keys", owner, c.keys},
+		{post, "/keys", owner, c.createKey},
+		{post, "/keys/{key}/revoke", owner, c.revokeKey},
 		{get, "/events", reader, c.reference},
 		{get, "/events/{type}", reader, c.eventType},
 		{get, "/analytics", reader, c.analytics},
@@ -66,10 +66,22 @@ func (c *console) routes() []route {
 	}
 }
 
+// portalRoutes are those that let customers in, if the host wants a portal.
+func (c *console) portalRoutes() []route {
+	if !c.cfg.Portal {
+		return nil
+	}
+	return []route{
+		{get, portalPath, anyone, c.portal},
+		{post, portalPath, anyone, c.enter},
+		{post, leavePath, anyone, c.leave},
+	}
+}
+
 // build makes the router.
 func (c *console) build() {
 	c.router = chi.NewRouter()
-	for _, rt := range c.routes() {
+	for _, rt := range append(c.routes(), c.portalRoutes()...) {
 		c.router.Method(rt.method, rt.path, c.letIn(rt))
 		if rt.method == get {
 			c.router.Method(http.MethodHead, rt.path, c.letIn(rt))

@@ -1,3 +1,3 @@
-// Package routers shows how the management API is mounted under a prefix, in the routers
-// that hosts use: net/http's ServeMux, chi and gin.
+// Package routers shows how the management API and the console are mounted under a prefix,
+// in the routers that hosts use: net/http's ServeMux, chi and gin.
 package routers

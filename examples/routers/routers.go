@@ -1,39 +1,45 @@
 package routers
 
 import (
+	"cmp"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
 	"github.com/go-chi/chi/v5"
 )
 
-// ServeMux mounts api under a prefix such as "/api/v1/platform".
-func ServeMux(prefix string, api http.Handler) http.Handler {
+// ServeMux mounts the API or the console under a prefix such as "/api/v1/platform" or
+// "/settings/webhooks"; "" is all of the host.
+func ServeMux(prefix string, h http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle(prefix+"/", http.StripPrefix(prefix, api))
+	mux.Handle(prefix+"/", http.StripPrefix(prefix, h))
 	return mux
 }
 
-// Chi mounts api under a prefix in a chi router, which strips it itself.
-func Chi(prefix string, api http.Handler) http.Handler {
+// Chi mounts the API or the console under a prefix in a chi router, which strips it itself.
+func Chi(prefix string, h http.Handler) http.Handler {
 	r := chi.NewRouter()
-	r.Mount(prefix, api)
+	r.Mount(cmp.Or(prefix, "/"), h)
 	return r
 }
 
-// NestedChi mounts api in two steps, as hosts with sub-routers do.
-func NestedChi(outer, inner string, api http.Handler) http.Handler {
+// NestedChi mounts the API or the console in two steps, as hosts with sub-routers do.
+func NestedChi(outer, inner string, h http.Handler) http.Handler {
 	r := chi.NewRouter()
 	r.Route(outer, func(r chi.Router) {
-		r.Handle(inner+"/*", http.StripPrefix(outer+inner, api))
+		r.Handle(inner+"/*", http.StripPrefix(outer+inner, h))
+		r.Handle(inner, http.StripPrefix(outer+inner, h)) // which redirects to the console
 	})
 	return r
 }
 
-// Gin mounts api under a prefix in a gin engine.
-func Gin(prefix string, api http.Handler) http.Handler {
+// Gin mounts the API or the console under a prefix in a gin engine.
+func Gin(prefix string, h http.Handler) http.Handler {
 	gin.SetMode(gin.ReleaseMode)
 	e := gin.New()
-	e.Any(prefix+"/*path", gin.WrapH(http.StripPrefix(prefix, api)))
+	e.Any(prefix+"/*path", gin.WrapH(http.StripPrefix(prefix, h)))
+	if prefix != "" {
+		e.Any(prefix, gin.WrapH(http.StripPrefix(prefix, h))) // the console redirects from here
+	}
 	return e
 }

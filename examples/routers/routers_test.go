@@ -19,22 +19,25 @@ func everybody(*http.Request) (webhook.Principal, error) {
 	return webhook.Principal{Tenant: "acme", Role: webhook.RoleAdmin, Scopes: []string{"publish"}}, nil
 }
 
+// mounts are the ways to mount a handler under a prefix.
+var mounts = map[string]func(prefix string, h http.Handler) http.Handler{
+	"ServeMux": routers.ServeMux,
+	"chi":      routers.Chi,
+	"gin":      routers.Gin,
+	"nested chi": func(prefix string, h http.Handler) http.Handler {
+		i := strings.LastIndex(prefix, "/")
+		if i <= 0 {
+			return routers.Chi(prefix, h)
+		}
+		return routers.NestedChi(prefix[:i], prefix[i:], h)
+	},
+}
+
 // TestRouters walks the main path in every router, under prefixes of two depths, and what
 // is not there.
 func TestRouters(t *testing.T) {
 	t.Parallel()
-	for name, mount := range map[string]func(prefix string, api http.Handler) http.Handler{
-		"ServeMux": routers.ServeMux,
-		"chi":      routers.Chi,
-		"gin":      routers.Gin,
-		"nested chi": func(prefix string, api http.Handler) http.Handler {
-			i := strings.LastIndex(prefix, "/")
-			if i == 0 {
-				return routers.Chi(prefix, api)
-			}
-			return routers.NestedChi(prefix[:i], prefix[i:], api)
-		},
-	} {
+	for name, mount := range mounts {
 		for _, prefix := range []string{"/webhook-api", "/api/v1/platform"} {
 			t.Run(name+prefix, func(t *testing.T) {
 				t.Parallel()

@@ -11,7 +11,9 @@
 // /healthz answers while the process lives, and /readyz while its store answers and
 // deliveries are less than a minute late.
 //
-// The console is under /settings/webhooks/, behind a form that takes the same key.
+// The console is under /settings/webhooks/, behind a form that takes the same key. It shows
+// what customers see, too: its page of API keys makes portal tokens, and a link for each
+// that lets whoever has it in to the console of that tenant until the token ends.
 //
 // It prints one line with its URLs when it is ready. SIGTERM and interrupt end it: what is
 // being sent is finished first, at most half a minute long.

@@ -56,17 +56,6 @@ func (l *login) authenticate(r *http.Request) (webhook.Principal, error) {
 	return webhook.Principal{Tenant: s.tenant, Role: webhook.RoleAdmin, Actor: "console", Scopes: []string{"publish", "event-types"}}, nil
 }
 
-// guard sends people who are not logged in to the form.
-func (l *login) guard(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, err := l.authenticate(r); err != nil && r.Method == http.MethodGet {
-			http.Redirect(w, r, loginPath, http.StatusSeeOther)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
 var loginForm = template.Must(template.New("login").Parse(`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Log in</title><link rel="icon" href="data:,"></head>
 <body><main><h1>Log in</h1>{{with .}}<p role="alert">{{.}}</p>{{end}}

@@ -72,7 +72,10 @@ func (s *server) build(c config, keyring *seal.Keyring) error {
 		return err
 	}
 	people := newLogin(c.apiKey)
-	ui, err := console.New(m, console.Config{Authenticate: people.authenticate})
+	ui, err := console.New(m, console.Config{
+		Authenticate: people.authenticate, SignIn: http.RedirectHandler(loginPath, http.StatusSeeOther),
+		Portal: true, AllowViewer: true, // customers come with the tokens that the page of keys makes
+	})
 	if err != nil {
 		return err
 	}
@@ -82,7 +85,7 @@ func (s *server) build(c config, keyring *seal.Keyring) error {
 	s.url = "http://" + s.listener.Addr().String()
 	mux := http.NewServeMux()
 	mux.Handle(apiPrefix+"/", http.StripPrefix(apiPrefix, api))
-	mux.Handle(consolePrefix+"/", people.guard(http.StripPrefix(consolePrefix, ui)))
+	mux.Handle(consolePrefix+"/", http.StripPrefix(consolePrefix, ui))
 	mux.Handle(loginPath, http.NewCrossOriginProtection().Handler(people))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, nil) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) { answer(w, s.ready(r.Context())) })

@@ -36,12 +36,14 @@ function theme() {
 }
 
 function copying(root) {
-  for (const button of $$('[data-copy]', root)) {
+  for (const button of $$('[data-copy], [data-copy-link]', root)) {
+    const { copy, copyLink } = button.dataset;
+    const text = copy ?? new URL(copyLink, location.href).href;
     if (!navigator.clipboard) return;
     button.hidden = false;
     button.addEventListener('click', async () => {
       try {
-        await navigator.clipboard.writeText(button.dataset.copy);
+        await navigator.clipboard.writeText(text);
       } catch {
         announce('It could not be copied. Select it and copy it by hand.');
         return;
@@ -183,7 +185,7 @@ function enhance(root) {
   copying(root);
   swapping(root);
   selecting(root);
-  for (const name of ['selector', 'editor', 'livelog']) {
+  for (const name of ['selector', 'editor', 'livelog', 'portal']) {
     const parts = $$(`[data-${name}]`, root);
     if (parts.length) import(`./${name}.js`).then((module) => parts.forEach(module.default));
   }
