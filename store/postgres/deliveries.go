@@ -139,7 +139,7 @@ func (q *deliveryQuery) text(limit int, from string) (string, []any) {
 	}
 	if q.filter.Status != webhook.DeliveryPending {
 		if q.filter.Status != "" {
-			where += " AND " + statusCondition(q.filter.Status)
+			where += " AND " + q.ended()
 		}
 		parts = append(parts, `
 			(SELECT `+endedColumns+`
@@ -193,14 +193,18 @@ func (q *deliveryQuery) conditions(from string) string {
 	return strings.Join(list, " AND ")
 }
 
-// statusCondition names the status in the text. The index of the rarer ones is
-// only used where the text has the very condition of the index.
-func statusCondition(status webhook.DeliveryStatus) string {
-	switch status {
+// ended names the status in the text. The indexes of the rarer ones are only used where
+// the text has the very condition of the index: that of an endpoint, or that of all.
+func (q *deliveryQuery) ended() string {
+	switch status := q.filter.Status; status {
 	case webhook.DeliveryDelivered:
 		return `d.status = 'delivered'`
 	case webhook.DeliveryFailed, webhook.DeliveryCanceled, webhook.DeliverySkipped:
-		return `d.status <> 'delivered' AND d.status = '` + string(status) + `'`
+		rare := `d.status <> 'delivered' AND d.status = '` + string(status) + `'`
+		if q.filter.Endpoint == "" {
+			rare += ` AND length(d.endpoint) > 0`
+		}
+		return rare
 	case webhook.DeliveryPending:
 	}
 	return `false` // there is no such status here

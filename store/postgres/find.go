@@ -56,7 +56,7 @@ func (q *deliveryQuery) led() (where string) {
 		where += ` AND d.endpoint = ` + q.arg(q.filter.Endpoint)
 	}
 	if q.filter.Status != "" && q.filter.Status != webhook.DeliveryDelivered {
-		where += ` AND ` + statusCondition(q.filter.Status)
+		where += ` AND ` + q.ended()
 	}
 	return where
 }

@@ -20,22 +20,28 @@ const setLanes = `
 	WHERE l.tenant = g.tenant
 	AND l.endpoint = g.endpoint`
 
-// nothingParked says that a lane l has no parked rows, ordered ones aside.
-const nothingParked = `NOT EXISTS (
-			SELECT FROM postrider.queue q
+// nothingParked says that a lane l has no parked rows, ordered ones aside. With EXISTS the
+// server may collect the lanes of all rows there are, where it believes them to be few,
+// rather than look for one of each lane.
+const nothingParked = `(
+			SELECT 1
+			FROM postrider.queue q
 			WHERE q.owner = 0
 			AND q.parked = 1
 			AND q.batch IS NULL
 			AND q.okey = ''
 			AND q.tenant = l.tenant
-			AND q.endpoint = l.endpoint)
-		AND NOT EXISTS (
-			SELECT FROM postrider.queue q
+			AND q.endpoint = l.endpoint
+			LIMIT 1) IS NULL
+		AND (
+			SELECT 1
+			FROM postrider.queue q
 			WHERE q.owner = 0
 			AND q.parked = 1
 			AND q.batch IS NOT NULL
 			AND q.tenant = l.tenant
-			AND q.endpoint = l.endpoint)`
+			AND q.endpoint = l.endpoint
+			LIMIT 1) IS NULL`
 
 // gates collects the gates of lanes.
 type gates struct {

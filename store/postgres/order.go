@@ -226,11 +226,13 @@ const setOwned = `
 		after = g.after,
 		again = g.again,
 		next_at = CASE
-			WHEN NOT EXISTS (
-				SELECT FROM postrider.queue q
+			WHEN (
+				SELECT 1
+				FROM postrider.queue q
 				WHERE q.okey <> ''
 				AND q.tenant = l.tenant
-				AND q.endpoint = l.endpoint)
+				AND q.endpoint = l.endpoint
+				LIMIT 1) IS NULL
 			AND ` + nothingParked + ` THEN 9223372036854775807 -- empty
 			WHEN g.due = 1 OR g.revision <> 0 AND g.revision <> l.revision THEN postrider.now_us()
 			WHEN g.delay = 9223372036854775806 THEN g.delay -- never

@@ -66,15 +66,16 @@ func (s *Store) countIncident(ctx context.Context, c Conn, now time.Time, n *sto
 		return found, err
 	}
 	found.Count, found.Last = found.Count+n.Count, whole(now)
-	// Kind and subject, so that the index of open incidents finds it as well: a plan
-	// of the time when the table was empty may take that one for the key.
+	// All that the index of open incidents leads by, so that it finds the one as well: a
+	// plan of the time when the table was empty may take that index for the key.
 	_, err = c.Exec(ctx, `
 		UPDATE postrider_incidents
 		SET count = ?, last_at = ?
 		WHERE tenant = ?
 		AND id = ?
 		AND kind = ?
-		AND subject = ?`, found.Count, now.UnixMicro(), found.Tenant, found.ID, string(found.Kind), found.Subject)
+		AND subject = ?
+		AND ends_at > ?`, found.Count, now.UnixMicro(), found.Tenant, found.ID, string(found.Kind), found.Subject, now.UnixMicro())
 	return found, err
 }
 
