@@ -2,6 +2,7 @@ package catalog_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log"
@@ -55,4 +56,29 @@ func ExampleRegister() {
 	// published: <nil>
 	// data/order_id Must have at least 1 characters.
 	// data/parcels Must be of type integer.
+}
+
+// A document for tools that make documentation, or a receiver's code, from it.
+func ExampleAsyncAPI() {
+	types := catalog.New()
+	shipped := webhook.EventType{Name: "order.shipped", Group: "Orders", Description: "An order has left the warehouse."}
+	if err := catalog.Register(types, shipped, OrderShipped{OrderID: "ord_1", Parcels: 2}); err != nil {
+		log.Fatal(err)
+	}
+	text, err := catalog.AsyncAPI(types.Types(), catalog.Info{Title: "Acme", Version: "1.0.0"})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	var doc struct {
+		AsyncAPI   string
+		Components struct {
+			Messages map[string]struct{ Summary string }
+		}
+	}
+	if err := json.Unmarshal(text, &doc); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(doc.AsyncAPI, doc.Components.Messages)
+	// Output: 3.0.0 map[order.shipped:{An order has left the warehouse.}]
 }
