@@ -25,6 +25,9 @@ func (w *world) things(ep webhook.Endpoint) things {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	if _, err := w.m.RegisterEventType(w.t.Context(), webhook.EventType{Name: "own.type"}); err != nil {
+		w.t.Fatal(err)
+	}
 	d := w.deliveries(ep.ID)[0]
 	return things{ep.ID, d.ID, w.redeliver(ep.ID), d.EventID, key.ID}
 }
@@ -48,6 +51,11 @@ func everyRoute(of things) []struct{ method, path, role string } {
 		{"POST", "/keys/" + key + "/revoke", "admin"},
 		{"GET", "/events", "viewer"},
 		{"GET", "/events/user.registered", "viewer"},
+		{"GET", "/events/own.type/edit", "admin event-types"},
+		{"POST", "/events/own.type/edit", "admin event-types"},
+		{"POST", "/events/own.type/retire", "admin event-types"},
+		{"GET", "/event-types/new", "admin event-types"},
+		{"POST", "/event-types/new", "admin event-types"},
 		{"GET", "/analytics", "viewer"},
 		{"GET", "/dead-letters", "viewer"},
 		{"GET", "/redeliveries/" + job, "viewer"},
@@ -73,34 +81,40 @@ func everyRoute(of things) []struct{ method, path, role string } {
 	}
 }
 
+// ofAcme says that somebody of acme asks, with a role and then scopes.
+func ofAcme(role string) string {
+	role, scopes, _ := strings.Cut(role, " ")
+	return role + " " + acme + " " + scopes
+}
+
 // TestRoles makes every request as every role: who may not gets 403, and nothing changes.
 func TestRoles(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w, ep := furnished(t)
-		rank := []string{"viewer", "developer", "admin"}
+		rank := []string{"viewer", "developer", "admin", "admin event-types"}
 		routes := everyRoute(w.things(ep))
 		if got, want := len(routes)+1, console.Routes(); got != want {
 			t.Errorf("%d routes are tested, the live log among them; there are %d", got, want)
 		}
-		before := w.audited()
+		before := w.audited() + w.hostRows()
 		for _, rt := range routes {
 			for _, role := range rank {
 				if slices.Index(rank, role) >= slices.Index(rank, rt.role) {
 					continue
 				}
-				send(t, w.ui, role+" "+acme, rt.method, rt.path, url.Values{"confirmed": {"yes"}}).is(http.StatusForbidden).inert()
+				send(t, w.ui, ofAcme(role), rt.method, rt.path, url.Values{"confirmed": {"yes"}}).is(http.StatusForbidden).inert()
 			}
 			send(t, w.ui, "", rt.method, rt.path, nil).is(http.StatusUnauthorized).inert()
 			send(t, w.ui, "stranger "+acme, rt.method, rt.path, nil).is(http.StatusForbidden)
 			send(t, w.ui, "down "+acme, rt.method, rt.path, nil).is(http.StatusServiceUnavailable)
 			send(t, w.ui, "king "+acme, rt.method, rt.path, nil).is(http.StatusForbidden)
 		}
-		if after := w.audited(); after != before {
+		if after := w.audited() + w.hostRows(); after != before {
 			t.Errorf("%d changes were made by those who may make none", after-before)
 		}
 		for _, rt := range routes {
-			r := send(t, w.ui, rt.role+" "+acme, rt.method, rt.path, url.Values{"payload": {"{}"}, "event_type": {"ping"}, "name": {"another"}})
+			r := send(t, w.ui, ofAcme(rt.role), rt.method, rt.path, url.Values{"payload": {"{}"}, "event_type": {"ping"}, "name": {"another"}})
 			if r.status >= 400 && r.status != http.StatusUnprocessableEntity {
 				t.Errorf("%s as %s = %d; want it answered", r.call, rt.role, r.status)
 			}

@@ -17,8 +17,10 @@ func navOf(p interface{ Base() page }, target, name, icon, text, key string) nav
 // confirm is a question before something is done.
 type confirm struct {
 	Text, Action, Question, Yes string
-	Danger                      bool
-	Field                       field
+	// Act is the value of the field of that name, if the form has one.
+	Act    string
+	Danger bool
+	Field  field
 }
 
 func rotateConfirm(root, id string) confirm {

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"crypto/rand"
+	"errors"
 	"maps"
 	"net/http"
 	"net/url"
@@ -49,6 +51,7 @@ type createPage struct {
 
 func (c *console) creator(w http.ResponseWriter, r *http.Request) error {
 	f := newForm(make(url.Values))
+	f.set(onceField, rand.Text())
 	if t := r.URL.Query().Get("event_type"); webhook.ValidPattern(t) {
 		f.set("event_types", t)
 	}
@@ -86,8 +89,19 @@ func (c *console) create(w http.ResponseWriter, r *http.Request) error {
 	case step < stepDelivery:
 		return c.showStep(w, r, f, step+1)
 	}
-	ep, secret, err := c.m.CreateEndpoint(r.Context(), ep)
-	if err != nil {
+	ep, secret, err := c.createOnce(r, f, ep)
+	switch {
+	case errors.Is(err, webhook.ErrIdempotencyConflict):
+		return &trouble{
+			status: http.StatusConflict, title: "This form has made a webhook already", text: "It was sent before with something else in it, and nothing was made now.",
+			todo: "Look at the overview, and begin anew for another webhook.",
+		}
+	case isNotFound(err):
+		return &trouble{
+			status: http.StatusConflict, title: "This form has made a webhook already", text: "It was deleted since, and nothing was made now.",
+			todo: "Begin anew for another webhook.",
+		}
+	case err != nil:
 		if err := f.faults(err); err != nil {
 			return err
 		}
@@ -96,9 +110,26 @@ func (c *console) create(w http.ResponseWriter, r *http.Request) error {
 	return c.created(w, r, ep, secret)
 }
 
-// created shows the secret, which no URL may have, so this form does not redirect.
+// onceField has the form's key: what it makes, it makes once, however often it is sent.
+const onceField = "once"
+
+// createOnce creates the webhook of a form, unless the form has made it already. A form
+// without a key is no page of ours, and makes one each time.
+func (c *console) createOnce(r *http.Request, f *form, ep webhook.Endpoint) (webhook.Endpoint, manage.Secret, error) {
+	key := f.text(onceField)
+	if key == "" {
+		return c.m.CreateEndpoint(r.Context(), ep)
+	}
+	content := maps.Clone(f.values)
+	delete(content, onceField)
+	return c.m.CreateEndpointOnce(r.Context(), ep, manage.Once{Key: "console " + key, Content: []byte(content.Encode())})
+}
+
+// created shows the secret, which no URL may have, so this form does not redirect. Whoever
+// sends the form again is told that the webhook is there.
 func (c *console) created(w http.ResponseWriter, r *http.Request, ep webhook.Endpoint, secret manage.Secret) error {
 	p := secretPage{page: c.newPage(r, "overview", "Webhook created"), Endpoint: ep, Secret: secret.Reveal()}
+	p.Repeated = p.Secret == ""
 	p.Breadcrumbs = []crumb{{p.Root, "Overview"}}
 	w.Header().Set("Content-Location", p.Root+ep.ID)
 	c.show(w, r, http.StatusCreated, "secret", p)
@@ -113,7 +144,7 @@ func (c *console) showStep(w http.ResponseWriter, r *http.Request, f *form, step
 	p := &createPage{page: c.newPage(r, "create", "New webhook"), Form: f, Step: step, Choices: formChoices, Selector: selectorOf(f, types)}
 	p.Breadcrumbs = []crumb{{p.Root, "Overview"}}
 	for _, name := range slices.Sorted(maps.Keys(f.values)) {
-		if stepOf(name) == step || slices.Contains([]string{"step", "act", "find", "auth.secret", "auth.key", "tls.client_key", "tls.client_certificate"}, name) {
+		if stepOf(name) == step || slices.Contains([]string{"step", "act", "find", onceField, "auth.secret", "auth.key", "tls.client_key", "tls.client_certificate"}, name) {
 			continue
 		}
 		for _, v := range f.values[name] {

@@ -195,4 +195,6 @@ type secretPage struct {
 	Endpoint webhook.Endpoint
 	Secret   string
 	Rotated  bool
+	// Repeated says that the webhook was there already, and its secret shown.
+	Repeated bool
 }

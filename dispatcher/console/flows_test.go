@@ -339,3 +339,42 @@ func TestKeys(t *testing.T) {
 		}
 	})
 }
+
+// TestCreateTwice sends the last form again, as who presses a button twice or loads the page
+// again: there is one webhook, and the page says what has happened.
+func TestCreateTwice(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		once := regexp.MustCompile(`name="once" value="([^"]+)"`)
+		key := once.FindStringSubmatch(w.get(asAdmin, "/create").is(http.StatusOK).body)
+		if key == nil {
+			t.Fatal("the form has no key")
+		}
+		form := url.Values{"step": {"1"}, "act": {"next"}, "url": {"https://acme.example/twice"}, "event_types": {"*"}, "once": {key[1]}}
+		for _, step := range []string{"1", "2"} {
+			form.Set("step", step)
+			if kept := once.FindStringSubmatch(w.post(asAdmin, "/create", form).is(http.StatusOK).body); kept == nil || kept[1] != key[1] {
+				t.Fatalf("after step %s the key is %q; want %q", step, kept, key[1])
+			}
+		}
+		form.Set("step", "3")
+		form.Set("act", "create")
+		first := w.post(asAdmin, "/create", form).is(http.StatusCreated).says("This is the only time that it is shown.")
+		second := w.post(asAdmin, "/create", form).is(http.StatusCreated).says("Your webhook is there already", "Its secret was shown the first time")
+		if at := second.header.Get("Content-Location"); at == "" || at != first.header.Get("Content-Location") {
+			t.Errorf("the second time made %q; want what the first time made", at)
+		}
+		form.Set("url", "https://acme.example/another")
+		w.post(asAdmin, "/create", form).is(http.StatusConflict).says("This form has made a webhook already")
+		eps, err := w.m.Endpoints(t.Context(), acme, store.Page{Limit: 10})
+		if err != nil || len(eps) != 1 {
+			t.Fatalf("there are %d webhooks, %v; want one", len(eps), err)
+		}
+		if err := w.m.DeleteEndpoint(t.Context(), acme, eps[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		form.Set("url", "https://acme.example/twice")
+		w.post(asAdmin, "/create", form).is(http.StatusConflict).says("It was deleted since")
+	})
+}

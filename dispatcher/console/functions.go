@@ -39,16 +39,18 @@ var functions = template.FuncMap{
 		}
 		return count(n) + " " + many
 	},
-	"nav":           navOf,
-	"rotateConfirm": rotateConfirm,
-	"deleteConfirm": deleteConfirm,
-	"revokeConfirm": revokeConfirm,
-	"tokens":        tokensOf,
-	"kinds":         tokenKinds,
-	"sum":           func(a, b int) int { return a + b },
-	"minus":         func(a, b int) int { return a - b },
-	"int64":         func(n int) int64 { return int64(n) },
-	"words":         func(s string) string { return strings.ReplaceAll(s, "_", " ") },
+	"nav":              navOf,
+	"rotateConfirm":    rotateConfirm,
+	"deleteConfirm":    deleteConfirm,
+	"revokeConfirm":    revokeConfirm,
+	"deprecateConfirm": deprecateConfirm,
+	"archiveConfirm":   archiveConfirm,
+	"tokens":           tokensOf,
+	"kinds":            tokenKinds,
+	"sum":              func(a, b int) int { return a + b },
+	"minus":            func(a, b int) int { return a - b },
+	"int64":            func(n int) int64 { return int64(n) },
+	"words":            func(s string) string { return strings.ReplaceAll(s, "_", " ") },
 }
 
 // ago says how far a time is from now, as people say it.

@@ -122,6 +122,8 @@ var flashes = map[string]flash{
 	"noneselected": {Text: "Nothing was selected. Check the deliveries that you want to send again.", Bad: true},
 	"nothing":      {Text: "Nothing matched, so nothing is sent again.", Bad: true},
 	"revoked":      {Text: "The key is revoked. Whoever uses it is refused from now on."},
+	"registered":   {Text: "The event type is registered. Its events are checked by its schema from now on."},
+	"typesaved":    {Text: "The event type is changed. That takes effect at once."},
 	"left":         {Text: "You have left. To come back, open the console from where you came from."},
 	"evcanceled":   {Text: "What had not gone out of this event is canceled."},
 	"evnothing":    {Text: "Nothing of this event was waiting any more.", Bad: true},

@@ -274,9 +274,14 @@ func TestComponents(t *testing.T) {
 }
 
 // audited counts the records of acme's audit log.
-func (w *world) audited() int {
+func (w *world) audited() int { w.t.Helper(); return w.auditedOf(acme) }
+
+// hostRows counts the records of the audit log that are no tenant's.
+func (w *world) hostRows() int { w.t.Helper(); return w.auditedOf("") }
+
+func (w *world) auditedOf(tenant string) int {
 	w.t.Helper()
-	list, err := w.m.Audit(w.t.Context(), acme, store.AuditFilter{}, store.Page{Limit: store.MaxPage})
+	list, err := w.m.Audit(w.t.Context(), tenant, store.AuditFilter{}, store.Page{Limit: store.MaxPage})
 	if err != nil {
 		w.t.Fatal(err)
 	}

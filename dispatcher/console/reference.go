@@ -21,11 +21,12 @@ type referencePage struct {
 }
 
 func (c *console) reference(w http.ResponseWriter, r *http.Request) error {
-	types, err := c.m.EventTypes(r.Context(), manage.EventTypeFilter{})
+	p := &referencePage{page: c.newPage(r, "events", "Event reference"), Query: r.URL.Query().Get("q")}
+	types, err := c.m.EventTypes(r.Context(), manage.EventTypeFilter{Archived: p.Types})
 	if err != nil {
 		return err
 	}
-	p := &referencePage{page: c.newPage(r, "events", "Event reference"), Query: r.URL.Query().Get("q"), Empty: len(types) == 0}
+	p.Empty = len(types) == 0
 	wanted := strings.ToLower(strings.TrimSpace(p.Query))
 	for _, g := range groupTypes(types) {
 		var found []typeChoice
@@ -52,6 +53,9 @@ type typePage struct {
 	Example string
 	Samples []sample
 }
+
+// Ours says that the visitor may change it here.
+func (p *typePage) Ours() bool { return p.Types && p.Type.Owner != webhook.OwnerCode }
 
 func (c *console) eventType(w http.ResponseWriter, r *http.Request) error {
 	t, err := c.m.EventType(r.Context(), chi.URLParam(r, "type"))

@@ -34,6 +34,7 @@ type typeChoice struct {
 	Name, Description string
 	Checked           bool
 	Deprecated        bool
+	Archived          bool
 }
 
 func (g *typeGroup) has(name string) bool {
@@ -52,7 +53,7 @@ func groupTypes(types []webhook.EventType) []typeGroup {
 			g = &typeGroup{Name: name}
 			byName[name] = g
 		}
-		g.Types = append(g.Types, typeChoice{Name: t.Name, Description: t.Description, Deprecated: t.Deprecated})
+		g.Types = append(g.Types, typeChoice{Name: t.Name, Description: t.Description, Deprecated: t.Deprecated, Archived: t.Archived})
 		first, _, dotted := strings.Cut(t.Name, ".")
 		if pattern := first + ".*"; dotted && !slices.ContainsFunc(g.Wildcards, func(w typeChoice) bool { return w.Name == pattern }) {
 			g.Wildcards = append(g.Wildcards, typeChoice{Name: pattern, Description: "Every " + first + " event, also those to come"})

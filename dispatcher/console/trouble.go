@@ -66,6 +66,7 @@ func (c *console) troubleOf(ctx context.Context, err error) *trouble {
 		{store.ErrNotFound, trouble{status: http.StatusNotFound}},
 		{store.ErrVersion, trouble{status: http.StatusConflict, title: "Somebody else was faster", text: "This was changed while you were looking at it, and your change was not made."}},
 		{store.ErrPayloadGone, trouble{status: http.StatusConflict, title: "The payload is no longer kept", text: "It cannot be sent again."}},
+		{manage.ErrOwnedByCode, trouble{status: http.StatusConflict, title: "This event type is in the code of the platform", text: "It is changed there alone."}},
 		{manage.ErrTooManySecrets, trouble{status: http.StatusConflict, title: "Too many secrets are in use", text: "Wait until the first of the older secrets ends, then rotate again."}},
 		{manage.ErrTestLimit, trouble{status: http.StatusTooManyRequests, text: "Too many tests in a row.", todo: "Try again in a second.", retryAfter: 1}},
 		{manage.ErrTooManyTails, trouble{status: http.StatusTooManyRequests, text: "Your account follows as many live logs as it may.", retryAfter: 10}},
