@@ -142,6 +142,13 @@ func (f *form) Secret(name, label, hint string) field {
 	return in
 }
 
+// SecretLines is Secret of several lines, such as a private key.
+func (f *form) SecretLines(name, label, hint string, rows int) field {
+	in := f.Lines(name, label, hint, rows)
+	in.Value = ""
+	return in
+}
+
 // Lines is text of several lines, for machines.
 func (f *form) Lines(name, label, hint string, rows int) field {
 	in := f.field(name, label, hint)
