@@ -18,6 +18,7 @@ import (
 	"github.com/postrider/postrider/dispatcher/console"
 	"github.com/postrider/postrider/dispatcher/transport"
 	"github.com/postrider/postrider/webhook"
+	"github.com/postrider/postrider/webhook/celexpr"
 )
 
 // hostile are texts that become markup, script or a link where they are not kept text.
@@ -81,7 +82,12 @@ func (r reply) inert() {
 func TestHostileText(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
+		expressions, err := celexpr.New()
+		if err != nil {
+			t.Fatal(err)
+		}
 		w := newWorld(t, func(cfg *dispatcher.Config, _ *console.Config) {
+			cfg.Expressions = expressions
 			for i, text := range hostile {
 				cfg.EventTypes = append(cfg.EventTypes, webhook.EventType{
 					Name: fmt.Sprintf("hostile.t%d", i), Group: text[:min(len(text), 60)], Description: text,
@@ -97,11 +103,12 @@ func TestHostileText(t *testing.T) {
 			}
 			ep := w.create(webhook.Endpoint{
 				URL: "https://acme.example/" + url.PathEscape(text) + "?q=" + url.QueryEscape(text), Description: text, Labels: []string{text[:min(len(text), 64)]},
-				EventTypes: []string{"hostile.*"}, Metadata: map[string]string{"m": text}, Channels: nil,
+				EventTypes: []string{"hostile.*"}, Metadata: map[string]string{"m": text}, Filter: "true || " + quoted(text) + ` == ""`, Transform: `{"v": ` + quoted(text) + `}`,
+				Sources: []string{text[:min(len(text), 60)]}, Channels: []string{text[:min(len(text), 60)]}, Anonymize: []webhook.Anonymization{{Pointer: "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(text), Action: webhook.AnonymizeHash}},
 				Headers: map[string]string{"X-Value": other}, Auth: webhook.Auth{Type: webhook.AuthBasic, Username: strings.ReplaceAll(other, ":", ""), Secret: webhook.NewCredential("a-password-of-a-test")},
 				Retry: webhook.RetryPolicy{Schedule: []time.Duration{0}},
 			})
-			w.publish(webhook.Event{Type: fmt.Sprintf("hostile.t%d", i), Data: hostileData(text), Subject: text, OrderingKey: text, Source: text[:min(len(text), 60)]})
+			w.publish(webhook.Event{Type: fmt.Sprintf("hostile.t%d", i), Data: hostileData(text), Subject: text, OrderingKey: text, IdempotencyKey: text, Channels: []string{text[:min(len(text), 60)]}, Metadata: map[string]string{"m": text}, Source: text[:min(len(text), 60)]})
 			w.run(time.Second)
 			if _, err := w.m.Pause(t.Context(), acme, ep.ID); err != nil { // so that the next event is its own
 				t.Fatal(err)

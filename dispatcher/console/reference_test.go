@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"golang.org/x/net/html"
 
@@ -83,11 +85,17 @@ func TestFiguresAreTheAPIs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w, ep := furnished(t)
+		time.Sleep(2 * time.Minute) // virtual: ranges end with whole minutes
 		api, err := httpapi.New(w.m, httpapi.Config{Authenticate: authenticate})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for page, path := range map[string]string{"/analytics": "/webhooks/analytics", "/" + ep.ID: "/webhooks/" + ep.ID + "/stats"} {
+		now := time.Now().UTC().Truncate(time.Minute)
+		week := url.Values{"from": {now.Add(-7 * 24 * time.Hour).Format(time.RFC3339)}, "to": {now.Format(time.RFC3339)}, "interval": {"hour"}, "webhook_id": {ep.ID}}.Encode()
+		for page, path := range map[string]string{
+			"/analytics": "/webhooks/analytics", "/" + ep.ID: "/webhooks/" + ep.ID + "/stats", "/": "/webhooks/analytics",
+			"/analytics?range=week&webhook=" + ep.ID: "/webhooks/analytics?" + week, "/" + ep.ID + "?range=week": "/webhooks/analytics?" + week,
+		} {
 			var answer struct {
 				Totals struct {
 					Attempts, Delivered, Failed int64
@@ -102,10 +110,13 @@ func TestFiguresAreTheAPIs(t *testing.T) {
 			if n.Delivered != 1 || n.Failed != 1 || n.SuccessRate != 0.5 {
 				t.Fatalf("%s = %+v; want one delivered and one failed", path, n)
 			}
-			w.get(asAdmin, page).is(http.StatusOK).says(
+			shown := w.get(asAdmin, page).is(http.StatusOK).says(
 				fmt.Sprintf("Delivered %d", n.Delivered), fmt.Sprintf("Failed for good %d", n.Failed), fmt.Sprintf("Success rate %.1f %%", n.SuccessRate*100),
-				fmt.Sprintf("%d delivered and %d failed for good in %d attempts.", n.Delivered, n.Failed, n.Attempts),
 			)
+			if page == "/" { // which has no charts
+				continue
+			}
+			shown.says(fmt.Sprintf("%d delivered and %d failed for good in %d attempts.", n.Delivered, n.Failed, n.Attempts))
 		}
 	})
 }
