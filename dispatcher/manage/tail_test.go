@@ -62,6 +62,7 @@ func TestTailShowsEveryChange(t *testing.T) {
 		defer tail.Close()
 		failed := w.follow(acme, manage.TailQuery{DeliveryQuery: manage.DeliveryQuery{DeliveryFilter: store.DeliveryFilter{Status: webhook.DeliveryFailed}}})
 		defer failed.Close()
+		synctest.Wait() // it looks for the first time at once, and then after the first attempt
 		d := w.publish()
 		// The attempts are at once, after 5 s and after 5 min.
 		w.wantShown(tail, 2*time.Second, "after the first attempt", d.ID+" pending")
