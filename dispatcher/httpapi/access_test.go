@@ -159,7 +159,13 @@ func newOthers(t *testing.T) others {
 	}
 	key := o.call(as, "POST", "/api-keys", `{"name":"globex"}`).is(201).text("id")
 	token := o.call(as, "POST", "/portal-tokens", `{}`).is(201).text("id")
-	o.foreign = append(o.foreign, endpoint, event, key, token)
+	o.call(as, "POST", "/webhooks/deliveries/"+o.foreign[0]+"/cancel", "").is(202)
+	redelivery := o.call(as, "POST", "/webhooks/redeliver", `{"delivery_ids":["`+o.foreign[0]+`"]}`).is(202).text("id")
+	erasure, err := o.d.StartErasure(t.Context(), globex, jobs.Erasure{Subject: "nobody"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.foreign = append(o.foreign, endpoint, event, key, token, redelivery, erasure.ID)
 	return o
 }
 

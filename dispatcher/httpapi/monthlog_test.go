@@ -97,7 +97,7 @@ func readPages(t *testing.T, api http.Handler, path string, most int) (took []pa
 	for cursor := ""; len(took) < most; {
 		page, first := readPage(t, api, path+cursor)
 		best := first
-		for range 3 {
+		for range 9 {
 			if best > monthPage && *monthDeliveries >= enough {
 				_, again := readPage(t, api, path+cursor)
 				best = min(best, again)

@@ -3,32 +3,38 @@ package manage_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/postrider/postrider/dispatcher"
 	"github.com/postrider/postrider/dispatcher/manage"
 	"github.com/postrider/postrider/dispatcher/transport"
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/webhook"
 )
 
-// TestAnalyticsEqualTheLog delivers for some hours to a receiver that refuses every third
-// attempt, and holds what is counted to the log of attempts, also once that is pruned.
+// TestAnalyticsEqualTheLog delivers by two processes for some hours to a receiver that refuses
+// every third attempt, and holds what is counted to the log of attempts, also once that is
+// pruned.
 func TestAnalyticsEqualTheLog(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		n := 0
-		w.answers(func(ctx context.Context, req *transport.Request) (*transport.Response, error) {
-			if n++; n%3 == 0 {
-				return status(500)(ctx, req)
-			}
-			return status(200)(ctx, req)
-		})
-		stop := w.run()
+		other := newProcess(t, w.store, dispatcher.Config{})
+		var n atomic.Int64
+		for _, p := range []*world{w, other} {
+			p.answers(func(ctx context.Context, req *transport.Request) (*transport.Response, error) {
+				if n.Add(1)%3 == 0 {
+					return status(500)(ctx, req)
+				}
+				return status(200)(ctx, req)
+			})
+		}
+		stop, stopOther := w.run(), other.run()
 		ep := w.endpoint()
 		_, err := w.UpdateEndpoint(t.Context(), acme, ep.ID, func(ep *webhook.Endpoint) error {
 			ep.Retry = webhook.RetryPolicy{Schedule: []time.Duration{0, time.Minute}}
@@ -36,11 +42,15 @@ func TestAnalyticsEqualTheLog(t *testing.T) {
 		})
 		w.must(err, "UpdateEndpoint")
 		began := time.Now().UTC()
-		for range 30 {
-			w.publish()
+		for i := range 30 {
+			[]*world{w, other}[i%2].publish()
 			time.Sleep(11 * time.Minute)
 		}
 		stop()
+		stopOther()
+		if len(w.requests) == 0 || len(other.requests) == 0 {
+			t.Fatalf("the processes have sent %d and %d requests; want both to send some", len(w.requests), len(other.requests))
+		}
 
 		want, attempts := w.counted(), int64(0)
 		if want.Attempts < 30 || want.Attempts == want.Delivered {
@@ -51,6 +61,11 @@ func TestAnalyticsEqualTheLog(t *testing.T) {
 		w.must(err, "Analytics")
 		if diff := cmp.Diff(want, got.Totals, cmp.AllowUnexported(webhook.Histogram{})); diff != "" {
 			t.Errorf("Analytics and the log differ (-log +analytics):\n%s", diff)
+		}
+		ofOther, err := other.Analytics(t.Context(), acme, query)
+		w.must(err, "Analytics")
+		if diff := cmp.Diff(want, ofOther.Totals, cmp.AllowUnexported(webhook.Histogram{})); diff != "" {
+			t.Errorf("Analytics in the other process and the log differ (-log +analytics):\n%s", diff)
 		}
 		for _, p := range got.Series {
 			attempts += p.Counts.Attempts

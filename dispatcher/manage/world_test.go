@@ -57,7 +57,13 @@ const ownKey = "own-key"
 // newWorldWith is newWorld with more of a configuration.
 func newWorldWith(t *testing.T, cfg dispatcher.Config) *world {
 	t.Helper()
-	w := &world{t: t, store: &faultyStore{Store: memstore.New()}, logs: new(strings.Builder), answer: status(200)}
+	return newProcess(t, &faultyStore{Store: memstore.New()}, cfg)
+}
+
+// newProcess is newWorldWith over a store that others may use too.
+func newProcess(t *testing.T, st *faultyStore, cfg dispatcher.Config) *world {
+	t.Helper()
+	w := &world{t: t, store: st, logs: new(strings.Builder), answer: status(200)}
 	cfg.Transport = transport.TransportFunc(w.send)
 	cfg.Logger = zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zapcore.EncoderConfig{MessageKey: "m"}), zapcore.Lock(zapcore.AddSync(w.logs)), zap.DebugLevel))
 	cfg.AllowPlaintextSecrets = true
