@@ -13,6 +13,8 @@ GOLANGCI     = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@
 
 # PKG narrows test, bench, fuzz and faults to some packages.
 PKG        ?= ./...
+# OWN are the modules below this one, which "./..." does not enter.
+OWN         = $(if $(filter ./...,$(PKG)),dispatcher/transport/pubsub)
 BENCH      ?= .
 FUZZTIME   ?= 10s
 # FAULT_RUNS is what the long fault runs read; empty, each test runs its short version.
@@ -26,7 +28,10 @@ demo:
 	$(GO) run ./examples/quickstart
 
 test:
-	$(GO) test $(RACE) -timeout 15m $(PKG)
+	@status=0; echo "$(GO) test $(RACE) -timeout 15m $(PKG)"; \
+	$(GO) test $(RACE) -timeout 15m $(PKG) || status=$$?; \
+	for m in $(OWN); do echo "$$m:"; (cd $$m && $(GO) test $(RACE) -timeout 5m ./...) || status=$$?; done; \
+	exit $$status
 
 check: format lint test
 
@@ -38,6 +43,7 @@ lint:
 	$(GO) vet ./...
 	$(STATICCHECK) ./...
 	$(GOLANGCI) run ./...
+	@set -e; for m in $(OWN); do echo "$$m:"; (cd $$m && $(GO) vet ./... && $(STATICCHECK) ./... && $(GOLANGCI) run ./...); done
 
 bench:
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)

@@ -56,6 +56,10 @@ var rules = map[string]rule{
 		local:   []string{"webhook", "dispatcher/clock", "dispatcher/transport", "dispatcher/transport/guard"},
 		modules: []string{"golang.org/x/oauth2", "github.com/go-jose/go-jose/v4"},
 	},
+	"dispatcher/transport/pubsub": {
+		local:   []string{"webhook", "dispatcher/transport", "dispatcher/transport/guard"},
+		modules: []string{"gocloud.dev"},
+	},
 	"dispatcher/seal":       {local: []string{"signer", "signer/redact", "webhook"}},
 	"dispatcher/leaktest":   {local: []string{"store", "dispatcher/seal"}},
 	"dispatcher/vault":      {local: []string{"webhook", "store", "dispatcher/clock", "dispatcher/seal"}},
@@ -121,7 +125,11 @@ var rules = map[string]rule{
 }
 
 // lastInChain may import much, and nothing may import it.
-var lastInChain = []string{"examples", "webhook/webhooktest"}
+var lastInChain = []string{"examples", "webhook/webhooktest", "dispatcher/transport/pubsub"}
+
+// ownModules are the folders of modules that only those who import them pay for. They
+// need the module of the root, which must not need theirs.
+var ownModules = []string{"dispatcher/transport/pubsub"}
 
 // chosen are modules that are linked only by those who chose them: drivers by the
 // database, and OpenTelemetry's SDK by the host, whose affair it is.
@@ -130,7 +138,7 @@ var chosen = []struct {
 	modules, allowed []string
 }{
 	{"driver", []string{"modernc.org/sqlite", "github.com/jackc/pgx", "github.com/lib/pq", "github.com/mattn/go-sqlite3"}, []string{"store/sqlite", "store/postgres", "examples"}},
-	{"SDK", []string{"go.opentelemetry.io/otel/sdk", "go.opentelemetry.io/otel/exporters", "github.com/prometheus"}, []string{"examples"}},
+	{"SDK", []string{"go.opentelemetry.io/otel/sdk", "go.opentelemetry.io/otel/exporters", "github.com/prometheus"}, []string{"examples", "dispatcher/transport/pubsub"}},
 }
 
 // kits are for tests alone. Nobody else may link package testing, and nobody at all
@@ -151,9 +159,19 @@ type pkg struct {
 }
 
 func TestArchitecture(t *testing.T) {
-	pkgs, err := list()
+	pkgs, err := list(".")
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, folder := range ownModules {
+		own, err := list(folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(own) == 0 || localName(own[0].ImportPath) != folder {
+			t.Errorf("%s holds the packages %v; want a module of that name", folder, own)
+		}
+		pkgs = append(pkgs, own...)
 	}
 	if len(pkgs) < 3 {
 		t.Fatalf("go list found %d packages; want all of the module", len(pkgs))
@@ -163,10 +181,12 @@ func TestArchitecture(t *testing.T) {
 	}
 }
 
-// list returns the packages of the module. A package that is broken in another
+// list returns the packages of the module in a folder. A package that is broken in another
 // way, which its own test says, is listed with the imports that could be read.
-func list() ([]pkg, error) {
-	out, err := exec.Command("go", "list", "-e", "-json=ImportPath,Imports,Deps", "./...").Output()
+func list(folder string) ([]pkg, error) {
+	cmd := exec.Command("go", "list", "-e", "-json=ImportPath,Imports,Deps", "./...")
+	cmd.Dir = folder
+	out, err := cmd.Output()
 	if err != nil {
 		var exit *exec.ExitError
 		if errors.As(err, &exit) {
@@ -303,6 +323,9 @@ func TestArchitectureCanFail(t *testing.T) {
 		{"storetest imports a module", fake("store/storetest", "github.com/google/go-cmp/cmp")},
 		{"transport imports store", fake("dispatcher/transport", module+"/store")},
 		{"a part of transport imports dispatcher", fake("dispatcher/transport/guard", module+"/dispatcher")},
+		{"dispatcher imports a module of its own", fake("dispatcher", module+"/dispatcher/transport/pubsub")},
+		{"transport imports what that module pays for", fake("dispatcher/transport", "gocloud.dev/pubsub")},
+		{"pubsub imports dispatcher", fake("dispatcher/transport/pubsub", module+"/dispatcher")},
 		{"seal imports store", fake("dispatcher/seal", module+"/store")},
 		{"lane imports store", fake("dispatcher/lane", module+"/store")},
 		{"clock imports webhook", fake("dispatcher/clock", module+"/webhook")},

@@ -82,6 +82,14 @@ type Config struct {
 	// Transport sends the deliveries.
 	// Defaults to HTTP behind an address guard.
 	Transport transport.Transport
+	// Schemes are transports for URLs of other schemes than http and https, by the
+	// scheme in lower case: topics and queues, say (package transport/pubsub). Each
+	// says itself which URLs an endpoint of a tenant may have, since HTTP.Guard and
+	// TenantList are about addresses and judge only what goes by HTTP. Such an
+	// endpoint cannot narrow addresses or set up TLS, and its ownership cannot be
+	// checked; what it is sent is signed and recorded like everything else.
+	// Defaults to none: only URLs of HTTP are accepted.
+	Schemes map[string]transport.Scheme
 	// AuthSchemes are ways of the host's own to authenticate deliveries, by the
 	// name that endpoints call them by (see webhook.AuthCustom).
 	// Defaults to none.
@@ -220,6 +228,11 @@ func (c Config) validate() error {
 	}
 	if u := c.UnknownTypes; u != "" && u != webhook.UnknownPass && u != webhook.UnknownReject {
 		return errors.New("dispatcher: Config.UnknownTypes must be pass or reject")
+	}
+	for name, s := range c.Schemes {
+		if s == nil || !transport.ValidScheme(name) {
+			return fmt.Errorf("dispatcher: Config.Schemes: %q is no scheme in lower case but http and https, or has no transport", name)
+		}
 	}
 	for kind, rule := range c.IncidentRules {
 		if _, ok := kind.Rule(); !ok || !rule.Valid() {

@@ -113,7 +113,7 @@ func New(st store.Store, cfg Config) (*Dispatcher, error) {
 	d.expressions = expression.New(cfg.Expressions)
 	d.sender = send.NewSender(send.Config{
 		Expressions: d.expressions, Hash: d.hash,
-		Transport: cfg.Transport, Auth: d.auth, Keys: cfg.ExternalSigner, TenantList: cfg.TenantList, UserAgent: userAgent, Log: d.log,
+		Transport: transport.BySchemes(cfg.Transport, cfg.Schemes), Auth: d.auth, Keys: cfg.ExternalSigner, TenantList: cfg.TenantList, UserAgent: userAgent, Log: d.log,
 	})
 	if d.entropy, err = entropy.New(cfg.Entropy); err != nil {
 		return nil, fmt.Errorf("read entropy: %w", err)
@@ -174,8 +174,17 @@ func (d *Dispatcher) KnowsAuthScheme(name string) bool { return d.auth.Knows(nam
 // *webhook.InvalidError if it is not one, or its address is not allowed, also by
 // the lists of the tenant and of the endpoint itself. It is the same judgement that
 // every connection is put to. Lists that are not valid are Endpoint.Validate's to
-// refuse.
+// refuse. A URL of one of Config.Schemes is judged by that alone.
 func (d *Dispatcher) CheckURL(ep webhook.Endpoint) (string, error) {
+	if s := transport.SchemeOf(ep.URL, d.cfg.Schemes); s != nil {
+		return transport.CheckSchemeURL(s, ep.Tenant, ep.URL)
+	}
+	return d.CheckHTTPURL(ep)
+}
+
+// CheckHTTPURL is CheckURL for a URL that is asked by HTTP, whatever deliveries go
+// by: where OAuth tokens come from.
+func (d *Dispatcher) CheckHTTPURL(ep webhook.Endpoint) (string, error) {
 	var scope guard.Scope
 	if d.cfg.TenantList != nil {
 		scope.Tenant = d.cfg.TenantList(ep.Tenant)

@@ -83,18 +83,18 @@ const fieldTokenURL = "auth.oauth2.token_url"
 // wrong with them.
 func (m *Manager) normalize(ep *webhook.Endpoint) *webhook.InvalidError {
 	inv := new(webhook.InvalidError)
-	ep.URL = m.normalizeURL(inv, "url", *ep)
+	ep.URL = normalizeURL(inv, "url", *ep, m.d.CheckURL)
 	if ep.Auth.Type == webhook.AuthOAuth2 { // the endpoint's own lists are about its address alone
 		tokens := webhook.Endpoint{Tenant: ep.Tenant, URL: ep.Auth.OAuth2.TokenURL}
-		ep.Auth.OAuth2.TokenURL = m.normalizeURL(inv, fieldTokenURL, tokens)
+		ep.Auth.OAuth2.TokenURL = normalizeURL(inv, fieldTokenURL, tokens, m.d.CheckHTTPURL)
 	}
 	return inv
 }
 
 // normalizeURL returns the normal form of an endpoint's URL, or adds what is wrong
 // with it and returns it as it is.
-func (m *Manager) normalizeURL(inv *webhook.InvalidError, field string, ep webhook.Endpoint) string {
-	normal, err := m.d.CheckURL(ep)
+func normalizeURL(inv *webhook.InvalidError, field string, ep webhook.Endpoint, check func(webhook.Endpoint) (string, error)) string {
+	normal, err := check(ep)
 	for _, f := range fieldsOf(err) {
 		inv.Add(field, f.Code, f.Message)
 	}

@@ -222,6 +222,9 @@ func TestOtherHost(t *testing.T) {
 		{"https://a.example/", "https://a.example:8443/", true},
 		{"https://a.example/", "https://b.a.example/", true},
 		{"https://a.example/", "https://[2606:4700::1]/", true},
+		{"https://a.example/", "nats://a.example/", true},
+		{"nats://a.example/", "https://a.example/", true},
+		{"nats://a.example/", "nats://a.example/x", false},
 		{"https://a.example/", "://", true},
 		{"://", "https://a.example/", true},
 	} {

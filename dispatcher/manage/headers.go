@@ -49,7 +49,8 @@ func keepHidden(headers, before map[string]string) (map[string]string, bool) {
 }
 
 // otherHost reports whether a credential that was given for one URL must not go
-// to another: it is at another host or port, or no longer encrypted on its way.
+// to another: it is at another host or port, or goes there in another way, unless that
+// is encrypted now.
 func otherHost(from, to string) bool {
 	a, err := url.Parse(from)
 	if err != nil {
@@ -59,5 +60,5 @@ func otherHost(from, to string) bool {
 	if err != nil {
 		return true
 	}
-	return a.Host != b.Host || a.Scheme == "https" && b.Scheme != "https"
+	return a.Host != b.Host || a.Scheme != b.Scheme && (a.Scheme != "http" || b.Scheme != "https")
 }

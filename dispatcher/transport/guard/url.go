@@ -32,7 +32,7 @@ func (g *Guard) CheckURLWithin(raw string, scope Scope) (string, error) {
 
 // ParseURL is CheckURLWithin for those who send: it returns the normal form parsed.
 func (g *Guard) ParseURL(raw string, scope Scope) (*url.URL, error) {
-	if len(raw) > MaxURLLen || !clean(raw) {
+	if !Clean(raw) {
 		return nil, errInvalid()
 	}
 	scheme, rest, _ := strings.Cut(raw, "://")
@@ -67,9 +67,13 @@ func errNotAllowed() error {
 	return webhook.Invalid("url", webhook.CodeURLNotAllowed, "Endpoint address is not allowed.")
 }
 
-// clean refuses what parsers disagree about: control bytes and spaces,
-// backslashes (some read them as slashes), and fragments, which are never sent.
-func clean(raw string) bool {
+// Clean reports whether a URL of any scheme is at most MaxURLLen bytes of UTF-8
+// without what parsers disagree about: control bytes and spaces, backslashes (some
+// read them as slashes), and fragments, which are never sent.
+func Clean(raw string) bool {
+	if len(raw) > MaxURLLen {
+		return false
+	}
 	for i := range len(raw) {
 		if c := raw[i]; c <= ' ' || c == 0x7f || c == '\\' || c == '#' {
 			return false
