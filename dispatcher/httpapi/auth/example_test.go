@@ -225,3 +225,18 @@ func ExampleBasic() {
 	// 200
 	// 401
 }
+
+// Several ways to log in: the first that knows the credentials decides.
+func ExampleChain() {
+	m := testManager()
+	session := func(r *http.Request) (webhook.Principal, error) { // the host's own
+		if _, err := r.Cookie("session"); err != nil {
+			return webhook.Principal{}, auth.ErrNone // the next is asked
+		}
+		return webhook.Principal{Tenant: "acme", Role: webhook.RoleDeveloper, Actor: "ada"}, nil
+	}
+	api := newAPI(m, auth.Chain(session, auth.APIKeys(m), auth.PortalTokens(m)))
+
+	fmt.Println(get(api, newKey(m), "192.0.2.7"), get(api, "a guess", "192.0.2.7"))
+	// Output: 200 401
+}
