@@ -92,7 +92,7 @@ var rules = map[string]rule{
 		local: []string{
 			"signer", "webhook", "webhook/schema", "store", "dispatcher/clock", "dispatcher/entropy", "dispatcher/seal",
 			"dispatcher/transport", "dispatcher/transport/auth", "dispatcher/transport/guard", "dispatcher/audit", "dispatcher/batch", "dispatcher/directory", "dispatcher/expression", "dispatcher/tokens", "dispatcher/types", "dispatcher/quota", "dispatcher/send",
-			"dispatcher/schedule", "dispatcher/jobs", "dispatcher/engine", "dispatcher/vault", "dispatcher/telemetry",
+			"dispatcher/schedule", "dispatcher/jobs", "dispatcher/engine", "dispatcher/lane", "dispatcher/vault", "dispatcher/telemetry",
 		},
 		modules: []string{"go.uber.org/zap", "golang.org/x/time"},
 	},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/postrider/postrider/dispatcher/clock"
 	"github.com/postrider/postrider/dispatcher/jobs"
+	"github.com/postrider/postrider/dispatcher/telemetry"
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/webhook"
 )
@@ -44,6 +45,7 @@ func (d *Dispatcher) Broadcast(ctx context.Context, ev webhook.Event) (string, e
 		key = id
 	}
 	ev.IdempotencyKey = "broadcast/" + key
+	ev.Trace = telemetry.TraceOf(ctx, ev.Trace)
 	p, err := d.newPublication(ev)
 	if err == nil {
 		err = d.types.Check(ctx, &p.Event)
@@ -156,19 +158,22 @@ func (d *Dispatcher) publishBroadcast(ctx context.Context, ev webhook.Event) (bo
 	if err != nil {
 		return false, err
 	}
+	ctx, told := d.telemetry.StartPublish(ctx, &ev)
+	ev.Trace = told.Trace()
 	p, err := d.compose(ev)
 	if err != nil {
 		return false, err
 	}
 	eps, _, err := d.filter(ctx, p, dir.Match(ev.Type, ev.Source, ev.Channels))
 	if err != nil || len(eps) == 0 {
-		return false, err
+		return false, err // a span that is not ended is told to nobody
 	}
 	p.KeyExpires = clock.Now().Add(broadcastFor)
 	if err := d.place(ctx, p); err != nil {
 		return false, err
 	}
-	_, err = d.publish(ctx, p)
+	r, err := d.publish(ctx, p)
+	told.End(r, err)
 	return err == nil, err
 }
 

@@ -111,6 +111,7 @@ func (d *Dispatcher) pause(ctx context.Context, r engine.PauseRequest) error {
 		return nil
 	})
 	if err == nil && paused {
+		d.telemetry.Paused(r.Cause)
 		d.log.Info("endpoint paused", zap.String("endpoint", r.Endpoint), zap.String("cause", string(r.Cause)))
 	}
 	return err

@@ -85,6 +85,7 @@ func (d *Dispatcher) verdict(ctx context.Context, p *publication, ep *webhook.En
 		if ctx.Err() != nil {
 			return 0, fmt.Errorf("publish: %w", ctx.Err())
 		}
+		d.telemetry.FilterFailed()
 		d.log.Info("a filter failed", zap.String("event", p.Event.ID), zap.String("endpoint", ep.ID), zap.Error(err))
 		v = unknown
 	}

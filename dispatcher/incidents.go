@@ -247,6 +247,7 @@ func incidentID(secret []byte, key incidentKey) (string, error) {
 
 // tell tells of an incident that has reached its threshold.
 func (in *incidents) tell(s *shard, inc webhook.Incident) {
+	in.d.telemetry.Incident(inc.Kind)
 	in.log(s, "incident", zap.String("kind", string(inc.Kind)), zap.String("incident", inc.ID), zap.Int64("count", inc.Count))
 	hook := in.d.cfg.OnIncident
 	if hook != nil && !in.hooks.add(func(ctx context.Context) { hook(ctx, inc) }) {

@@ -120,6 +120,8 @@ func (d *Dispatcher) publishOperational(ctx context.Context, op *webhook.Operati
 	if err != nil {
 		return false, fmt.Errorf("encode an operational event: %w", err)
 	}
+	ctx, told := d.telemetry.StartPublish(ctx, &ev)
+	ev.Trace = told.Trace()
 	p, err := d.compose(ev)
 	if err != nil {
 		return false, err
@@ -128,6 +130,7 @@ func (d *Dispatcher) publishOperational(ctx context.Context, op *webhook.Operati
 		return false, err
 	}
 	receipt, err := d.publish(ctx, p)
+	told.End(receipt, err)
 	return !receipt.Duplicate, err
 }
 

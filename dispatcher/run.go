@@ -26,6 +26,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 		return ErrRunning
 	}
 	defer d.running.Store(false)
+	defer d.observe()()
 	var shards sync.WaitGroup
 	for _, s := range d.shards {
 		shards.Go(func() { s.deliver(ctx, d.engineConfig(s)) })

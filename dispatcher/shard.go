@@ -15,6 +15,7 @@ import (
 	"github.com/postrider/postrider/dispatcher/directory"
 	"github.com/postrider/postrider/dispatcher/engine"
 	"github.com/postrider/postrider/dispatcher/seal"
+	"github.com/postrider/postrider/dispatcher/telemetry"
 	"github.com/postrider/postrider/store"
 )
 
@@ -26,6 +27,7 @@ type shard struct {
 	sealer    seal.Sealer
 	directory *directory.Directory
 	log       *zap.Logger
+	telemetry *telemetry.Telemetry
 	publishes *batch.Batcher[*publication]
 	// unfiltered tells of deliveries that failed as they were written.
 	unfiltered func(*publication)
@@ -57,7 +59,7 @@ func shardsOf(st store.Store) store.Sharded {
 }
 
 func (d *Dispatcher) newShard(name string, st store.Store) *shard {
-	s := &shard{store: st, sealer: d.sealer, directory: d.directory, log: d.log, strict: d.cfg.StrictClock, unfiltered: d.reportUnfiltered}
+	s := &shard{store: st, sealer: d.sealer, directory: d.directory, log: d.log, telemetry: d.telemetry, strict: d.cfg.StrictClock, unfiltered: d.reportUnfiltered}
 	if name != "" {
 		s.log = d.log.With(zap.String("shard", name))
 	}

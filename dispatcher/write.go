@@ -43,6 +43,11 @@ func (s *shard) write(calls []*publication) {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
 	results, err := s.store.Publish(ctx, clock.Now(), pubs)
+	if err != nil {
+		s.telemetry.StoreFailed("publish")
+	} else {
+		s.telemetry.PublishBatch(len(pubs))
+	}
 	switch {
 	case err == nil:
 		s.published(calls, results)

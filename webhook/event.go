@@ -51,7 +51,8 @@ type Event struct {
 	// sent. At most 4 KiB in all. Defaults to none.
 	Metadata map[string]string
 	// Trace is where the event was published, in a distributed trace. Publish
-	// assigns it; leave it empty.
+	// assigns it by its context; leave it empty, unless that is in no trace and the
+	// event comes from one, such as out of a queue. Defaults to none.
 	Trace TraceContext
 }
 

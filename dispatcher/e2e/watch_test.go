@@ -9,16 +9,22 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
 	"github.com/postrider/postrider/dispatcher"
 	"github.com/postrider/postrider/dispatcher/leaktest"
 	"github.com/postrider/postrider/dispatcher/seal"
+	"github.com/postrider/postrider/dispatcher/telemetry"
 	"github.com/postrider/postrider/store"
 	"github.com/postrider/postrider/store/postgres"
 	"github.com/postrider/postrider/webhook"
@@ -26,7 +32,7 @@ import (
 
 // watch sees to it that no test of the suite leaks what its hosts keep secret: at the
 // end of each, all that is sealed in its database is opened, and looked for in what was
-// logged, in what the hooks were told, and in the raw database. Only the
+// logged, in what the hooks were told, in what was exported of traces and metrics, and in the raw database. Only the
 // answers of creation and rotation, and requests to receivers, may have it.
 type watch struct {
 	mu sync.Mutex
@@ -58,12 +64,58 @@ func (w *watch) say(test string, b []byte) {
 	w.said[test].Write(b)
 }
 
-// listen makes a configuration's logger and hooks heard.
+// mostSpans bounds the spans of a host that are listened to: those of the load tests are
+// alike, and writing them down takes as long as making them.
+const mostSpans = 500
+
+// hears is an exporter that says what it gets.
+type hears struct {
+	w    *watch
+	test string
+	left atomic.Int64
+}
+
+func (h *hears) ExportSpans(_ context.Context, spans []trace.ReadOnlySpan) error {
+	for _, s := range tracetest.SpanStubsFromReadOnlySpans(spans) {
+		if h.left.Add(-1) < 0 {
+			return nil
+		}
+		h.w.say(h.test, fmt.Appendf(nil, "%+v\n", s))
+	}
+	return nil
+}
+
+func (h *hears) Shutdown(context.Context) error { return nil }
+
+// listenToTelemetry makes what a host exports heard: its spans, unless the test has an
+// exporter of its own, and at the end of the test its metrics.
+func (w *watch) listenToTelemetry(t testing.TB, cfg telemetry.Config) telemetry.Config {
+	if cfg.TracerProvider == nil {
+		h := &hears{w: w, test: t.Name()}
+		h.left.Store(mostSpans)
+		cfg.TracerProvider = trace.NewTracerProvider(trace.WithSyncer(h))
+	}
+	if cfg.MeterProvider == nil {
+		reader := metric.NewManualReader()
+		cfg.MeterProvider = metric.NewMeterProvider(metric.WithReader(reader))
+		w.opens(t, func(t testing.TB) map[string][]byte {
+			var all metricdata.ResourceMetrics
+			if err := reader.Collect(context.Background(), &all); err != nil {
+				t.Errorf("Collect = %v; want nil", err)
+			}
+			return map[string][]byte{"the metrics": fmt.Appendf(nil, "%+v", all)}
+		})
+	}
+	return cfg
+}
+
+// listen makes a configuration's logger, telemetry and hooks heard.
 func (w *watch) listen(t testing.TB, cfg dispatcher.Config) dispatcher.Config {
 	test := t.Name()
 	enc := zapcore.NewJSONEncoder(zap.NewDevelopmentEncoderConfig())
 	heard := zapcore.NewCore(enc, zapcore.AddSync(writerFunc(func(b []byte) { w.say(test, b) })), zap.DebugLevel)
 	cfg.Logger = cfg.Logger.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core { return zapcore.NewTee(core, heard) }))
+	cfg.Telemetry = w.listenToTelemetry(t, cfg.Telemetry)
 	told := cfg.OnOperational
 	cfg.OnOperational = func(ctx context.Context, op webhook.Operational) {
 		w.say(test, fmt.Appendf(nil, "%v %+v\n", op, op))
@@ -91,7 +143,7 @@ func (w *watch) places(t testing.TB) map[string][]byte {
 	defer w.mu.Unlock()
 	all := make(map[string][]byte)
 	if said := w.said[t.Name()]; said != nil {
-		all["the log and the hooks"] = bytes.Clone(said.Bytes())
+		all["the log, the hooks and the traces"] = bytes.Clone(said.Bytes())
 	}
 	for _, p := range w.opened[t.Name()] {
 		maps.Copy(all, p(t))
@@ -201,7 +253,7 @@ func TestWatchFindsLeaks(t *testing.T) {
 		if _, ok := st.(*postgres.Store); ok {
 			inDatabase = "in table endpoints"
 		}
-		for _, want := range []string{"secret sec_", "in the log and the hooks", "credential of ep_", inDatabase} {
+		for _, want := range []string{"secret sec_", "in the log, the hooks and the traces", "credential of ep_", inDatabase} {
 			if !strings.Contains(found, want) {
 				t.Errorf("planted secrets are found as %q; want %q among it", found, want)
 			}

@@ -50,6 +50,7 @@ func (e *Engine) loadBatch(j *schedule.Job) bool {
 		n := min(len(keys), maxFetch)
 		found, err := e.fetchMessages(keys[:n])
 		if err != nil {
+			e.cfg.Telemetry.StoreFailed("load_event")
 			e.log.Warn("load the events of a batch", zap.String("batch", j.Batch), zap.Error(err))
 			e.giveBackBatch(j)
 			return false
@@ -144,6 +145,7 @@ func (e *Engine) bind(j *schedule.Job) bool {
 	}
 	bound, err := e.binds.Load(e.sendCtx, bindingKey{id, j})
 	if err != nil {
+		e.cfg.Telemetry.StoreFailed("bind")
 		e.log.Warn("bind a batch", zap.Int("events", len(j.Members)), zap.Error(err))
 	}
 	if bound == nil {
@@ -190,6 +192,7 @@ func (e *Engine) markAllStarted(j *schedule.Job) bool {
 	defer cancel()
 	started, err := e.store.Start(ctx, e.epoch, membersOf(j))
 	if err != nil {
+		e.cfg.Telemetry.StoreFailed("start")
 		e.log.Warn("mark a batch as started", zap.String("batch", j.Batch), zap.Error(err))
 	}
 	return len(started) == len(j.Members)

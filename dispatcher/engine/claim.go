@@ -192,6 +192,7 @@ func (c *claimLoop) push(ctx context.Context, claimed []store.Claimed) (canceled
 // failed logs an error of the store, unless we caused it by stopping.
 func (c *claimLoop) failed(ctx context.Context, what string, err error) {
 	if ctx.Err() == nil || context.Cause(ctx) == context.DeadlineExceeded {
+		c.e.cfg.Telemetry.StoreFailed(what)
 		c.e.log.Warn(what+" deliveries; repeating", zap.Error(err))
 	}
 }

@@ -24,6 +24,7 @@ func (e *Engine) filtered(j *schedule.Job) *schedule.Settling {
 	want, err := e.cfg.Sender.Wants(e.sendCtx, j.Route, j.Message)
 	switch {
 	case err != nil:
+		e.cfg.Telemetry.FilterFailed()
 		return e.unsent(j, webhook.ClassFilterError)
 	case !want:
 		return endOf(j, webhook.DeliverySkipped, webhook.ReasonFiltered)

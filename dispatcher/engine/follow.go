@@ -27,6 +27,7 @@ func (e *Engine) followChanges(ctx context.Context) {
 		health.look(ctx)
 		next, err := e.applyChanges(ctx, e.cursor)
 		if err != nil && ctx.Err() == nil {
+			e.cfg.Telemetry.StoreFailed("follow")
 			e.log.Warn("follow endpoint changes; repeating", zap.Error(err))
 		}
 		e.cursor = next
@@ -77,6 +78,7 @@ func (f *healthFollower) look(ctx context.Context) {
 	changed, err := f.e.store.ChangedHealth(ctx, at, min(at.Sub(f.since)+overlap, furthest))
 	if err != nil {
 		if ctx.Err() == nil {
+			f.e.cfg.Telemetry.StoreFailed("follow")
 			f.e.log.Warn("follow the health of endpoints; repeating", zap.Error(err))
 		}
 		return

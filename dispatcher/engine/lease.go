@@ -33,6 +33,7 @@ func Acquire(ctx context.Context, cfg Config) (*Engine, error) {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
 		case !errors.Is(err, store.ErrLeaseHeld):
+			cfg.Telemetry.StoreFailed("acquire")
 			cfg.Log.Warn("acquire a lease; repeating", zap.Error(err))
 		case !waiting:
 			cfg.Log.Info("another process delivers from this store; standing by")
@@ -97,10 +98,12 @@ func (e *Engine) heartbeat(ctx context.Context) {
 		case err == nil:
 			e.confirmed(asked)
 		case errors.Is(err, store.ErrLeaseLost):
+			e.cfg.Telemetry.LeaseLost()
 			e.log.Warn("lease lost; starting afresh")
 			e.stopWrites()
 			return
 		case ctx.Err() == nil:
+			e.cfg.Telemetry.StoreFailed("renew")
 			e.log.Warn("renew the lease; repeating", zap.Error(err))
 		}
 	}

@@ -30,6 +30,7 @@ func (e *Engine) loadLane(key store.Lane) {
 		case e.sendCtx.Err() != nil:
 			return
 		case err != nil:
+			e.cfg.Telemetry.StoreFailed("load_endpoint")
 			e.log.Warn("load an endpoint; repeating",
 				zap.String("endpoint", key.Endpoint), zap.Duration("after", wait), zap.Error(err))
 			e.sched.LoadFailed(key, clock.Now().Add(wait))

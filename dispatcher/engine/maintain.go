@@ -42,6 +42,7 @@ func (e *Engine) prune(ctx context.Context) {
 		pruned, err := e.pruneOnce(ctx)
 		if err != nil {
 			if ctx.Err() == nil {
+				e.cfg.Telemetry.StoreFailed("prune")
 				e.log.Warn("prune; trying again later", zap.Error(err))
 			}
 			return

@@ -93,6 +93,7 @@ func (p *pacer) reserve(ctx context.Context, wishes []schedule.Slots) {
 	p.took = clock.Now().Sub(asked)
 	if err != nil {
 		if ctx.Err() == nil || context.Cause(ctx) == context.DeadlineExceeded {
+			p.e.cfg.Telemetry.StoreFailed("reserve")
 			p.e.log.Warn("reserve slots of limited rates; repeating", zap.Error(err))
 		}
 		p.e.sched.NotGranted(wishes)

@@ -28,6 +28,7 @@ func (e *Engine) settle(units []*schedule.Settling) {
 		result, err := e.writeSettlement(items)
 		switch {
 		case err == nil:
+			e.cfg.Telemetry.SettleBatch(len(items))
 			e.sched.Hold(false)
 			e.settled(items, result)
 			return
@@ -38,6 +39,7 @@ func (e *Engine) settle(units []*schedule.Settling) {
 			e.settleApart(units, err)
 			return
 		}
+		e.cfg.Telemetry.StoreFailed("settle")
 		e.sched.Hold(true)
 		e.log.Warn("settle deliveries; repeating", zap.Int("deliveries", len(items)), zap.Error(err))
 		sleep(e.writeCtx, retry.NextBackOff())
@@ -54,6 +56,7 @@ func (e *Engine) settleApart(units []*schedule.Settling, cause error) {
 		e.settle(units[half:])
 		return
 	}
+	e.cfg.Telemetry.StoreFailed("settle")
 	e.log.Error("an outcome is refused by the store", zap.String("delivery", units[0].Delivery), zap.Error(cause))
 	stripped := false
 	for _, it := range flatten(units) {
@@ -113,10 +116,12 @@ func (e *Engine) writeSettlement(items []*schedule.Settling) (store.SettleResult
 // endpoints that have failed too often or said that they are gone.
 func (e *Engine) settled(items []*schedule.Settling, result store.SettleResult) {
 	if len(result.Lost) > 0 {
+		e.cfg.Telemetry.Refused(len(result.Lost))
 		e.log.Warn("outcomes refused: other processes have the deliveries now", zap.Int("deliveries", len(result.Lost)))
 	}
 	e.forget(items)
 	items = accepted(items, result.Lost)
+	e.told(items)
 	for _, it := range items {
 		if it.Status == webhook.DeliveryPending && !it.Park {
 			e.claims.noteDue(it.Due)

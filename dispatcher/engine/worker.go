@@ -124,6 +124,7 @@ const maxCrashes = 5
 func (e *Engine) markStarted(j *schedule.Job) bool {
 	started, err := e.starts.Load(e.sendCtx, store.Held{Tenant: j.Tenant, Delivery: j.Delivery, Claim: j.Claim})
 	if err != nil {
+		e.cfg.Telemetry.StoreFailed("start")
 		e.log.Warn("mark a delivery as started", zap.Error(err))
 	}
 	return started != nil
@@ -135,6 +136,7 @@ func (e *Engine) loadMessage(j *schedule.Job) bool {
 	msg, err := e.events.Load(e.sendCtx, store.EventKey{Tenant: j.Tenant, ID: j.Event})
 	switch {
 	case err != nil:
+		e.cfg.Telemetry.StoreFailed("load_event")
 		e.log.Warn("load an event", zap.String("event", j.Event), zap.Error(err))
 		e.giveBack(j)
 	case msg == nil:

@@ -33,11 +33,12 @@ type Member struct {
 	Trace    webhook.TraceContext
 }
 
-// Sending is an attempt that is being made. The zero value tells nobody anything.
+// Sending is an attempt that is being made.
 type Sending struct {
-	t        *Telemetry
-	span     trace.Span
-	delivery string
+	t                   *Telemetry
+	span                trace.Span // or nil
+	began               time.Time
+	delivery, eventType string
 }
 
 // Tracing reports whether spans are made, for those who would have to gather what one
@@ -52,7 +53,7 @@ func (t *Telemetry) StartAttempt(ctx context.Context, now time.Time, a Attempt) 
 		ctx = trace.ContextWithRemoteSpanContext(ctx, parent)
 	}
 	if !t.tracer.on() {
-		return ctx, Sending{}
+		return ctx, Sending{t, nil, now, a.Delivery, a.EventType}
 	}
 	attrs, links := a.attributes(), a.links()
 	if before, ok := t.recent.take(a.Delivery); ok {
@@ -69,7 +70,7 @@ func (t *Telemetry) StartAttempt(ctx context.Context, now time.Time, a Attempt) 
 		opts = append(opts, trace.WithNewRoot())
 	}
 	ctx, span := t.tracer.Start(ctx, "postrider.attempt", opts...)
-	return ctx, Sending{t, span, a.Delivery}
+	return ctx, Sending{t, span, now, a.Delivery, a.EventType}
 }
 
 func (a *Attempt) attributes() []attribute.KeyValue {
@@ -122,8 +123,9 @@ func (o *Outcome) name() string {
 	return string(o.Status)
 }
 
-// End ends the span.
+// End ends the span, and counts the attempt.
 func (s Sending) End(o Outcome) {
+	s.t.countAttempt(s.eventType, s.began, &o)
 	if s.span == nil {
 		return
 	}

@@ -32,6 +32,12 @@ const (
 	attrBatch      = attribute.Key("postrider.batch.id")
 	attrAttempt    = attribute.Key("postrider.attempt.number")
 	attrOutcome    = attribute.Key("postrider.outcome")
+
+	attrStatus         = attribute.Key("postrider.status")
+	attrStoreOperation = attribute.Key("postrider.operation")
+	attrCause          = attribute.Key("postrider.cause")
+	attrIncident       = attribute.Key("postrider.incident.kind")
+	attrLane           = attribute.Key("postrider.lane.state")
 )
 
 // AttributeQueued is the attribute of an attempt that says how long its delivery was due

@@ -22,6 +22,14 @@ func Inject(ctx context.Context, h http.Header) {
 	}
 }
 
+// TraceOf returns the place of ctx in its trace, or otherwise if it is in none.
+func TraceOf(ctx context.Context, otherwise webhook.TraceContext) webhook.TraceContext {
+	if c := contextOf(ctx); c.Parent != "" {
+		return c
+	}
+	return otherwise
+}
+
 // contextOf returns the place of ctx in its trace, or nothing if it is in none.
 func contextOf(ctx context.Context) webhook.TraceContext {
 	if !trace.SpanContextFromContext(ctx).IsValid() {

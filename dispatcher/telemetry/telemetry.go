@@ -1,6 +1,9 @@
 package telemetry
 
 import (
+	"errors"
+	"fmt"
+
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
@@ -27,8 +30,13 @@ type Config struct {
 // Telemetry makes the spans and keeps the metrics of one dispatcher. It is safe for
 // concurrent use.
 type Telemetry struct {
-	tracer tracer
-	recent recent
+	instruments
+	tracer   tracer
+	recent   recent
+	meter    metric.Meter
+	observed observed
+	// types says that metrics have the type of event.
+	types bool
 }
 
 // New returns the telemetry of a library of the given version. The error is that of a
@@ -37,5 +45,15 @@ func New(cfg Config, version string) (*Telemetry, error) {
 	if cfg.MeterProvider == nil {
 		cfg.MeterProvider = otel.GetMeterProvider()
 	}
-	return &Telemetry{tracer: newTracer(cfg.TracerProvider, version)}, nil
+	t := &Telemetry{
+		tracer: newTracer(cfg.TracerProvider, version), types: cfg.EventTypes,
+		meter: cfg.MeterProvider.Meter(Scope, metric.WithInstrumentationVersion(version)),
+	}
+	var counted, asked error
+	t.instruments, counted = newInstruments(t.meter)
+	t.observed, asked = newObserved(t.meter)
+	if err := errors.Join(counted, asked); err != nil {
+		return nil, fmt.Errorf("make instruments: %w", err)
+	}
+	return t, nil
 }
