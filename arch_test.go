@@ -71,7 +71,7 @@ var rules = map[string]rule{
 	"dispatcher/quota":      {local: []string{"webhook", "store", "dispatcher/clock"}},
 	"dispatcher/types":      {local: []string{"webhook", "webhook/pointer", "webhook/schema", "store", "dispatcher/clock"}, modules: []string{"go.uber.org/zap"}},
 	"dispatcher/tokens":     {local: []string{"webhook", "store", "dispatcher/clock"}, modules: []string{"go.uber.org/zap"}},
-	"dispatcher/telemetry":  {local: []string{"webhook", "store"}, modules: []string{"go.opentelemetry.io/otel"}},
+	"dispatcher/telemetry":  {local: []string{"webhook", "store"}, modules: []string{"go.opentelemetry.io/otel", "go.uber.org/zap"}},
 	"dispatcher/send": {
 		local:   []string{"dispatcher/telemetry", "signer", "signer/jwe", "webhook", "webhook/pointer", "store", "dispatcher/clock", "dispatcher/expression", "dispatcher/seal", "dispatcher/transport", "dispatcher/transport/auth", "dispatcher/transport/guard"},
 		modules: []string{"go.uber.org/zap"},

@@ -41,6 +41,10 @@ func (d *database) LatestChange(ctx context.Context) (int64, error) {
 	return answer(d, "latest change", func() (int64, error) { return d.memory.LatestChange(ctx) })
 }
 
+func (d *database) Lag(ctx context.Context, now time.Time) (time.Duration, error) {
+	return answer(d, "lag", func() (time.Duration, error) { return d.memory.Lag(ctx, now) })
+}
+
 func (d *database) ChangedEndpoints(ctx context.Context, cursor int64, limit int) (eps []store.EndpointRecord, next int64, err error) {
 	next, err = answer(d, "changed endpoints", func() (_ int64, err error) {
 		eps, next, err = d.memory.ChangedEndpoints(ctx, cursor, limit)

@@ -3,6 +3,7 @@ package dispatcher_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -120,6 +121,31 @@ func TestHealthTellsTheSkew(t *testing.T) {
 		w := newWorld(t, newClocked(-time.Minute), dispatcher.Config{})
 		if h := w.Health(t.Context()); h.Skew != time.Minute {
 			t.Errorf("Health a minute ahead of the database = %+v; want a minute of skew", h)
+		}
+	})
+}
+
+// One shard that is down is named, and what the others say of lag and leases counts.
+func TestHealthOfShards(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t)
+		w := newWorld(t, c.open(), dispatcher.Config{})
+		for shard := range 2 {
+			c.endpoint(w, shard, "e", nil, "a.b")
+			if _, err := w.Publish(t.Context(), c.event(shard, "a.b")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wait(time.Minute)
+		c.dbs[0].setFault(func(string, bool) error { return store.ErrUnavailable })
+		h := w.Health(t.Context())
+		if !errors.Is(h.Store, store.ErrUnavailable) || strings.Count(h.Store.Error(), "shard") != 1 || h.Lag != time.Minute || h.Leased {
+			t.Errorf("Health with one shard of two down = %+v; want it named, and the minute of lag that the other has", h)
+		}
+		c.dbs[0].setFault(nil)
+		wait(2 * time.Second)
+		if h := w.Health(t.Context()); h.Store != nil {
+			t.Errorf("Health when it is back = %+v; want a store that answers", h)
 		}
 	})
 }

@@ -58,7 +58,7 @@ func (d *Dispatcher) Report(op webhook.Operational) {
 
 func (r *reporter) drop(op webhook.Operational, where string) {
 	r.d.log.Warn("too many operational events; one is dropped", zap.String("before", where),
-		zap.String("type", op.Type), zap.String("endpoint", op.EndpointID), zap.String("cause", op.Cause))
+		zap.String("event_type", op.Type), zap.String("endpoint", op.EndpointID), zap.String("cause", op.Cause))
 }
 
 // publish publishes a batch and lets the hook have what nobody had told before.
@@ -94,7 +94,7 @@ func (r *reporter) publishOne(op *webhook.Operational) bool {
 		case err == nil:
 			return doubt || news
 		case !batch.Transient(err) || ctx.Err() != nil:
-			r.d.log.Error("publish an operational event", zap.String("type", op.Type), zap.String("endpoint", op.EndpointID), zap.Error(err))
+			r.d.log.Error("publish an operational event", zap.String("event_type", op.Type), zap.String("endpoint", op.EndpointID), zap.Error(err))
 			return true
 		}
 		doubt = doubt || errors.Is(err, store.ErrUnknown)

@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/postrider/postrider/dispatcher/telemetry"
 	"github.com/postrider/postrider/dispatcher/transport"
 	"github.com/postrider/postrider/webhook"
 )
@@ -55,7 +56,7 @@ func (s *Sender) exchange(ctx context.Context, r *Route, req *request) (*transpo
 	}
 	proof, err := s.auth.Authenticate(ctx, r.auth, &req.Request)
 	if err != nil {
-		return nil, s.notAuthenticated(r, err)
+		return nil, s.notAuthenticated(ctx, r, err)
 	}
 	req.prove(proof)
 	resp, err := s.transport.Send(ctx, &req.Request)
@@ -65,7 +66,7 @@ func (s *Sender) exchange(ctx context.Context, r *Route, req *request) (*transpo
 	proof, err = s.auth.Renew(ctx, r.auth, &req.Request)
 	switch {
 	case err != nil:
-		return resp, s.notAuthenticated(r, err)
+		return resp, s.notAuthenticated(ctx, r, err)
 	case proof == nil:
 		return resp, nil
 	}
@@ -76,9 +77,9 @@ func (s *Sender) exchange(ctx context.Context, r *Route, req *request) (*transpo
 
 // notAuthenticated logs why, once a second at most, which the attempt does not say:
 // tenants learn the class alone.
-func (s *Sender) notAuthenticated(r *Route, err error) error {
+func (s *Sender) notAuthenticated(ctx context.Context, r *Route, err error) error {
 	if !errors.Is(err, context.Canceled) && first(&s.warned) { // not by us, as when the process stops
-		s.log.Warn("authenticate a delivery; others within the second are not reported", zap.String("endpoint", r.Endpoint.ID), zap.Error(err))
+		s.log.With(telemetry.LogFields(ctx)...).Warn("authenticate a delivery; others within the second are not reported", zap.String("endpoint", r.Endpoint.ID), zap.Error(err))
 	}
 	return authError{err}
 }

@@ -88,7 +88,7 @@ func (s *Sender) Send(ctx context.Context, r *Route, msg *Message, timeout time.
 	}}
 	defer func() {
 		if p := recover(); p != nil {
-			s.log.Error("panic in an attempt", zap.String("event", msg.id), zap.String("endpoint", r.Endpoint.ID),
+			s.log.With(telemetry.LogFields(ctx)...).Error("panic in an attempt", zap.String("event", msg.id), zap.String("endpoint", r.Endpoint.ID),
 				zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
 			x.Answer = Answer{Class: webhook.ClassInternal}
 		}
@@ -105,14 +105,14 @@ func (s *Sender) Send(ctx context.Context, r *Route, msg *Message, timeout time.
 	body, contentType, err := s.bodyFor(ctx, r, msg)
 	if err != nil {
 		x.Answer = Answer{Class: classOf(err)}
-		s.report("make the body of a delivery", zap.String("endpoint", r.Endpoint.ID), zap.Error(err))
+		s.report(ctx, "make the body of a delivery", zap.String("endpoint", r.Endpoint.ID), zap.Error(err))
 		return x
 	}
 	values := [5]string{contentType, s.userAgent} // of all headers in one piece of memory
 	req.Header["Content-Type"], req.Header["User-Agent"] = values[0:1:1], values[1:2:2]
 	if err := s.sign(ctx, req.Header, r, signedContent{msg.id, began, body, values[2:]}); err != nil {
 		x.unsigned(ctx)
-		s.report("sign a delivery", zap.String("endpoint", r.Endpoint.ID), zap.Error(err))
+		s.report(ctx, "sign a delivery", zap.String("endpoint", r.Endpoint.ID), zap.Error(err))
 		return x
 	}
 	if r.Endpoint.Format == webhook.FormatCloudEventsBinary && msg.members == nil {
@@ -126,7 +126,7 @@ func (s *Sender) Send(ctx context.Context, r *Route, msg *Message, timeout time.
 	}
 	if err != nil {
 		x.failed(err)
-		s.complain(err)
+		s.complain(ctx, err)
 	}
 	return x
 }
@@ -142,18 +142,18 @@ func (x *Exchange) unsigned(ctx context.Context) {
 
 // complain logs what went wrong on our side, once a second at most: an egress proxy
 // that is down, or a KMS, fails all attempts.
-func (s *Sender) complain(err error) {
+func (s *Sender) complain(ctx context.Context, err error) {
 	failure, ok := errors.AsType[*transport.Error](err)
 	if !ok || failure.Class != webhook.ClassInternal {
 		return
 	}
-	s.report("an attempt failed on this side", zap.Error(failure.Err))
+	s.report(ctx, "an attempt failed on this side", zap.Error(failure.Err))
 }
 
-// report logs an error, unless it has logged one within the second.
-func (s *Sender) report(what string, fields ...zap.Field) {
+// report logs an error of an attempt, unless it has logged one within the second.
+func (s *Sender) report(ctx context.Context, what string, fields ...zap.Field) {
 	if first(&s.complained) {
-		s.log.Error(what+"; others within the second are not reported", fields...)
+		s.log.With(telemetry.LogFields(ctx)...).Error(what+"; others within the second are not reported", fields...)
 	}
 }
 

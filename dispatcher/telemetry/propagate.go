@@ -48,7 +48,8 @@ func spanContext(c webhook.TraceContext) trace.SpanContext {
 	if c.Parent == "" {
 		return trace.SpanContext{}
 	}
-	return trace.SpanContextFromContext(w3c.Extract(context.Background(), (*carrier)(&c)))
+	kept := carrier(c) // which is in memory of its own only if there is any
+	return trace.SpanContextFromContext(w3c.Extract(context.Background(), &kept))
 }
 
 // carrier has the two headers.

@@ -98,7 +98,7 @@ func (r *Registry) warn(k *known, found []schema.Violation) {
 		return
 	}
 	r.cfg.Log.Warn("published a payload that its schema refuses", zap.String("event_type", k.Name), zap.Uint64("so_far", n),
-		zap.String("pointer", found[0].Pointer), zap.String("message", found[0].Message), zap.Int("violations", len(found)))
+		zap.String("pointer", found[0].Pointer), zap.String("problem", found[0].Message), zap.Int("violations", len(found)))
 }
 
 func (r *Registry) warnDeprecated(k *known) {
