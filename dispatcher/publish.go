@@ -107,6 +107,14 @@ func (d *Dispatcher) publishChargedTx(ctx context.Context, tx store.Tx, ev webho
 	return r, err
 }
 
+// EventsTx returns a page of a tenant's events with their payloads, newest first, as
+// the host's transaction sees them: those that were published in it too, which nobody
+// else sees before it commits. tx is as for PublishTx. No events are not an error;
+// errors of the database are returned as they are.
+func (d *Dispatcher) EventsTx(ctx context.Context, tx store.Tx, tenant string, page store.Page) ([]webhook.Event, error) {
+	return d.vault.WrapTx(tx).Events(ctx, tenant, page)
+}
+
 func (d *Dispatcher) publishTx(ctx context.Context, tx store.Tx, p *publication) (r webhook.Receipt, err error) {
 	dir := d.directory.Known(p.Event.Tenant)
 	if dir == nil {

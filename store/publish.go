@@ -43,6 +43,13 @@ type Tx interface {
 	// connection to the transaction's database.
 	EventTypes(ctx context.Context, after int64) ([]webhook.EventType, int64, error)
 
+	// Events returns a page of a tenant's events with their payloads, newest first, as
+	// the transaction sees them: what it has published too, and nothing that another
+	// one has and not committed. Data is nil if the payload's retention has ended. A
+	// tenant without events has none, which is not an error. It locks nothing and
+	// needs no second connection.
+	Events(ctx context.Context, tenant string, page Page) ([]webhook.Event, error)
+
 	// Reserver returns where quotas and rates are reserved, and keys found and
 	// added, while the transaction goes on. It locks nothing in the transaction and does not wait for it, but
 	// may need a connection of its own. Where a database has one writer only

@@ -74,22 +74,27 @@ func sealKey(ctx context.Context, sealer seal.Sealer, n store.SubjectKeyName, te
 type rings map[store.SubjectKeyName]*seal.Keyring
 
 // toOpen returns those of the keys that there are.
-func (v *Vault) toOpen(ctx context.Context, names []store.SubjectKeyName) (rings, error) {
+func (v *Vault) toOpen(ctx context.Context, in reader, undone bool, names []store.SubjectKeyName) (rings, error) {
 	found, missing := v.recall(names, func(k known) time.Time { return k.until })
 	if len(missing) == 0 {
 		return found, nil
 	}
-	keys, err := v.cfg.Keys.SubjectKeys(ctx, missing)
+	keys, err := in.SubjectKeys(ctx, missing)
 	if err != nil {
 		return nil, err
 	}
-	return found, v.learn(ctx, keys, found, true)
+	return found, v.learn(ctx, keys, found, !undone)
+}
+
+// reader is where keys are read: the store of keys, or a transaction.
+type reader interface {
+	SubjectKeys(ctx context.Context, names []store.SubjectKeyName) ([]store.SubjectKey, error)
 }
 
 // adder is where keys are read and added: the store of keys, or a transaction.
 type adder interface {
+	reader
 	AddSubjectKeys(ctx context.Context, keys []store.SubjectKey) ([]store.SubjectKey, error)
-	SubjectKeys(ctx context.Context, names []store.SubjectKeyName) ([]store.SubjectKey, error)
 }
 
 // toSeal returns all of the keys, and makes those that there are none of. What may be

@@ -40,12 +40,7 @@ func (v *Vault) Wrap(st store.Store) store.Store {
 }
 
 // WrapTx is Wrap for a transaction of the host.
-func (v *Vault) WrapTx(tx store.Tx) store.Tx {
-	if !v.cfg.Seals {
-		return tx
-	}
-	return &sealedTx{Tx: tx, vault: v}
-}
+func (v *Vault) WrapTx(tx store.Tx) store.Tx { return &sealedTx{Tx: tx, vault: v} }
 
 // sealed is a store whose payloads and answers are sealed.
 type sealed struct {
@@ -62,15 +57,33 @@ type sealedTx struct {
 // Publish implements store.Tx. Keys that are new are added where the host's
 // transaction is not in the way.
 func (t *sealedTx) Publish(ctx context.Context, now time.Time, pubs []store.Publication) ([]store.PublishResult, error) {
-	in, undone := adder(t.vault.cfg.Keys), false
-	if !t.vault.cfg.Apart {
-		in, undone = t.Tx.Reserver()
+	if !t.vault.cfg.Seals {
+		return t.Tx.Publish(ctx, now, pubs)
 	}
+	in, undone := t.keys()
 	pubs, err := t.vault.sealPayloads(ctx, in, undone, pubs)
 	if err != nil {
 		return nil, err
 	}
 	return t.Tx.Publish(ctx, now, pubs)
+}
+
+// Events implements store.Tx.
+func (t *sealedTx) Events(ctx context.Context, tenant string, page store.Page) ([]webhook.Event, error) {
+	events, err := t.Tx.Events(ctx, tenant, page)
+	if err != nil {
+		return nil, err
+	}
+	in, undone := t.keys()
+	return events, t.vault.openPayloads(ctx, in, undone, events)
+}
+
+// keys returns where keys are, and whether they may be gone after a rollback.
+func (t *sealedTx) keys() (in adder, undone bool) {
+	if t.vault.cfg.Apart {
+		return t.vault.cfg.Keys, false
+	}
+	return t.Tx.Reserver()
 }
 
 // Publish implements store.Publishing.
@@ -118,7 +131,7 @@ func (s *sealed) Event(ctx context.Context, tenant, id string) (webhook.Event, e
 		return ev, err
 	}
 	list := []webhook.Event{ev}
-	err = s.vault.openPayloads(ctx, list)
+	err = s.vault.openPayloads(ctx, s.vault.cfg.Keys, false, list)
 	return list[0], err
 }
 
@@ -128,11 +141,11 @@ func (s *sealed) EventsByKey(ctx context.Context, keys []store.EventKey) ([]webh
 	if err != nil {
 		return nil, err
 	}
-	return events, s.vault.openPayloads(ctx, events)
+	return events, s.vault.openPayloads(ctx, s.vault.cfg.Keys, false, events)
 }
 
 // openPayloads opens the payloads of events in their place.
-func (v *Vault) openPayloads(ctx context.Context, events []webhook.Event) error {
+func (v *Vault) openPayloads(ctx context.Context, in reader, undone bool, events []webhook.Event) error {
 	var names []store.SubjectKeyName
 	for i := range events {
 		if ev := &events[i]; isSealed(ev.Data) {
@@ -142,7 +155,7 @@ func (v *Vault) openPayloads(ctx context.Context, events []webhook.Event) error 
 	if names == nil {
 		return nil
 	}
-	keys, err := v.toOpen(ctx, names)
+	keys, err := v.toOpen(ctx, in, undone, names)
 	if err != nil {
 		return fmt.Errorf("open payloads: %w", err)
 	}
@@ -238,7 +251,7 @@ func (v *Vault) openAnswers(ctx context.Context, subject string, attempts []webh
 			names = append(names, nameOf(a.Tenant, subject, a.ResponseBody))
 		}
 	}
-	keys, err := v.toOpen(ctx, names)
+	keys, err := v.toOpen(ctx, v.cfg.Keys, false, names)
 	if err != nil {
 		return fmt.Errorf("open answers: %w", err)
 	}
@@ -285,7 +298,7 @@ func (s *sealed) LeaseJobs(ctx context.Context, now time.Time, epoch int64, limi
 		}
 		var keys rings
 		name := nameOf(j.Tenant, "", j.Spec)
-		if keys, err = s.vault.toOpen(ctx, []store.SubjectKeyName{name}); err == nil {
+		if keys, err = s.vault.toOpen(ctx, s.vault.cfg.Keys, false, []store.SubjectKeyName{name}); err == nil {
 			j.Spec, err = openWith(ctx, keys[name], j.Spec, specPlace(j))
 		}
 	}

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/postrider/postrider/sabotage"
 	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
 )
 
 // ErrSerialization is returned by Tx.Commit if what the transaction was told by
@@ -71,6 +73,32 @@ func (tx *Tx) Publish(ctx context.Context, now time.Time, pubs []store.Publicati
 // TenantEndpoints implements store.Tx.
 func (tx *Tx) TenantEndpoints(ctx context.Context, tenant string, after int64) ([]store.EndpointRecord, int64, error) {
 	return tx.store.TenantEndpoints(ctx, tenant, after)
+}
+
+// Events implements store.Tx. What was published in the transaction is nowhere else yet.
+func (tx *Tx) Events(ctx context.Context, tenant string, page store.Page) ([]webhook.Event, error) {
+	if tx.done {
+		return nil, errTxDone
+	}
+	if err := tx.store.begin(ctx, "read events in a transaction"); err != nil {
+		return nil, err
+	}
+	defer tx.store.mu.Unlock()
+	var list []webhook.Event
+	for _, k := range tx.kept {
+		if ev := &k.pub.Event; ev.Tenant == tenant && (page.After == "" || ev.ID < page.After) {
+			list = append(list, ev.Clone())
+		}
+	}
+	if t := tx.store.tenants[tenant]; t != nil {
+		most := len(list) + page.Size()
+		t.events.before(page.After, func(ev *event) bool {
+			list = append(list, ev.Clone())
+			return len(list) < most
+		})
+	}
+	slices.SortFunc(list, func(a, b webhook.Event) int { return strings.Compare(b.ID, a.ID) })
+	return list[:min(len(list), page.Size())], nil
 }
 
 // Reserver implements store.Tx.

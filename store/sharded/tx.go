@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
 )
 
 // Tx returns a store.Tx over a transaction of one of the shards, as that shard's
@@ -46,6 +47,14 @@ func (t *hostTx) TenantEndpoints(ctx context.Context, tenant string, after int64
 		return nil, 0, fmt.Errorf("read endpoints in a transaction: %w", err)
 	}
 	return t.tx.TenantEndpoints(ctx, tenant, after)
+}
+
+// Events implements store.Tx.
+func (t *hostTx) Events(ctx context.Context, tenant string, page store.Page) ([]webhook.Event, error) {
+	if err := t.check(ctx, tenant); err != nil {
+		return nil, fmt.Errorf("read events in a transaction: %w", err)
+	}
+	return t.tx.Events(ctx, tenant, page)
 }
 
 // Reserver implements store.Tx: that of the shard.

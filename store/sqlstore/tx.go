@@ -8,6 +8,7 @@ import (
 
 	"github.com/postrider/postrider/sabotage"
 	"github.com/postrider/postrider/store"
+	"github.com/postrider/postrider/webhook"
 )
 
 // Tx returns a store.Tx over the host's transaction.
@@ -30,6 +31,25 @@ func (t hostTx) Publish(ctx context.Context, now time.Time, pubs []store.Publica
 // TenantEndpoints implements store.Tx.
 func (t hostTx) TenantEndpoints(ctx context.Context, tenant string, after int64) ([]store.EndpointRecord, int64, error) {
 	return TenantEndpoints(ctx, t.conn, tenant, after)
+}
+
+// Events implements store.Tx.
+func (t hostTx) Events(ctx context.Context, tenant string, page store.Page) ([]webhook.Event, error) {
+	var events []webhook.Event
+	err := t.conn.Query(ctx, `
+		SELECT e.id, e.type, e.source, e.subject, e.idempotency_key, e.meta, e.attrs, e.occurred_at, p.data
+		FROM postrider_events e
+		LEFT JOIN postrider_payloads p ON p.seq = e.seq
+		WHERE e.tenant = ?
+		AND e.id < ?
+		ORDER BY e.id DESC
+		LIMIT ? + 0`, []any{tenant, before(page), page.Size()}, func(r Row) error {
+		ev := webhook.Event{Tenant: tenant}
+		err := scanEvent(r, &ev, (*[]byte)(&ev.Data))
+		events = append(events, ev)
+		return err
+	})
+	return events, err
 }
 
 // Reserver implements store.Tx. The host's transaction may be the one that writes,

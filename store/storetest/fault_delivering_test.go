@@ -197,4 +197,12 @@ var deliveringFaults = map[string]fault{
 		},
 		caughtBy: []string{"Tx/RollbackWritesNothing", "Tx/NotSeenBeforeCommit", "Tx/RollbackLeavesItsKeyFree"},
 	},
+	"a transaction reads outside of itself": {
+		wrap:     inTx(func(st *memstore.Store, tx store.Tx) store.Tx { return readsOutside{tx, st} }),
+		caughtBy: []string{"Tx/ReadsItsOwnEvents", "Tx/EventsPage"},
+	},
+	"a transaction reads without payloads": {
+		wrap:     inTx(func(_ *memstore.Store, tx store.Tx) store.Tx { return readsBare{tx} }),
+		caughtBy: []string{"Tx/ReadsItsOwnEvents", "Tx/ReadsNoOthersEvents", "Tx/EventsPage"},
+	},
 }

@@ -72,6 +72,10 @@ func (s *cancelsForAll) Cancel(ctx context.Context, now time.Time, tenant string
 // noTx is a store that passes itself off as a transaction of the host.
 type noTx struct{ *memstore.Store }
 
+func (s noTx) Events(ctx context.Context, tenant string, page store.Page) ([]webhook.Event, error) {
+	return s.ListEvents(ctx, tenant, page)
+}
+
 func (s noTx) Reserver() (store.Reserver, bool) { return s.Store, false }
 
 // ownQuotas counts by itself, and for each process.

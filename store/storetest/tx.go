@@ -19,6 +19,9 @@ var txCases = []testCase{
 	{"RollbackLeavesItsKeyFree", txRollbackLeavesItsKeyFree},
 	{"EndsAsItIsWritten", txEndsAsItIsWritten},
 	{"Reserves", txReserves},
+	{"ReadsItsOwnEvents", txReadsItsOwnEvents},
+	{"ReadsNoOthersEvents", txReadsNoOthersEvents},
+	{"EventsPage", txEventsPage},
 }
 
 // begin starts a transaction of the host, or skips the case.

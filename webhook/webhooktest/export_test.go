@@ -11,3 +11,6 @@ func (n *Network) Listen(t testing.TB, handler http.Handler) string {
 	t.Cleanup(h.close)
 	return url
 }
+
+// Patience is how long a test waits by default, in real time.
+const Patience = patience

@@ -6,9 +6,16 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/postrider/postrider/store/postgres/postgrestest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(withPostgres{m}) }
+
+// withPostgres runs the tests, and ends the server that they have shared.
+type withPostgres struct{ *testing.M }
+
+func (m withPostgres) Run() int { return postgrestest.Run(m.M) }
 
 // inTest runs f as go test would, so that examples have a t. What go test says of it
 // is not among the example's output, unless it fails.
