@@ -221,7 +221,7 @@ func (e *Engine) attemptBatch(j *schedule.Job) {
 	ctx, sending := e.startAttempt(j)
 	x := e.send(ctx, j.Route, send.NewBatch(j.Batch, messages))
 	out := decide(x.Answer, situation{
-		at: x.At, done: done, endpoint: &j.Route.Endpoint, policy: e.policy(j.Members[0]), until: until, random: e.cfg.Entropy.Jitter(),
+		at: x.At, done: done, endpoint: &j.Route.Endpoint, policy: e.policy(j.Members[0]), until: until, random: e.cfg.Entropy.JitterOf(j.Batch, done),
 	})
 	sending.End(outcomeFor(x, &out))
 	x.Attempt.BatchID = j.Batch

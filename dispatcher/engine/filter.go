@@ -37,7 +37,8 @@ func (e *Engine) unsent(j *schedule.Job, class webhook.ErrorClass) *schedule.Set
 	at := clock.Now().UTC().Truncate(time.Microsecond)
 	_, sending := e.startAttempt(j)
 	out := decide(send.Answer{Class: class}, situation{
-		at: at, done: j.Attempts + 1 - j.Base, endpoint: &j.Route.Endpoint, policy: e.policy(j), until: e.youngUntil(j), random: e.cfg.Entropy.Jitter(),
+		at: at, done: j.Attempts + 1 - j.Base, endpoint: &j.Route.Endpoint, policy: e.policy(j), until: e.youngUntil(j),
+		random: e.cfg.Entropy.JitterOf(j.Delivery, j.Attempts),
 	})
 	sending.End(outcomeFor(send.Exchange{Answer: send.Answer{Class: class}, At: clock.Now()}, &out))
 	settled, err := e.outcomeOf(j, webhook.Attempt{At: at, Class: class}, &out)

@@ -62,7 +62,7 @@ func (e *Engine) attempt(j *schedule.Job, r *send.Route) {
 		endpoint: &r.Endpoint,
 		policy:   e.policy(j),
 		until:    e.youngUntil(j),
-		random:   e.cfg.Entropy.Jitter(),
+		random:   e.cfg.Entropy.JitterOf(j.Delivery, j.Attempts),
 	})
 	sending.End(outcomeFor(x, &out))
 	settled, err := e.outcomeOf(j, x.Attempt, &out)

@@ -52,10 +52,37 @@ func ExampleNewReceiver() {
 
 // Every event fails the first time, in whatever order they come.
 func ExamplePerEvent() {
-	flaky := webhooktest.PerEvent(webhooktest.Status(500), webhooktest.OK())
 	inTest(func(t *testing.T) {
-		rc := new(webhooktest.Network).NewReceiver(t, flaky)
-		fmt.Println(len(rc.Requests()), "requests so far")
+		h := webhooktest.Start(t, webhook.Endpoint{
+			Tenant: "acme", Retry: webhook.RetryPolicy{Schedule: []time.Duration{0, 0}},
+		}, webhooktest.PerEvent(webhooktest.Status(500), webhooktest.OK()))
+		for n := range 3 {
+			h.Publish("invoice.paid", n)
+		}
+		fmt.Println(len(h.Receiver.WaitFor(6)), "requests")
 	})
-	// Output: 0 requests so far
+	// Output: 6 requests
+}
+
+// A receiver in memory, for whoever has a dispatcher of their own.
+func ExampleNetwork() {
+	inTest(func(t *testing.T) {
+		network := new(webhooktest.Network)
+		d, err := dispatcher.New(memstore.New(), dispatcher.Config{Transport: network})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := manage.New(d)
+		rc := network.NewReceiver(t)
+		ep := rc.CreateEndpoint(m, webhook.Endpoint{Tenant: "acme"})
+		ev, err := webhook.NewEvent("acme", "invoice.paid", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.TestSend(t.Context(), "acme", ep.ID, ev); err != nil { // needs no Run
+			t.Fatal(err)
+		}
+		fmt.Println(rc.URL, rc.WaitFor(1)[0].Type)
+	})
+	// Output: https://receiver-1.example invoice.paid
 }
