@@ -16,6 +16,9 @@ import (
 	"github.com/postrider/postrider/webhook/webhooktest"
 )
 
+// ample bounds what takes no time, even on a busy machine.
+const ample = time.Minute
+
 // A sender sends signed requests to a receiver, as a dispatcher does.
 type sender struct {
 	t       *testing.T
@@ -69,10 +72,7 @@ func bothSenders(t *testing.T, f func(t *testing.T, s *sender, receiver newRecei
 // Each answer does the same to a real transport and in memory.
 func TestAnswers(t *testing.T) {
 	t.Parallel()
-	const (
-		ample   = 10 * time.Second      // for what takes no time, on a busy machine
-		shortly = 50 * time.Millisecond // for what would never end
-	)
+	const shortly = 50 * time.Millisecond // for what would never end
 	bothSenders(t, func(t *testing.T, s *sender, receiver newReceiver) {
 		for _, c := range []struct {
 			name    string
@@ -102,10 +102,14 @@ func TestAnswers(t *testing.T) {
 				c.timeout = ample
 			}
 			resp, class := s.send(rc, "evt_1", c.timeout)
+			for class == webhook.ClassTimeout && len(rc.Requests()) == 0 { // the machine was too busy to connect in time
+				c.timeout *= 2
+				resp, class = s.send(rc, "evt_1", c.timeout)
+			}
 			if class != c.class || resp != nil && (resp.StatusCode != c.status || c.check != nil && !c.check(resp)) {
 				t.Errorf("%s: %+v, class %q; want status %d, class %q", c.name, resp, class, c.status, c.class)
 			}
-			if got := rc.Requests(); len(got) != 1 || got[0].Err != nil || c.status != 0 && got[0].Status != c.status {
+			if got := rc.Requests(); len(got) == 0 || len(got) > 1 && class != webhook.ClassTimeout || got[0].Err != nil || c.status != 0 && got[0].Status != c.status {
 				t.Errorf("%s: recorded %v; want one request, answered %d", c.name, got, c.status)
 			}
 		}
@@ -120,7 +124,7 @@ func TestScripts(t *testing.T) {
 		expect := func(what, id string, want ...int) {
 			t.Helper()
 			for i, status := range want {
-				resp, class := s.send(rc, id, 10*time.Second)
+				resp, class := s.send(rc, id, ample)
 				if class != webhook.ClassNone || resp.StatusCode != status {
 					t.Errorf("%s: request %d was answered %+v, class %q; want %d", what, i+1, resp, class, status)
 				}
@@ -142,19 +146,19 @@ func TestReceiverBreaksDown(t *testing.T) {
 	bothSenders(t, func(t *testing.T, s *sender, receiver newReceiver) {
 		rc := receiver(t)
 		rc.Trust(s.secret.Reveal())
-		if resp, class := s.send(rc, "evt_1", 10*time.Second); class != webhook.ClassNone {
+		if resp, class := s.send(rc, "evt_1", ample); class != webhook.ClassNone {
 			t.Errorf("at first: %+v, class %q; want 204", resp, class)
 		}
 		rc.ExpireCertificate()
-		_, class := s.send(rc, "evt_1", 10*time.Second)
+		_, class := s.send(rc, "evt_1", ample)
 		if class == webhook.ClassConnect { // the sender had not yet seen that its connection was closed
-			_, class = s.send(rc, "evt_1", 10*time.Second)
+			_, class = s.send(rc, "evt_1", ample)
 		}
 		if class != webhook.ClassTLS {
 			t.Errorf("after ExpireCertificate: class %q; want tls_error", class)
 		}
 		rc.Close()
-		if _, class := s.send(rc, "evt_1", 10*time.Second); class != webhook.ClassConnect {
+		if _, class := s.send(rc, "evt_1", ample); class != webhook.ClassConnect {
 			t.Errorf("after Close: class %q; want connect_error", class)
 		}
 		rc.Close()

@@ -10,8 +10,8 @@ import (
 	"github.com/postrider/postrider/webhook"
 )
 
-// Want says which events are meant. Fields that are empty mean any, but for Tenant:
-// "" is a tenant too.
+// Want says which events are meant, among the newest 1,000 of a tenant. Fields that are
+// empty mean any, but for Tenant: "" is a tenant too.
 type Want struct {
 	Tenant string
 	// Type is an event type, exactly.
