@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -229,10 +230,10 @@ func TestMetricsOfAStoreThatFails(t *testing.T) {
 		w := newWorld(t, st, dispatcher.Config{Telemetry: m.config()})
 		w.endpoint("a", status(200))
 		stop := w.run()
-		st.settles = true
+		st.settles.Store(true)
 		w.publish(1, "a.b")
 		wait(100 * time.Millisecond)
-		st.settles = false
+		st.settles.Store(false)
 		wait(20 * time.Second)
 		stop()
 		got := m.collect()
@@ -247,11 +248,11 @@ func TestMetricsOfAStoreThatFails(t *testing.T) {
 // refusing is a store that is down for outcomes.
 type refusing struct {
 	store.Store
-	settles bool
+	settles atomic.Bool
 }
 
 func (s *refusing) Settle(ctx context.Context, now time.Time, st store.Settlement) (store.SettleResult, error) {
-	if s.settles {
+	if s.settles.Load() {
 		return store.SettleResult{}, store.ErrUnavailable
 	}
 	return s.Store.Settle(ctx, now, st)
