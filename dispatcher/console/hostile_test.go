@@ -86,7 +86,7 @@ func TestHostileText(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := newWorld(t, func(cfg *dispatcher.Config, _ *console.Config) {
+		w := newWorld(t, withPortal, func(cfg *dispatcher.Config, _ *console.Config) {
 			cfg.Expressions = expressions
 			for i, text := range hostile {
 				cfg.EventTypes = append(cfg.EventTypes, webhook.EventType{
@@ -156,6 +156,14 @@ func TestHostileText(t *testing.T) {
 			w.post(asAdmin, "/"+ep.ID+"/test", url.Values{"event_type": {fmt.Sprintf("hostile.t%d", i)}, "payload": {string(hostileData(text))}}).inert()
 			w.post(asAdmin, "/keys", url.Values{"name": {text}, "role": {"admin"}}).inert()
 			w.post(asAdmin, "/keys", url.Values{"name": {text[:min(len(text), 30)]}, "scopes": {text}, "role": {text}, "kind": {text}, "life": {text}}).inert()
+			w.post(asHost, "/event-types/new", url.Values{"name": {fmt.Sprintf("own.t%d", i)}, "group": {text}, "description": {text}, "schema": {string(hostileSchema(text))}, "example": {text}, "redact": {text}}).inert()
+			_, token, err := w.m.CreatePortalToken(t.Context(), webhook.Principal{Tenant: acme, Role: webhook.RoleAdmin}, webhook.Token{Name: text, Role: webhook.RoleAdmin})
+			if err != nil {
+				t.Fatal(err)
+			}
+			cookie := w.enter(token.Reveal())
+			w.post("", "/"+ep.ID+"/resume", nil, "Cookie", cookie).is(http.StatusSeeOther) // which the audit log has
+			w.get("", "/", "Cookie", cookie).is(http.StatusOK).says(text).inert()
 			w.post(asAdmin, "/dead-letters/redeliver", url.Values{"event_types": {text}, "status": {text}, "delivery": {text}}).inert()
 			time.Sleep(5 * time.Second) // virtual: tests are limited
 		}

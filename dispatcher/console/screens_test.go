@@ -21,6 +21,9 @@ func TestScreens(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if _, err := w.m.RegisterEventType(t.Context(), webhook.EventType{Name: "order.shipped", Group: "Orders", Description: "An order is on its way.", Example: []byte(`{"id":"ord_1"}`)}); err != nil {
+		t.Fatal(err)
+	}
 	pages := []struct{ name, path string }{
 		{"overview", ""},
 		{"overview-nothing", "?q=nothing"},
@@ -41,6 +44,9 @@ func TestScreens(t *testing.T) {
 		{"keys", "keys"},
 		{"events", "events"},
 		{"event-type", "events/user.registered"},
+		{"event-type-own", "events/order.shipped"},
+		{"event-type-edit", "events/order.shipped/edit"},
+		{"event-type-new", "event-types/new"},
 		{"analytics", "analytics"},
 		{"analytics-year", "analytics?range=year"},
 		{"audit", "audit"},

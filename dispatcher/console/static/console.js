@@ -82,10 +82,14 @@ function times() {
 // that of the answer.
 function swapping(root) {
   for (const form of $$('form[data-swap]', root)) {
+    let turns = 0;
     form.addEventListener('submit', async (event) => {
       event.preventDefault();
+      const turn = ++turns;
       const id = form.dataset.swap;
-      const body = new URLSearchParams(new FormData(form, event.submitter));
+      const { name, value } = event.submitter ?? {};
+      const body = new URLSearchParams(new FormData(form));
+      if (name) body.append(name, value); // FormData leaves it out if it is disabled by the last turn
       const place = document.getElementById(id);
       place.setAttribute('aria-busy', 'true');
       for (const b of $$('button', form)) b.disabled = true;
@@ -93,14 +97,17 @@ function swapping(root) {
         const answer = await fetch(form.action, { method: 'POST', body });
         const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
         const fresh = page.getElementById(id);
+        if (turn !== turns) return; // it was sent again meanwhile
         if (!fresh) throw new Error('the answer has no such part');
         place.replaceWith(document.adoptNode(fresh));
         enhance(fresh);
         const result = $('[role=status], [role=alert]', fresh);
         if (result) announce(result.textContent.trim());
-        const same = ({ name, value }) => name === event.submitter?.name && value === event.submitter?.value;
-        $$('button', fresh).find(same)?.focus();
+        $$('button', fresh).find((b) => b.name === name && b.value === value)?.focus();
       } catch {
+        if (turn !== turns) return;
+        const act = Object.assign(document.createElement('input'), { type: 'hidden', name, value });
+        if (name) form.append(act);
         form.submit();
       }
     });
