@@ -133,6 +133,7 @@ func (c *console) breakdowns(ctx context.Context, p *analyticsPage, span timeRan
 
 // countsRow returns a line of figures, or none if there were no attempts.
 func (c *console) countsRow(ctx context.Context, q manage.AnalyticsQuery, name, href string) ([]countsRow, error) {
+	q.WithoutPrevious = true
 	a, err := c.m.Analytics(ctx, tenant(ctx), q)
 	if err != nil || a.Totals.Attempts == 0 {
 		return nil, err

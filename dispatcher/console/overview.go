@@ -84,7 +84,7 @@ func (c *console) cards(ctx context.Context, p page, eps []webhook.Endpoint) ([]
 	}
 	cards := make([]card, len(eps))
 	for i, ep := range eps {
-		a, err := c.m.Analytics(ctx, tenant(ctx), manage.AnalyticsQuery{Endpoint: ep.ID})
+		a, err := c.m.Analytics(ctx, tenant(ctx), manage.AnalyticsQuery{Endpoint: ep.ID, WithoutPrevious: true})
 		if err != nil {
 			return nil, err
 		}

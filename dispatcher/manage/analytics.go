@@ -40,6 +40,9 @@ type AnalyticsQuery struct {
 	From, To time.Time
 	// Interval defaults to an hour.
 	Interval Interval
+	// WithoutPrevious leaves Previous empty, which is half of the work.
+	// Defaults to what was before.
+	WithoutPrevious bool
 }
 
 // Analytics is what became of attempts within a time.
@@ -76,7 +79,10 @@ func (m *Manager) Analytics(ctx context.Context, tenant string, q AnalyticsQuery
 		return a, nil
 	}
 	a := newAnalytics(q)
-	before := a.From.Add(a.From.Sub(a.To))
+	before := a.From
+	if !q.WithoutPrevious {
+		before = a.From.Add(a.From.Sub(a.To))
+	}
 	stats, err := m.store.Stats(ctx, tenant, store.StatScope{Endpoint: q.Endpoint, EventType: q.EventType}, before, a.To)
 	if err != nil {
 		return Analytics{}, err

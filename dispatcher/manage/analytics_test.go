@@ -78,6 +78,10 @@ func TestAnalyticsEqualTheLog(t *testing.T) {
 		if later.Totals.Attempts != 0 || later.Previous.Attempts != got.Series[5].Counts.Attempts {
 			t.Errorf("an hour later %d attempts, and %d before; want none, and those of the last hour, %d", later.Totals.Attempts, later.Previous.Attempts, got.Series[5].Counts.Attempts)
 		}
+		alone, err := w.Analytics(t.Context(), acme, manage.AnalyticsQuery{From: got.To, To: got.To.Add(time.Hour), WithoutPrevious: true})
+		if err != nil || alone.Previous.Attempts != 0 || cmp.Diff(later.Totals, alone.Totals, cmp.AllowUnexported(webhook.Histogram{})) != "" {
+			t.Errorf("without what was before: %d attempts before, %v; want none, and the same totals", alone.Previous.Attempts, err)
+		}
 
 		foreign, err := w.Analytics(t.Context(), globex, query)
 		if err != nil || foreign.Totals.Attempts != 0 {
