@@ -86,8 +86,8 @@ type Config struct {
 	// scheme in lower case: topics and queues, say (package transport/pubsub). Each
 	// says itself which URLs an endpoint of a tenant may have, since HTTP.Guard and
 	// TenantList are about addresses and judge only what goes by HTTP. Such an
-	// endpoint cannot narrow addresses or set up TLS, and its ownership cannot be
-	// checked; what it is sent is signed and recorded like everything else.
+	// endpoint cannot narrow addresses or set up TLS, and is not asked by
+	// OwnershipCheck; what it is sent is signed and recorded like everything else.
 	// Defaults to none: only URLs of HTTP are accepted.
 	Schemes map[string]transport.Scheme
 	// AuthSchemes are ways of the host's own to authenticate deliveries, by the

@@ -182,6 +182,11 @@ func (d *Dispatcher) CheckURL(ep webhook.Endpoint) (string, error) {
 	return d.CheckHTTPURL(ep)
 }
 
+// HasScheme reports whether a URL is one of Config.Schemes.
+func (d *Dispatcher) HasScheme(url string) bool {
+	return transport.SchemeOf(url, d.cfg.Schemes) != nil
+}
+
 // CheckHTTPURL is CheckURL for a URL that is asked by HTTP, whatever deliveries go
 // by: where OAuth tokens come from.
 func (d *Dispatcher) CheckHTTPURL(ep webhook.Endpoint) (string, error) {

@@ -84,11 +84,26 @@ const fieldTokenURL = "auth.oauth2.token_url"
 func (m *Manager) normalize(ep *webhook.Endpoint) *webhook.InvalidError {
 	inv := new(webhook.InvalidError)
 	ep.URL = normalizeURL(inv, "url", *ep, m.d.CheckURL)
+	if m.d.HasScheme(ep.URL) {
+		refuseAddresses(inv, ep)
+	}
 	if ep.Auth.Type == webhook.AuthOAuth2 { // the endpoint's own lists are about its address alone
 		tokens := webhook.Endpoint{Tenant: ep.Tenant, URL: ep.Auth.OAuth2.TokenURL}
 		ep.Auth.OAuth2.TokenURL = normalizeURL(inv, fieldTokenURL, tokens, m.d.CheckHTTPURL)
 	}
 	return inv
+}
+
+// refuseAddresses adds what an endpoint cannot have whose URL is no address.
+func refuseAddresses(inv *webhook.InvalidError, ep *webhook.Endpoint) {
+	for _, f := range []struct {
+		field string
+		has   bool
+	}{{"allowed_ips", len(ep.AllowedIPs) > 0}, {"denied_ips", len(ep.DeniedIPs) > 0}, {"tls", !ep.TLS.IsZero()}} {
+		if f.has {
+			inv.Add(f.field, webhook.CodeInvalidField, "Must be empty for a URL of this scheme.")
+		}
+	}
 }
 
 // normalizeURL returns the normal form of an endpoint's URL, or adds what is wrong

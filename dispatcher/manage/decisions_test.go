@@ -224,9 +224,13 @@ func TestOtherHost(t *testing.T) {
 		{"https://a.example/", "https://[2606:4700::1]/", true},
 		{"https://a.example/", "nats://a.example/", true},
 		{"nats://a.example/", "https://a.example/", true},
-		{"nats://a.example/", "nats://a.example/x", false},
+		{"nats://a.example/", "nats://a.example/x", true},
 		{"https://a.example/", "://", true},
 		{"://", "https://a.example/", true},
+		{"queue://host/a", "queue://host/b", true},
+		{"queue://host/a", "queue://host/a", false},
+		{"https://a.example/", "queue://a.example/", true},
+		{"queue://a.example/", "https://a.example/", true},
 	} {
 		if got := otherHost(tt.from, tt.to); got != tt.want {
 			t.Errorf("otherHost(%q, %q) = %t; want %t", tt.from, tt.to, got, tt.want)

@@ -60,5 +60,10 @@ func otherHost(from, to string) bool {
 	if err != nil {
 		return true
 	}
+	if !isHTTP(a) && !isHTTP(b) { // the name of a topic may be anywhere in its URL
+		return from != to
+	}
 	return a.Host != b.Host || a.Scheme != b.Scheme && (a.Scheme != "http" || b.Scheme != "https")
 }
+
+func isHTTP(u *url.URL) bool { return u.Scheme == "http" || u.Scheme == "https" }

@@ -14,7 +14,7 @@ import (
 // ErrTestLimit, a *webhook.InvalidError, field url, code url_not_verified, ctx's if
 // it ended first, and the sealer's.
 func (m *Manager) verifyOwner(ctx context.Context, rec store.EndpointRecord, secrets ...store.SecretRecord) error {
-	if !m.d.OwnershipCheck() {
+	if !m.mustAnswer(rec.URL) {
 		return nil
 	}
 	if err := m.allowTest(rec.Tenant); err != nil {
@@ -34,7 +34,7 @@ func (m *Manager) verifyOwner(ctx context.Context, rec store.EndpointRecord, sec
 
 // verifyMoved is verifyOwner for an endpoint that moves to another host.
 func (m *Manager) verifyMoved(ctx context.Context, rec store.EndpointRecord) error {
-	if !m.d.OwnershipCheck() {
+	if !m.mustAnswer(rec.URL) {
 		return nil
 	}
 	present, found, err := m.engineEndpoint(ctx, rec.Tenant, rec.ID)
@@ -43,3 +43,7 @@ func (m *Manager) verifyMoved(ctx context.Context, rec store.EndpointRecord) err
 	}
 	return m.verifyOwner(ctx, rec, present.Secrets...)
 }
+
+// mustAnswer reports whether an endpoint at a URL has to show that it wants deliveries. A
+// topic cannot: the host says whose it is.
+func (m *Manager) mustAnswer(url string) bool { return m.d.OwnershipCheck() && !m.d.HasScheme(url) }

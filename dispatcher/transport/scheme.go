@@ -28,7 +28,9 @@ func BySchemes(other Transport, schemes map[string]Scheme) Transport {
 	}
 	return TransportFunc(func(ctx context.Context, req *Request) (*Response, error) {
 		if s := SchemeOf(req.URL, schemes); s != nil {
-			return s.Send(ctx, req)
+			own := *req
+			own.Scope.Tenant = nil // its ranges and domains are about HTTP; CheckURL knew the tenant
+			return s.Send(ctx, &own)
 		}
 		return other.Send(ctx, req)
 	})

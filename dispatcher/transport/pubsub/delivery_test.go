@@ -30,21 +30,29 @@ type host struct {
 // newHost runs a dispatcher until the test ends.
 func newHost(t *testing.T) *host {
 	t.Helper()
-	h := &host{topic: mempubsub.NewTopic()}
-	topics, err := pubsub.New(pubsub.Config{
-		Open:  func(context.Context, string) (*gopubsub.Topic, error) { return h.topic, nil },
+	topic := mempubsub.NewTopic()
+	h := newHostOf(t, "mem", pubsub.Config{
+		Open:  func(context.Context, string) (*gopubsub.Topic, error) { return topic, nil },
 		Allow: func(tenant, url string) bool { return url == "mem://webhooks."+tenant },
 	})
+	h.topic = topic
+	return h
+}
+
+// newHostOf is newHost for topics of another scheme.
+func newHostOf(t *testing.T, scheme string, cfg pubsub.Config) *host {
+	t.Helper()
+	topics, err := pubsub.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	d, err := dispatcher.New(memstore.New(), dispatcher.Config{
-		AllowPlaintextSecrets: true, Schemes: map[string]transport.Scheme{"mem": topics},
+		AllowPlaintextSecrets: true, Schemes: map[string]transport.Scheme{scheme: topics},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.Manager = manage.New(d)
+	h := &host{Manager: manage.New(d)}
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() {

@@ -60,7 +60,20 @@ func (t *Topics) send(ctx context.Context, req *transport.Request) error {
 		return err
 	}
 	defer t.release(o)
-	return o.topic.Send(ctx, &pubsub.Message{Body: req.Body, Metadata: metadata(req.Header)})
+	err = o.topic.Send(ctx, &pubsub.Message{Body: req.Body, Metadata: metadata(req.Header)})
+	if err != nil && ctx.Err() == nil && !aboutMessage(err) {
+		t.giveUp(req.URL, o)
+	}
+	return err
+}
+
+// aboutMessage reports whether a broker has refused a message, and is there.
+func aboutMessage(err error) bool {
+	switch gcerrors.Code(err) {
+	case gcerrors.NotFound, gcerrors.ResourceExhausted, gcerrors.PermissionDenied, gcerrors.InvalidArgument:
+		return true
+	}
+	return false
 }
 
 // metadata returns headers as a message has them. What is not UTF-8, which HTTP lets

@@ -56,6 +56,9 @@ type topic struct {
 
 	users int
 	used  uint64
+	// broken says that it was taken out since messages could not be sent: a connection
+	// may be gone for good. Who has it in hand last shuts it down.
+	broken bool
 }
 
 var _ transport.Scheme = (*Topics)(nil)
@@ -163,14 +166,27 @@ type openError struct{ error }
 
 func (e *openError) Unwrap() error { return e.error }
 
-// release lets a topic be shut down if it is one too many.
+// release lets a topic be shut down if it is one too many, or broken.
 func (t *Topics) release(o *topic) {
 	t.mu.Lock()
 	o.users--
-	oldest := t.surplus()
+	unused := t.surplus()
+	if o.broken && o.users == 0 {
+		unused = o
+	}
 	t.mu.Unlock()
-	if oldest != nil {
-		_ = oldest.topic.Shutdown(t.ctx) // nothing is under way
+	if unused != nil {
+		_ = unused.topic.Shutdown(t.ctx) // nothing is under way
+	}
+}
+
+// giveUp takes a topic out that may be broken, so that the next attempt opens it anew.
+func (t *Topics) giveUp(url string, o *topic) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.topics[url] == o {
+		delete(t.topics, url)
+		o.broken = true
 	}
 }
 
