@@ -42,6 +42,17 @@
 // [Manager.Pause] and [Manager.Resume] stop and start an endpoint,
 // [Manager.Redeliver] and [Manager.Cancel] a delivery.
 //
+// # Looking at what happened
+//
+// [Manager.FindDeliveries] and [Manager.FindEvents] look through the history,
+// [Manager.ExportDeliveries] writes it out, [Manager.Tail] follows it as it happens, and
+// [Manager.Analytics] counts. [Manager.Attempts] has each attempt of a delivery.
+//
+// # Keys
+//
+// [Manager.CreateAPIKey] and [Manager.CreatePortalToken] let programs and customers in, by
+// package httpapi/auth; nobody gives a role or a scope that they lack.
+//
 // # Errors
 //
 // Input that breaks a rule is a *[webhook.InvalidError] with every field at
