@@ -121,7 +121,7 @@ func (s *soakRun) judge(lasting time.Duration) {
 		t.Errorf("%d deliveries came twice; want at most %d, the slots of those that were killed", s.twice, most)
 	}
 	if slope > 1 {
-		t.Errorf("memory grew by %.2f MiB in ten minutes after the first ten; want less than 1", slope)
+		t.Errorf("memory grew by %.2f MiB in ten minutes after the first ten; want less than 1; MiB: %v", slope, s.memoryMiB())
 	}
 	if factor > 1.1 {
 		t.Errorf("the database has %.2f of the bytes that the model of retention says; want 1.1 at most", factor)
@@ -219,6 +219,14 @@ func (s *soakRun) growth() float64 {
 		kept = min(kept, int((soakRetention+time.Minute)/time.Second)*soakPerSecond)
 	}
 	return float64(last.value) / (float64(first.value) + each*float64(kept-first.events))
+}
+
+// memoryMiB are the samples of memory, for whoever wants to know what grew.
+func (s *soakRun) memoryMiB() (all []int64) {
+	for _, m := range s.memory {
+		all = append(all, m.value>>20)
+	}
+	return all
 }
 
 func largest(samples []sample) (most int64) {
