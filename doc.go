@@ -42,8 +42,13 @@
 //     [github.com/postrider/postrider/dispatcher/transport/auth].
 //   - To keep secrets sealed in the database:
 //     [github.com/postrider/postrider/dispatcher/seal].
+//   - To test your code: [github.com/postrider/postrider/webhook/webhooktest].
+//   - To describe event types in Go: [github.com/postrider/postrider/webhook/catalog];
+//     to filter and reshape events per endpoint:
+//     [github.com/postrider/postrider/webhook/celexpr].
 //   - To write a store: [github.com/postrider/postrider/store] is the contract
 //     and [github.com/postrider/postrider/store/storetest] its judge.
 //
-// The command "make demo" in a clone runs the whole flow once.
+// The folder docs of the repository has a guide for each reader, and what to know before
+// going to production. The command "make demo" in a clone runs the whole flow once.
 package postrider
