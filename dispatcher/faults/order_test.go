@@ -78,17 +78,23 @@ func TestFaultOrderPostgres(t *testing.T) {
 	a.reportOrder(t, "PostgreSQL", time.Since(began))
 }
 
-// TestFaultOrderHarnessFindsLies gives the harness a store that forgets order.
+// TestFaultOrderHarnessFindsLies gives the harness a store that forgets order. On a machine
+// that is busy with other things few events of a key are under way at once, so that it may
+// take more than one run until two of them change places.
 func TestFaultOrderHarnessFindsLies(t *testing.T) {
 	beside(t, light)
-	w := newWorld(t, seedOf(t), shaky, slow)
-	w.keepOrderSQLite()
-	w.kill(childConfig{Path: w.path, Slots: orderSlots, Sabotage: noOrder}, time.Second)
-	w.finish()
-	a := w.audit(w.path)
-	if !slices.ContainsFunc(a.findings, func(f string) bool { return strings.HasPrefix(f, "I8: ") }) {
-		t.Errorf("the audit of a store that forgets order found %q; want an inversion\n%v", a.findings, &a.figures)
+	var a *audit
+	for range 4 {
+		w := newWorld(t, seedOf(t), shaky, slow)
+		w.keepOrderSQLite()
+		w.kill(childConfig{Path: w.path, Slots: orderSlots, Sabotage: noOrder}, time.Second)
+		w.finish()
+		a = w.audit(w.path)
+		if slices.ContainsFunc(a.findings, func(f string) bool { return strings.HasPrefix(f, "I8: ") }) {
+			return
+		}
 	}
+	t.Errorf("the audit of a store that forgets order found %q in its last run; want an inversion in one of four\n%v", a.findings, &a.figures)
 }
 
 // orderSlots bounds the deliveries under way: so many keys must have a chance to be

@@ -14,8 +14,9 @@ const (
 	soakPerSecond = 100
 	// soakRetention is what SQLite keeps, so that an hour has many of it.
 	soakRetention = 10 * time.Minute
-	// soakWarmUp is when memory and size begin to be judged.
-	soakWarmUp = 10 * time.Minute
+	// soakWarmUp is when memory and size begin to be judged: after ten minutes, and two more
+	// that SQLite takes to begin to prune, for which it needs some 20 MiB from then on.
+	soakWarmUp = soakRetention + 2*time.Minute
 )
 
 // TestFaultSoak (F12) publishes for long to hostile, dark and healthy endpoints, while a
@@ -187,7 +188,7 @@ func (s *soakRun) classes() (seen int) {
 }
 
 // slope returns by how many MiB memory grows in ten minutes, by least squares over what
-// was measured after the first ten; 0 if that is less than ten samples.
+// was measured after the warm-up; 0 if that is less than ten samples.
 func (s *soakRun) slope() float64 {
 	var n, x, y, xx, xy float64
 	for _, m := range s.memory {
@@ -208,7 +209,7 @@ func (s *soakRun) slope() float64 {
 // nothing was old enough to be removed, for all events that are kept. It is 0 for a run
 // that is too short to tell.
 func (s *soakRun) growth() float64 {
-	i := slices.IndexFunc(s.sizes, func(m sample) bool { return m.at >= soakWarmUp-time.Minute })
+	i := slices.IndexFunc(s.sizes, func(m sample) bool { return m.at >= soakRetention-time.Minute })
 	if i < 1 || len(s.sizes) < i+10 {
 		return 0
 	}

