@@ -92,8 +92,10 @@ func TestMetricsOfAKnownRun(t *testing.T) {
 			webhook.IncidentAuthentication: {Threshold: 1, Window: time.Hour},
 		}})
 		w.endpoint("ok", after(250*time.Millisecond, 200), "a.b")
-		w.create(webhook.Endpoint{Tenant: "acme", URL: "https://flaky.example/", EventTypes: []string{"a.c"},
-			Retry: webhook.RetryPolicy{Schedule: []time.Duration{0, 10 * time.Second}, Jitter: -1}}, statuses(503, 200))
+		w.create(webhook.Endpoint{
+			Tenant: "acme", URL: "https://flaky.example/", EventTypes: []string{"a.c"},
+			Retry: webhook.RetryPolicy{Schedule: []time.Duration{0, 10 * time.Second}, Jitter: -1},
+		}, statuses(503, 200))
 		w.endpoint("gone", status(410), "a.d")
 		if got := m.collect(); len(got) != 0 {
 			t.Errorf("metrics of a dispatcher that has done nothing = %v; want none", got)

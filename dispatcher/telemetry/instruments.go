@@ -26,9 +26,17 @@ func newInstruments(m metric.Meter) (instruments, error) {
 		in   *metric.Int64Counter
 		what Metric
 	}{
-		{&i.published, published}, {&i.publishErrors, publishErrors}, {&i.created, created}, {&i.ended, ended}, {&i.attempts, attempts},
-		{&i.refused, refused}, {&i.leasesLost, leasesLost}, {&i.storeErrors, storeErrors}, {&i.filterErrors, filterErrors},
-		{&i.paused, paused}, {&i.incidents, incidents},
+		{&i.published, published},
+		{&i.publishErrors, publishErrors},
+		{&i.created, created},
+		{&i.ended, ended},
+		{&i.attempts, attempts},
+		{&i.refused, refused},
+		{&i.leasesLost, leasesLost},
+		{&i.storeErrors, storeErrors},
+		{&i.filterErrors, filterErrors},
+		{&i.paused, paused},
+		{&i.incidents, incidents},
 	} {
 		var err error
 		*c.in, err = m.Int64Counter(c.what.Name, metric.WithUnit(c.what.Unit), metric.WithDescription(c.what.Description))
