@@ -54,3 +54,12 @@ func TestSecretsAreFound(t *testing.T) {
 		}
 	}
 }
+
+// A page writes some characters in its own way, which hides no secret.
+func TestSecretsAreFoundInHTML(t *testing.T) {
+	secrets := []leaktest.Secret{leaktest.NewSecret("key", "CANARY+of+a+key/4f2a9c==")}
+	page := []byte(`<code title="a &amp; b">CANARY&#43;of&#43;a&#43;key/4f2a9c==</code>`)
+	if got := leaktest.Find(secrets, map[string][]byte{"page": page}); !slices.Equal(got, []string{"key: text in page"}) {
+		t.Errorf("Find in %s = %q; want the key found", page, got)
+	}
+}

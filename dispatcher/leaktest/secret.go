@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"html"
 	"maps"
 	"slices"
 	"strings"
@@ -59,11 +60,19 @@ func (s Secret) In(b []byte) (found []string) {
 }
 
 // Find returns a sentence for each secret that is in one of some places, by their
-// names. It does not repeat the secret.
+// names, also where it is written as HTML does, with &#43; for a plus. It does not repeat
+// the secret.
 func Find(secrets []Secret, places map[string][]byte) (found []string) {
+	plain := make(map[string][]byte, len(places))
+	for name, b := range places {
+		plain[name] = b
+		if bytes.ContainsRune(b, '&') {
+			plain[name] = slices.Concat(b, []byte("\x00"+html.UnescapeString(string(b))))
+		}
+	}
 	for _, s := range secrets {
-		for _, name := range slices.Sorted(maps.Keys(places)) {
-			for _, form := range s.In(places[name]) {
+		for _, name := range slices.Sorted(maps.Keys(plain)) {
+			for _, form := range s.In(plain[name]) {
 				found = append(found, fmt.Sprintf("%s: %s in %s", s.name, form, name))
 			}
 		}

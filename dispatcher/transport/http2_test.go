@@ -67,7 +67,8 @@ func TestGoAway(t *testing.T) {
 				t.Fatalf("Send %d = %+v, %v; want an answer over a connection of its own", i, resp, err)
 			}
 		}
-		if n := r.accepted.Load(); n != 3 {
+		// One more may have been begun for a request while the old one was being given up.
+		if n := r.accepted.Load(); n != 3 && n != 4 {
 			t.Errorf("the receiver saw %d connections; want 3", n)
 		}
 	})
