@@ -75,7 +75,7 @@ func (m *measured) collect() map[string]float64 {
 func labels(set attribute.Set) string {
 	var l []string
 	for _, a := range set.ToSlice() {
-		l = append(l, strings.TrimPrefix(string(a.Key), "postrider.")+"="+a.Value.Emit())
+		l = append(l, strings.TrimPrefix(string(a.Key), "postrider.")+"="+a.Value.String())
 	}
 	if l == nil {
 		return ""
